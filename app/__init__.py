@@ -1,0 +1,1 @@
+"""The server around the handlers: contract, web stack, settings and command line."""

@@ -1,0 +1,129 @@
+"""The bridge from ASGI to Flask, and the connexion application that crosses it.
+
+connexion's own bridge (a2wsgi) crosses threads four times a request, and its decorator inspects
+the handler's signature and rebuilds its arguments each time. This one runs Flask in an executor
+once and sends its answer as two ASGI messages; handlers take path parameters and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeAlias
+
+import flask
+from connexion import FlaskApp
+from connexion.apps.flask import FlaskApi, FlaskASGIApp
+from connexion.operations import AbstractOperation
+from starlette.types import Receive, Scope, Send
+
+from app.validation import SCOPE_KEY
+from handlers.request import ENVIRON_KEY
+
+Environ: TypeAlias = dict[str, Any]
+Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+class PlainFlaskApi(FlaskApi):
+    """Registers handlers with Flask as they are, without connexion's decorator."""
+
+    def make_operation(self, operation: AbstractOperation) -> Callable[..., Any]:
+        """Return the handler itself."""
+        function: Callable[..., Any] = operation.function
+        return function
+
+
+class FlaskBridge(FlaskASGIApp):
+    """Flask as an ASGI application at the end of connexion's middleware."""
+
+    def __init__(self, import_name: str, server_args: dict[str, Any], *, threads: int) -> None:
+        super().__init__(import_name, server_args)
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
+
+    def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
+        """Register one API's operations as a Flask blueprint."""
+        api = PlainFlaskApi(specification, **kwargs)
+        self.app.register_blueprint(api.blueprint, name=name or api.blueprint.name)
+        return api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        status, headers, content = await asyncio.get_running_loop().run_in_executor(
+            self._executor, self.answer, environ_of(scope)
+        )
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def answer(self, environ: Environ) -> Answer:
+        """Run Flask on a WSGI environment; exceptions pass through."""
+        status, headers = 500, []
+
+        def start_response(
+            line: str, fields: list[tuple[str, str]], exc_info: object = None
+        ) -> Callable[[bytes], object]:
+            nonlocal status, headers
+            status = int(line[:3])
+            headers = [
+                (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in fields
+            ]
+            return lambda _: None
+
+        parts: Iterable[bytes] = self.app.wsgi_app(environ, start_response)
+        try:
+            content = b"".join(parts)
+        finally:
+            close = getattr(parts, "close", None)
+            if close is not None:
+                close()
+        return status, headers, content
+
+    def close(self) -> None:
+        """Let running handlers finish and stop the threads."""
+        self._executor.shutdown()
+
+
+class ContractApp(FlaskApp):
+    """`connexion.FlaskApp` on the bridge above."""
+
+    def __init__(self, import_name: str, *, threads: int, **options: Any) -> None:
+        super().__init__(import_name, **options)
+        # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
+        self.bridge = FlaskBridge(import_name, {}, threads=threads)
+        self._middleware_app = self.bridge
+        self.middleware.app = self.bridge
+        self.app: flask.Flask = self.bridge.app
+
+
+def environ_of(scope: Scope) -> Environ:
+    """Return the WSGI environment (PEP 3333) of an ASGI HTTP scope whose body is read already."""
+    server = scope.get("server") or ("localhost", 80)
+    environ: Environ = {
+        "REQUEST_METHOD": scope["method"],
+        "SCRIPT_NAME": scope.get("root_path", "").encode().decode("latin-1"),
+        "PATH_INFO": scope["path"].encode().decode("latin-1"),
+        "QUERY_STRING": scope["query_string"].decode("latin-1"),
+        "SERVER_NAME": server[0],
+        "SERVER_PORT": str(server[1] or 0),
+        "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
+        "REMOTE_ADDR": (scope.get("client") or ("",))[0],
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": scope["scheme"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        ENVIRON_KEY: scope.get(SCOPE_KEY),
+    }
+    for name, value in scope["headers"]:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = f"HTTP_{key}"
+        text = value.decode("latin-1")
+        environ[key] = f"{environ[key]},{text}" if key in environ else text
+    return environ

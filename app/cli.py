@@ -1,0 +1,113 @@
+"""The command line: a thin layer over the modules the server uses."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from app.contract import Contract, ContractError
+from app.server import open_contracts, open_prepared_store
+from app.settings import Settings, SettingsError, read_settings
+from storage import StoreError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="tmf683")
+def main() -> None:
+    """Serve TM Forum Open APIs from their contracts."""
+
+
+@main.command()
+@click.option("--spec", multiple=True, type=Path, help="A contract to serve; repeatable.")
+@click.option("--store", help="sqlite:///file.db or memory:")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Worker processes.")
+@click.option("--profile", help="conformance or strict.")
+@click.option("--dev", is_flag=True, help="One process, reload on change, responses validated.")
+def serve(
+    spec: tuple[Path, ...],
+    store: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    profile: str | None,
+    dev: bool,
+) -> None:
+    """Serve the contracts."""
+    from app import serving
+
+    with _plain_errors():
+        settings = read_settings(
+            spec=spec, store=store, host=host, port=port, workers=workers, profile=profile,
+            validate_responses=dev or None,
+        )
+        contracts = open_contracts(settings)
+        # Here, so that a store that cannot be used stops the start, not worker after worker.
+        open_prepared_store(settings, contracts).close()
+        _announce(settings, contracts)
+        (serving.serve_for_development if dev else serving.serve)(settings)
+
+
+@main.command()
+@click.argument("path", type=Path)
+@click.option("--profile", help="conformance or strict.")
+def check(path: Path, profile: str | None) -> None:
+    """Validate the contract at PATH and list what would be served."""
+    with _plain_errors():
+        (contract,) = open_contracts(read_settings(spec=(path,), profile=profile))
+        click.echo(f"{contract.title} {contract.version}, valid")
+        click.echo(f"base path  {contract.base_path}")
+        for overlay in contract.overlays:
+            click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
+        rows = [
+            (each.method.upper(), each.path, each.operation_id, _handler(each.unserved, each.kind))
+            for each in contract.bindings
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        for row in rows:
+            click.echo("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
+        served = sum(each.unserved is None for each in contract.bindings)
+        click.echo(f"{served} of {len(rows)} operations served")
+
+
+@main.command()
+def config() -> None:
+    """Print the effective settings."""
+    with _plain_errors():
+        settings = read_settings()
+        for name, value in settings.model_dump().items():
+            text = " ".join(map(str, value)) if isinstance(value, tuple) else value
+            click.echo(f"TMF_{name.upper()}={'' if text is None else text}")
+
+
+def _handler(unserved: str | None, kind: str) -> str:
+    return f"501: {unserved}" if unserved else kind
+
+
+def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
+    origin = f"http://{settings.host}:{settings.port}"
+    for contract in contracts:
+        base = origin + contract.base_path
+        click.echo(f"{contract.title} {contract.version}")
+        click.echo(f"  API         {base}")
+        click.echo(f"  Swagger UI  {base}/ui/")
+        first = next((each for each in contract.bindings if each.definition is not None), None)
+        if first is not None and first.definition is not None:
+            click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
+    click.echo(f"Health        {origin}/health/ready")
+    click.echo(f"Store         {settings.store}")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn what a user can mend into lines on standard error and exit code 2."""
+    try:
+        yield
+    except (ContractError, SettingsError, StoreError) as error:
+        click.echo(f"tmf683: {error}", err=True)
+        sys.exit(2)

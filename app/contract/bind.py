@@ -1,0 +1,197 @@
+"""Bind: give each operation what it takes to serve it, and each resource its definition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from app.contract import normalise
+from app.contract.compile import SchemaCompiler, Validator, View
+from app.contract.load import Json
+from app.contract.parameters import Parameter
+from app.contract.patches import IDENTITY, frozen_attributes
+from app.contract.schema import attributes, body_schema, follow, name_of, success_schema
+from app.contract.shape import Kind, collection_of, kind_of
+from handlers.definition import Fill, Moment, Resource, ResourceDefinition
+from handlers.errors import InvalidResource
+from storage import Index
+
+_REASONS = {
+    Kind.SUBSCRIBE: "event subscriptions are not served yet",
+    Kind.UNSUBSCRIBE: "event subscriptions are not served yet",
+    Kind.LISTEN: "listening to events is not served yet",
+    Kind.OTHER: "no handler fits this method and path",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One operation of the contract, ready to be served.
+
+    `bodies` holds a validator for each media type the operation accepts. `definition` is the
+    resource it works on; `unserved` says why there is none.
+    """
+
+    path: str
+    method: str
+    operation_id: str
+    kind: Kind
+    parameters: tuple[Parameter, ...]
+    bodies: Mapping[str, Validator]
+    body_required: bool
+    responses: Callable[[int], Validator | None]
+    definition: ResourceDefinition | None
+    unserved: str | None
+
+
+def bind(document: Json, base_path: str) -> tuple[Binding, ...]:
+    """Bind every operation of an effective document."""
+    compiler = SchemaCompiler(document)
+    definitions = {
+        path.strip("/"): _definition(document, compiler, base_path, path)
+        for path, item in document["paths"].items()
+        if kind_of(path, "post") is Kind.CREATE and ("get" in item or "post" in item)
+    }
+    return tuple(
+        _binding(document, compiler, path, method, operation, definitions)
+        for path, method, operation in normalise.operations(document)
+    )
+
+
+def _binding(
+    document: Json,
+    compiler: SchemaCompiler,
+    path: str,
+    method: str,
+    operation: Json,
+    definitions: Mapping[str, ResourceDefinition],
+) -> Binding:
+    kind = kind_of(path, method)
+    reason = _REASONS.get(kind)
+    body = operation.get("requestBody", {})
+    if reason is None and kind in (Kind.CREATE, Kind.PATCH) and body_schema(operation) is None:
+        reason = "it has no JSON request body"
+    return Binding(
+        path=path,
+        method=method,
+        operation_id=operation["operationId"],
+        kind=kind,
+        parameters=tuple(
+            _parameter(document, compiler, each) for each in operation.get("parameters", [])
+        ),
+        bodies={
+            media_type: compiler.compile(definition.get("schema", {}), View.REQUEST)
+            for media_type, definition in body.get("content", {}).items()
+        },
+        body_required=bool(body.get("required", kind in (Kind.CREATE, Kind.PATCH))),
+        responses=partial(_response_validator, compiler, operation["responses"]),
+        definition=None if reason else definitions.get(collection_of(path)),
+        unserved=reason,
+    )
+
+
+def _parameter(document: Json, compiler: SchemaCompiler, parameter: Json) -> Parameter:
+    schema = parameter.get("schema", {})
+    return Parameter(
+        name=parameter["name"],
+        place=parameter["in"],
+        required=bool(parameter.get("required", False)),
+        type=str(follow(document, schema).get("type", "string")),
+        validator=compiler.compile(schema, View.REQUEST),
+    )
+
+
+def _response_validator(compiler: SchemaCompiler, responses: Json, status: int) -> Validator | None:
+    """Return the validator of a response's JSON body; None when the contract says nothing."""
+    response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+    content = (response or responses.get("default") or {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema")
+    return compiler.compile(schema, View.RESPONSE) if schema else None
+
+
+def _definition(
+    document: Json, compiler: SchemaCompiler, base_path: str, path: str
+) -> ResourceDefinition:
+    item = document["paths"][path]
+    member = next(
+        (
+            other
+            for name, other in document["paths"].items()
+            if name.startswith(f"{path}/") and kind_of(name, "get") is Kind.RETRIEVE
+        ),
+        {},
+    )
+    create = body_schema(item.get("post", {"responses": {}})) or {}
+    resource = _resource_schema(document, item, member) or create
+    update = body_schema(member.get("patch", {"responses": {}}))
+    described = attributes(document, resource)
+    mandatory = attributes(document, create).required
+    collection = path.strip("/")
+    return ResourceDefinition(
+        type=name_of(resource) or collection[:1].upper() + collection[1:],
+        collection=f"{normalise.api_name(document)}/{collection}",
+        path=f"{base_path}{path}",
+        check=_checker(compiler.compile(resource, View.RESPONSE), mandatory),
+        managed={
+            name: Moment(moment)
+            for name, moment in document.get("x-managed-attributes", {}).items()
+            if name in described.properties
+        },
+        fills=tuple(
+            Fill(tuple(each["attribute"].split(".")), each["value"])
+            for each in follow(document, create).get("x-fill", [])
+        ),
+        frozen=frozen_attributes(document, update, resource) if update else frozenset(IDENTITY),
+        identity=(*IDENTITY, *(["@type"] if "@type" in described.required else [])),
+        indexes=tuple(_indexes(document, resource)),
+    )
+
+
+def _resource_schema(document: Json, collection: Json, member: Json) -> Json | None:
+    for operation in (member.get("get"), collection.get("post")):
+        schema = success_schema(operation) if operation else None
+        if schema is not None:
+            return schema
+    listed = success_schema(collection["get"]) if "get" in collection else None
+    items: Json | None = follow(document, listed).get("items") if listed else None
+    return items
+
+
+def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[[Resource], None]:
+    """Hold a whole resource against its schema and against what a create must bring."""
+
+    def check(resource: Resource) -> None:
+        missing = sorted(mandatory - resource.keys())
+        if missing:
+            raise InvalidResource("; ".join(f"/{name} is required" for name in missing))
+        if not validator.accepts(resource):
+            raise InvalidResource("; ".join(map(str, validator.violations(resource))))
+
+    return check
+
+
+def _indexes(document: Json, resource: Json) -> list[Index]:
+    """Return the hinted paths that this resource has."""
+    found = []
+    for hint in document.get("x-index-hints", []):
+        path = tuple(hint.split("."))
+        many = _crosses_array(document, resource, path)
+        if many is not None:
+            found.append(Index(path, many))
+    return found
+
+
+def _crosses_array(document: Json, schema: Any, path: tuple[str, ...]) -> bool | None:
+    """Whether an array lies on a path; None when the schema has no such path."""
+    many = False
+    for name in path:
+        schema = follow(document, schema)
+        while schema.get("type") == "array":
+            many = True
+            schema = follow(document, schema.get("items", {}))
+        schema = attributes(document, schema).properties.get(name)
+        if schema is None:
+            return None
+    return many or follow(document, schema).get("type") == "array"

@@ -1,0 +1,68 @@
+"""A contract as the server holds it, and the pipeline that makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.contract import normalise
+from app.contract.bind import Binding, bind
+from app.contract.load import Json, load
+from app.contract.overlay import Applied, Overlay, apply
+from app.contract.patches import declare_merge_patches
+from app.contract.upgrade import upgrade
+from app.contract.validate import validate
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """An OpenAPI document, ready to be served.
+
+    `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
+    slash and includes the server's root path.
+    """
+
+    file: str
+    title: str
+    version: str
+    name: str
+    base_path: str
+    document: Json
+    overlays: tuple[Applied, ...]
+    bindings: tuple[Binding, ...]
+
+
+def open_contract(
+    file: Path,
+    *,
+    overlays: Sequence[Overlay] = (),
+    profile: str = "conformance",
+    base_path: str | None = None,
+    root_path: str = "",
+) -> Contract:
+    """Load a document and make it ready to be served.
+
+    `base_path` replaces the document's own; `root_path` comes before either.
+
+    Raises:
+        ContractError: the document is broken; file, JSON pointers and rules say where.
+    """
+    document = load(file)
+    validate(document, str(file))
+    document = normalise.normalise(upgrade(document))
+    document, applied = apply(document, overlays, profile)
+    document = declare_merge_patches(document)
+    base = root_path + (normalise.base_path(document) if base_path is None else base_path)
+    bindings = bind(document, base)
+    document["servers"] = [{"url": base or "/"}]
+    return Contract(
+        file=str(file),
+        title=str(document["info"]["title"]),
+        version=str(document["info"]["version"]),
+        name=normalise.api_name(document),
+        base_path=base,
+        document=document,
+        overlays=applied,
+        bindings=bindings,
+    )

@@ -1,0 +1,86 @@
+"""Violations: what is wrong with a value, in words that name the attribute and the rule.
+
+The words are ours, built from the rule's name and limit: a validator's own messages may echo the
+whole value or schema back to the client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from app.contract.errors import pointer
+
+_MOST = 5
+_LONGEST_LIST = 120
+
+_SENTENCES = {
+    "additionalProperties": "has attributes the contract does not allow: {}",
+    "enum": "must be one of {}",
+    "constant": "must be {}",
+    "exclusiveMaximum": "must be less than {}",
+    "exclusiveMinimum": "must be greater than {}",
+    "format": "must be a {}",
+    "maxItems": "must have at most {} items",
+    "maxLength": "must have at most {} characters",
+    "maxProperties": "must have at most {} attributes",
+    "maximum": "must be at most {}",
+    "minItems": "must have at least {} items",
+    "minLength": "must have at least {} characters",
+    "minProperties": "must have at least {} attributes",
+    "minimum": "must be at least {}",
+    "multipleOf": "must be a multiple of {}",
+    "pattern": "must match the pattern {}",
+    "type": "must be of type {}",
+    "uniqueItems": "must not hold the same item twice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken rule and the JSON pointer (RFC 6901) of the value that breaks it."""
+
+    pointer: str
+    rule: str
+
+    def __str__(self) -> str:
+        return f"{self.pointer or '/'} {self.rule}"
+
+
+def violations_of(errors: Iterable[Any]) -> list[Violation]:
+    """Turn a validator's errors into violations, the first few of them."""
+    found: list[Violation] = []
+    for error in errors:
+        found.extend(_violations(error))
+        if len(found) >= _MOST:
+            break
+    return found[:_MOST]
+
+
+def _violations(error: Any) -> list[Violation]:
+    kind = error.kind
+    path = list(error.instance_path)
+    if kind.name == "required":
+        return [Violation(pointer([*path, kind.value]), "is required")]
+    if kind.name in ("anyOf", "oneOf") and hasattr(kind, "context"):
+        # Null is always the first branch of a nullable schema and never what the client meant.
+        branches = [
+            branch for branch in kind.context if not any(_wants_null(inner) for inner in branch)
+        ]
+        if len(branches) == 1:
+            return [violation for inner in branches[0] for violation in _violations(inner)]
+        return [Violation(pointer(path), "matches none of the forms the contract allows here")]
+    sentence = _SENTENCES.get(kind.name)
+    if sentence is None:
+        return [Violation(pointer(path), f"breaks the rule '{kind.name}'")]
+    return [Violation(pointer(path), sentence.format(_listed(kind.value)))]
+
+
+def _wants_null(error: Any) -> bool:
+    return error.kind.name == "type" and error.kind.value in ("null", ["null"])
+
+
+def _listed(value: Any) -> str:
+    text = " or ".join(str(each) for each in value) if isinstance(value, list) else str(value)
+    return text if len(text) <= _LONGEST_LIST else f"{text[:_LONGEST_LIST]} …"

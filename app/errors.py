@@ -1,0 +1,192 @@
+"""Every exception as a TMF Error: the one place where failures become HTTP.
+
+The body is TM Forum's `Error` object (TMF630 part 1): `code` for programs, `reason` for people,
+`message` with the attribute and the rule, `status` the HTTP status as text.
+"""
+
+from __future__ import annotations
+
+import http
+import logging
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from werkzeug.exceptions import HTTPException as FlaskException
+
+from app.body import BodyTooLarge, ClientGone, MalformedBody
+from app.contract.parameters import InvalidParameter
+from app.validation import InvalidBody, UnsupportedMediaType
+from handlers.errors import (
+    AttributesNotPatchable,
+    BadQuery,
+    InvalidResource,
+    NotServed,
+    UpdateContended,
+)
+from storage import DocumentExists, DocumentNotFound, StoreError, UnsupportedQuery
+
+_log = logging.getLogger("tmf683.error")
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class BadHost(Exception):
+    """The request's Host header names no host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What a client is told of an exception."""
+
+    status: int
+    code: str
+    reason: str
+    message: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> bytes:
+        """Return the TMF Error as JSON."""
+        return orjson.dumps(
+            {
+                "code": self.code,
+                "reason": self.reason,
+                "message": self.message or self.reason,
+                "status": str(self.status),
+                "@type": "Error",
+            }
+        )
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return what a client is told of an exception."""
+    text = str(error)
+    match error:
+        case MalformedBody():
+            return Failure(400, "malformedBody", "The request body is not acceptable JSON.", text)
+        case InvalidBody() | InvalidResource():
+            return Failure(400, "invalidBody", "The request does not follow the contract.", text)
+        case InvalidParameter(name=name, rule=rule):
+            return Failure(
+                400, "invalidParameter", "A parameter is not valid.", f"parameter {name} {rule}"
+            )
+        case BadQuery(parameter=parameter):
+            return Failure(
+                400, "invalidQuery", "The query cannot be answered.", f"parameter {parameter} {text}"
+            )
+        case UnsupportedQuery():
+            return Failure(400, "invalidQuery", "The query cannot be answered.", text)
+        case AttributesNotPatchable(attributes=attributes):
+            names = ", ".join(f"/{name}" for name in attributes)
+            return Failure(
+                400, "notPatchable", "An attribute cannot be changed.", f"{names} cannot be patched"
+            )
+        case BadHost():
+            return Failure(400, "invalidHost", "The Host header is not valid.", text)
+        case DocumentNotFound(id=id):
+            return Failure(404, "notFound", "There is no such resource.", f"no resource has id {id}")
+        case DocumentExists(id=id):
+            return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
+        case UpdateContended():
+            return Failure(409, "conflict", "The resource is being changed by others.", text)
+        case BodyTooLarge():
+            return Failure(413, "bodyTooLarge", "The request body is too large.", text)
+        case UnsupportedMediaType():
+            return Failure(415, "mediaType", "The request's media type is not supported.", text)
+        case NotServed():
+            return Failure(501, "notImplemented", "The server does not offer this operation.", text)
+        case StoreError():
+            return Failure(
+                503,
+                "storeUnavailable",
+                "The store cannot serve the request now.",
+                "try again later",
+                {"Retry-After": "1"},
+            )
+        case HTTPException(status_code=status, headers=headers):
+            return _http_failure(status, headers or {})
+        case FlaskException(code=status):
+            return _http_failure(status or 500, {})
+    return Failure(500, "internalError", "The server failed to handle the request.")
+
+
+def _http_failure(status: int, headers: Mapping[str, str]) -> Failure:
+    phrase = http.HTTPStatus(status).phrase
+    words = phrase.split()
+    code = words[0].lower() + "".join(words[1:])
+    reasons = {
+        404: "There is nothing at this address.",
+        405: "The method is not allowed here.",
+    }
+    return Failure(status, code, reasons.get(status, f"{phrase}."), headers=headers)
+
+
+class ErrorBoundary:
+    """The outermost middleware: whatever is raised within leaves as a TMF Error.
+
+    `allowed` tells the methods a path has, for the `Allow` header of a 405. Server errors are
+    logged with the request id that the client gets in `X-Request-ID`.
+    """
+
+    def __init__(self, app: ASGIApp, *, allowed: Callable[[str], frozenset[str]]) -> None:
+        self._app = app
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and answer for what goes wrong."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except ClientGone:
+            return
+        except Exception as error:
+            request_id = _request_id(scope)
+            failure = failure_of(error)
+            if failure.status >= 500 and failure.status != 501:
+                _log.error(
+                    "%s %s failed, request %s: %s",
+                    scope["method"], scope["path"], request_id, error,
+                    exc_info=None if isinstance(error, StoreError) else error,
+                )
+            if started:
+                raise
+            await self._answer(scope, send, failure, request_id)
+
+    async def _answer(self, scope: Scope, send: Send, failure: Failure, request_id: str) -> None:
+        headers = {**failure.headers, "X-Request-ID": request_id}
+        if failure.status == 405:
+            headers["Allow"] = ", ".join(sorted(self._allowed(scope["path"]))) or "GET"
+        content = failure.body()
+        headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        if failure.status == 413:
+            headers["Connection"] = "close"  # the rest of the body is not read
+        await send(
+            {
+                "type": "http.response.start",
+                "status": failure.status,
+                "headers": [
+                    (name.lower().encode(), value.encode("latin-1"))
+                    for name, value in headers.items()
+                ],
+            }
+        )
+        await send({"type": "http.response.body", "body": content})
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return bytes(value).decode()
+    return secrets.token_hex(8)

@@ -1,0 +1,89 @@
+"""Serving: gunicorn with uvicorn workers in production, uvicorn alone with reload in development."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+from starlette.types import ASGIApp
+
+from app.server import create_app
+from app.settings import Settings
+from storage.opening import is_private
+
+GRACEFUL_SECONDS = 30
+"""How long requests in flight may take to finish once the server is told to stop."""
+
+
+class Gunicorn(BaseApplication):  # type: ignore[misc]
+    """gunicorn, configured by our settings; each worker makes its own application and store."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand our settings to gunicorn."""
+        for name, value in gunicorn_options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> ASGIApp:
+        """Return the application of one worker."""
+        return create_app(self._settings)
+
+
+def gunicorn_options(settings: Settings) -> dict[str, Any]:
+    """Return gunicorn's configuration."""
+    return {
+        "bind": f"{settings.host}:{settings.port}",
+        "workers": worker_count(settings),
+        "worker_class": "uvicorn_worker.UvicornWorker",
+        "graceful_timeout": GRACEFUL_SECONDS,
+        "timeout": 60,
+        "keepalive": 30,
+        "proc_name": "tmf683",
+        "loglevel": "warning",
+        # uvicorn must not rewrite scheme and client on its own; trust_forwarded decides that.
+        "forwarded_allow_ips": "",
+        "control_socket_disable": True,
+    }
+
+
+def worker_count(settings: Settings) -> int:
+    """Return how many processes serve: as set, else one a core, one for a private store."""
+    if is_private(settings.store):
+        return 1
+    return settings.workers or os.cpu_count() or 1
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop."""
+    Gunicorn(settings).run()
+
+
+def serve_for_development(settings: Settings) -> None:
+    """Serve from one process that starts again when a source file changes."""
+    import uvicorn
+
+    os.environ.update(environment_of(settings))
+    uvicorn.run(
+        "app.server:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        reload=True,
+        reload_dirs=["app", "handlers", "storage", "openapi"],
+        log_level="info",
+    )
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as environment variables, for a process started anew."""
+    environment = {}
+    for name, value in settings.model_dump().items():
+        if isinstance(value, tuple):
+            environment[f"TMF_{name.upper()}"] = os.pathsep.join(map(str, value))
+        elif value is not None:
+            environment[f"TMF_{name.upper()}"] = str(value)
+    return environment

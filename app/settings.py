@@ -1,0 +1,111 @@
+"""Settings: one frozen object, from defaults, `TMF_*` environment variables and the command line.
+
+Later sources win, in that order. A value that is not understood stops the start and is named.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
+"""The contracts, overlays and conformance suites that come with the server."""
+
+
+class SettingsError(Exception):
+    """A setting has a wrong value; the message names the setting and the rule."""
+
+
+class Settings(BaseSettings):
+    """Everything about the server that can be chosen."""
+
+    model_config = SettingsConfigDict(env_prefix="TMF_", frozen=True, extra="forbid")
+
+    spec: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (OPENAPI_FOLDER / "tmf683-v4.0.0.yaml",),
+        description="Contracts to serve, separated by the system's path separator.",
+    )
+    profile: Literal["conformance", "strict"] = Field(
+        "conformance",
+        description="`conformance` accepts what TM Forum's kit sends; `strict` is the bare contract.",
+    )
+    base_path: str | None = Field(
+        None, description="Path to serve under instead of the contract's (one contract only)."
+    )
+    root_path: str = Field("", description="Prefix before every path, a gateway's for example.")
+    public_url: str | None = Field(
+        None,
+        description="Scheme, host and prefix that clients use, for `href`; else the request's own.",
+    )
+    trust_forwarded: bool = Field(
+        False, description="Believe `X-Forwarded-*` headers: only behind a proxy that sets them."
+    )
+    store: str = Field(
+        "sqlite:///data/tmf683.db",
+        description="Where documents are kept: `sqlite:///file.db` or `memory:`.",
+    )
+    durability: Literal["full", "normal"] = Field(
+        "full",
+        description="`full` waits for the disk at every write; `normal` may lose the last ones"
+        " with the machine's power.",
+    )
+    busy_seconds: float = Field(
+        5.0, gt=0, le=60, description="How long to wait for a store that something else holds."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(
+        0, ge=0, le=256, description="Worker processes; 0 is one a core (one with `memory:`)."
+    )
+    threads: int = Field(4, ge=1, le=64, description="Threads a worker runs handlers in.")
+    max_body: int = Field(
+        1024 * 1024, ge=1024, description="Largest request body accepted, in bytes."
+    )
+    default_limit: int = Field(
+        100, ge=1, description="Resources in a list when the request has no `limit`."
+    )
+    max_limit: int = Field(1000, ge=1, description="Most resources in one list.")
+    validate_responses: bool = Field(
+        False, description="Hold every response against the contract: for tests, costs time."
+    )
+
+    @field_validator("spec", mode="before")
+    @classmethod
+    def _split_paths(cls, value: Any) -> Any:
+        return tuple(value.split(os.pathsep)) if isinstance(value, str) else value
+
+    @field_validator("root_path", "base_path")
+    @classmethod
+    def _plain_path(cls, value: str | None) -> str | None:
+        if value and (not value.startswith("/") or value.endswith("/") or "//" in value):
+            raise ValueError("must start with a slash and not end with one")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute_url(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must start with http:// or https://")
+        return value.rstrip("/") if value else value
+
+
+def read_settings(**given: Any) -> Settings:
+    """Return the effective settings; arguments that are None count as not given.
+
+    Raises:
+        SettingsError: a value is wrong.
+    """
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        problems = []
+        for each in error.errors():
+            name = str(each["loc"][0]) if each["loc"] else "settings"
+            source = "--" + name.replace("_", "-") if name in chosen else f"TMF_{name.upper()}"
+            problems.append(f"{source}: {each['msg'].removeprefix('Value error, ')}")
+        raise SettingsError("\n".join(problems)) from None

@@ -1,0 +1,149 @@
+"""Request validation: connexion's middleware with the contract's compiled validators in it.
+
+What stock connexion builds for every request (URI parser, parameter and body validators) is built
+once here, a body without a `Content-Type` is validated like any other, and a `Content-Type` on a
+request without a body means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connexion.middleware.request_validation import (
+    RequestValidationAPI,
+    RequestValidationMiddleware,
+)
+from connexion.operations import AbstractOperation
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app import body
+from app.contract import Binding
+from app.contract.compile import Validator
+from app.contract.parameters import InvalidParameter, read_all
+from app.contract.violation import Violation
+from handlers.request import OperationRequest
+
+SCOPE_KEY = "tmf.request"
+"""Where the ASGI scope of a contract operation carries its `OperationRequest`."""
+
+_MOST_PARAMETERS = 200
+
+
+class InvalidBody(Exception):
+    """The body is JSON, but not what the contract asks for."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__("; ".join(map(str, violations)))
+
+
+class UnsupportedMediaType(Exception):
+    """The operation does not read bodies of this media type; the message says which it does."""
+
+
+class ValidatedOperation:
+    """One operation of the contract: validates the request, then passes it on."""
+
+    def __init__(self, next_app: ASGIApp, binding: Binding, max_body: int) -> None:
+        self._next_app = next_app
+        self._binding = binding
+        self._max_body = max_body
+        self._query = tuple(each for each in binding.parameters if each.place == "query")
+        self._headers = tuple(each for each in binding.parameters if each.place == "header")
+        self._required = any(each.required for each in self._query)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Validate and pass on.
+
+        Raises:
+            InvalidParameter, MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidBody
+        """
+        query: tuple[tuple[str, str], ...] = ()
+        parameters: Mapping[str, Any] = {}
+        if scope["query_string"]:
+            query = _parse_query(scope["query_string"])
+        if query or self._required:
+            parameters = read_all(self._query, query)
+        if self._headers:
+            self._check_headers(scope)
+        content = None
+        if self._binding.bodies and self._binding.unserved is None:
+            content = await self._body(scope, receive)
+        scope[SCOPE_KEY] = OperationRequest(query, parameters, content)
+        await self._next_app(scope, receive, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> Any:
+        content_type, length = b"", None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-length":
+                length = int(value)
+        content = await body.receive_body(receive, length, self._max_body)
+        if not content:
+            if self._binding.body_required:
+                raise body.MalformedBody("the request has no body, and the operation requires one")
+            return None
+        validator = self._validator(content_type)
+        value = body.parse(content)
+        if not validator.accepts(value):
+            raise InvalidBody(validator.violations(value))
+        return value
+
+    def _validator(self, content_type: bytes) -> Validator:
+        bodies = self._binding.bodies
+        if not content_type:
+            return bodies.get("application/json") or next(iter(bodies.values()))
+        media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
+        validator = bodies.get(media_type.strip())
+        if validator is None:
+            raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}")
+        charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
+        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259 §8.1); no other charset is read")
+        return validator
+
+    def _check_headers(self, scope: Scope) -> None:
+        given = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in scope["headers"]]
+        for parameter in self._headers:
+            parameter.read([text for name, text in given if name == parameter.name.lower()])
+
+
+class ContractValidationAPI(RequestValidationAPI):
+    """Makes the validated operations of one contract."""
+
+    def __init__(
+        self, *args: Any, bindings: Mapping[str, Binding], max_body: int, **kwargs: Any
+    ) -> None:
+        self._bindings = bindings
+        self._max_body = max_body
+        super().__init__(*args, **kwargs)
+
+    def make_operation(self, operation: AbstractOperation) -> ValidatedOperation:
+        """Make the operation that connexion routes an operationId to."""
+        return ValidatedOperation(
+            self.next_app, self._bindings[operation.operation_id], self._max_body
+        )
+
+
+class ContractValidationMiddleware(RequestValidationMiddleware):
+    """Validates requests by the contract; takes `bindings` and `max_body` from `add_api`."""
+
+    api_cls = ContractValidationAPI
+
+
+def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(
+            parse_qsl(
+                query_string.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MOST_PARAMETERS,
+            )
+        )
+    except UnicodeDecodeError:
+        raise InvalidParameter("query", "is not UTF-8 once decoded") from None
+    except ValueError:
+        raise InvalidParameter("query", f"has more than {_MOST_PARAMETERS} parameters") from None

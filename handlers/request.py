@@ -1,0 +1,35 @@
+"""The request as the contract layer hands it over: parsed and validated already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import flask
+
+ENVIRON_KEY = "tmf.request"
+"""Where the WSGI environment of a contract operation carries its `OperationRequest`."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationRequest:
+    """What the contract layer read from a request.
+
+    `query` is every query parameter in order, decoded; `parameters` those the contract declares,
+    as the type it declares; `body` the JSON body (None when there is none).
+    """
+
+    query: tuple[tuple[str, str], ...] = ()
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+
+    def values(self, name: str) -> list[str]:
+        """Return every value of a query parameter."""
+        return [value for key, value in self.query if key == name]
+
+
+def current() -> OperationRequest:
+    """Return the request being handled."""
+    request: OperationRequest = flask.request.environ[ENVIRON_KEY]
+    return request

@@ -1,0 +1,39 @@
+"""From a store URL to the adapter that serves it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from storage.errors import StoreUrlError
+from storage.port import Store
+from storage.sqlite import Durability, SqliteStore
+
+
+def open_store(url: str, *, durability: Durability = "full", busy_seconds: float = 5.0) -> Store:
+    """Open the store a URL names.
+
+    `memory:` keeps documents in this process only; `sqlite:///relative.db` and
+    `sqlite:////absolute.db` are files, made with their folder when absent. `durability` says
+    whether a write waits for the disk ("full") or may be lost with the machine's power
+    ("normal"); `busy_seconds` is how long to wait for a store that something else holds.
+
+    Raises:
+        StoreUrlError: the URL has no adapter or the wrong form.
+        StoreError: the store is there but cannot be opened.
+    """
+    if is_private(url):
+        return SqliteStore(None, durability=durability, busy_seconds=busy_seconds)
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite":
+        if parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment:
+            raise StoreUrlError(
+                f"{url}: write sqlite:///relative.db or sqlite:////absolute.db, nothing else"
+            )
+        return SqliteStore(Path(parts.path[1:]), durability=durability, busy_seconds=busy_seconds)
+    raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db or memory:")
+
+
+def is_private(url: str) -> bool:
+    """Whether the store lives in one process, so that several workers would not share it."""
+    return url == "memory:"

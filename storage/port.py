@@ -1,0 +1,98 @@
+"""The storage port: what the server asks of a document store.
+
+This is the specification of every adapter; `tests/storage/contract.py` is its proof.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from storage.query import Path, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One stored document.
+
+    `content` is a JSON object in UTF-8, returned byte for byte as it was written. `version` starts
+    at 1 and grows by one with every replacement.
+    """
+
+    id: str
+    version: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The documents of a query's window, and how many match the query in all."""
+
+    documents: tuple[Document, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A path worth an index; `many` says that an array lies on it."""
+
+    path: Path
+    many: bool = False
+
+
+class Store(Protocol):
+    """Documents in named collections, safe to share between threads and processes.
+
+    A method that returns has done its work durably. Every method raises `StoreError` (or its
+    `StoreBusy`) when the database cannot serve.
+    """
+
+    def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
+        """Make the collection and its indexes; quick when they are there, never drops one."""
+
+    def insert(self, collection: str, id: str, content: bytes) -> Document:
+        """Add a document at version 1.
+
+        Raises:
+            DocumentExists: the id is taken.
+        """
+
+    def get(self, collection: str, id: str) -> Document:
+        """Return the document.
+
+        Raises:
+            DocumentNotFound: there is none of that id.
+        """
+
+    def replace(self, collection: str, id: str, content: bytes, *, version: int) -> Document:
+        """Replace the document if it is still at `version`; one atomic step.
+
+        Raises:
+            DocumentNotFound: there is none of that id.
+            VersionConflict: it has another version by now.
+        """
+
+    def delete(self, collection: str, id: str) -> None:
+        """Remove the document.
+
+        Raises:
+            DocumentNotFound: there is none of that id.
+        """
+
+    def find(self, collection: str, query: Query) -> Page:
+        """Return the window of the documents that match.
+
+        Raises:
+            UnsupportedQuery: the store cannot express the query.
+        """
+
+    def ping(self) -> None:
+        """Return when the store can serve.
+
+        Raises:
+            StoreError: it cannot.
+        """
+
+    def close(self) -> None:
+        """Let go of every resource; the store is not used again."""

@@ -1,0 +1,90 @@
+"""Connections to the database, and its failures in the port's words."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from storage.errors import StoreBusy, StoreError
+
+Durability: TypeAlias = Literal["full", "normal"]
+
+_EXPLANATIONS = {
+    "SQLITE_READONLY": "is read-only for this process",
+    "SQLITE_FULL": "has no room left: the disk, or its quota, is full",
+    "SQLITE_CORRUPT": "is corrupt; restore it from a backup",
+    "SQLITE_NOTADB": "is not an SQLite database",
+    "SQLITE_CANTOPEN": "cannot be opened; do the folder and its permissions exist?",
+    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
+    "SQLITE_PERM": "may not be used by this process",
+}
+
+
+class Connections:
+    """One connection a thread on a file; on memory (`file` is None) one for all, taken in turn.
+
+    SQLite lets many connections read while one writes (WAL), but a private memory database
+    exists only inside its single connection.
+    """
+
+    def __init__(self, file: Path | None, *, durability: Durability, busy_seconds: float) -> None:
+        self._file = file
+        self._durability = durability
+        self._busy_seconds = busy_seconds
+        self._lock = threading.RLock()
+        self._local = threading.local()
+        self._opened: list[sqlite3.Connection] = []
+        self._shared = None if file else self._open()
+
+    @contextmanager
+    def use(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection in autocommit mode; SQLite's failures leave as `StoreError`."""
+        try:
+            if self._shared is not None:
+                with self._lock:
+                    yield self._shared
+                return
+            connection = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = self._open()
+            yield connection
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            if isinstance(error, sqlite3.IntegrityError):
+                raise
+            raise self._explain(error) from error
+
+    def close(self) -> None:
+        """Close every connection, whichever thread opened it."""
+        with self._lock:
+            while self._opened:
+                self._opened.pop().close()
+
+    def _open(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._file or ":memory:",
+            timeout=self._busy_seconds,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        with self._lock:
+            self._opened.append(connection)
+        connection.text_factory = bytes
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._durability}")
+        return connection
+
+    def _explain(self, error: sqlite3.DatabaseError) -> StoreError:
+        name = getattr(error, "sqlite_errorname", None) or ""
+        where = f"store {self._file or 'memory:'}"
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return StoreBusy(
+                f"{where} is locked by another process (waited {self._busy_seconds:g} s)"
+            )
+        for prefix, explanation in _EXPLANATIONS.items():
+            if name.startswith(prefix):
+                return StoreError(f"{where} {explanation}")
+        return StoreError(f"{where} failed: {error}")

@@ -1,0 +1,175 @@
+"""The tables, their versions, and the indexes that hints ask for.
+
+Documents lie in one table, in an envelope of columns beside their content, so no attribute can
+collide with ours. A hinted path without arrays becomes an index on an expression; one through
+arrays becomes rows of `element`, kept by triggers so that every writer, also one that does not
+know the hint, keeps them right.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from storage.errors import StoreError
+from storage.port import Index
+from storage.sqlite import paths
+
+MINIMUM_SQLITE = (3, 38, 0)
+
+MIGRATIONS = (
+    """
+    CREATE TABLE collection (
+        name TEXT PRIMARY KEY,
+        documents INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE document (
+        seq INTEGER PRIMARY KEY,
+        collection TEXT NOT NULL,
+        id TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        UNIQUE (collection, id)
+    ) STRICT;
+    CREATE INDEX document_newest ON document (collection);
+    CREATE TRIGGER document_added AFTER INSERT ON document BEGIN
+        UPDATE collection SET documents = documents + 1 WHERE name = NEW.collection;
+    END;
+    CREATE TRIGGER document_removed AFTER DELETE ON document BEGIN
+        UPDATE collection SET documents = documents - 1 WHERE name = OLD.collection;
+    END;
+    CREATE TABLE hint (
+        hint INTEGER PRIMARY KEY,
+        collection TEXT NOT NULL,
+        path TEXT NOT NULL,
+        many INTEGER NOT NULL,
+        UNIQUE (collection, path, many)
+    ) STRICT;
+    CREATE TABLE element (
+        hint INTEGER NOT NULL,
+        value ANY NOT NULL,
+        seq INTEGER NOT NULL,
+        PRIMARY KEY (hint, value, seq)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+"""The statements that lead from each schema version to the next; only ever appended to."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables to the newest version; several processes may try at once.
+
+    Raises:
+        StoreError: the file belongs to a newer release, or SQLite is too old.
+    """
+    if sqlite3.sqlite_version_info < MINIMUM_SQLITE:
+        needed = ".".join(map(str, MINIMUM_SQLITE))
+        raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; {needed} is needed")
+    if _version(connection) == len(MIGRATIONS):
+        return
+    with Transaction(connection):
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise StoreError(
+                f"the store has schema version {version}, this release knows {len(MIGRATIONS)}:"
+                " it was written by a newer release"
+            )
+        for script in MIGRATIONS[version:]:
+            for statement in _statements(script):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+
+
+def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[Index]) -> None:
+    """Register a collection and build those of its indexes that are not there."""
+    if connection.execute("SELECT 1 FROM collection WHERE name = ?", (name,)).fetchone() is None:
+        connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
+    known = read_hints(connection, name)
+    for index in indexes:
+        if index not in known:
+            with Transaction(connection):
+                _add_index(connection, name, index)
+
+
+def read_hints(connection: sqlite3.Connection, collection: str) -> dict[Index, int]:
+    """Return the indexes a collection has, each with its number."""
+    rows = connection.execute(
+        "SELECT hint, path, many FROM hint WHERE collection = ?", (collection,)
+    ).fetchall()
+    return {
+        Index(tuple(path.decode().split("\0")), bool(many)): hint for hint, path, many in rows
+    }
+
+
+class Transaction:
+    """A write transaction: committed on leaving, rolled back on an exception."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK" if error else "COMMIT")
+
+
+def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:
+    added = connection.execute(
+        "INSERT OR IGNORE INTO hint (collection, path, many) VALUES (?, ?, ?)",
+        (collection, "\0".join(index.path), int(index.many)),
+    )
+    if not added.rowcount:
+        return  # another process was quicker
+    hint = added.lastrowid
+    here = paths.literal(collection)
+    if not index.many:
+        name = ".".join(index.path).replace('"', '""')
+        connection.execute(  # one for all collections: the collection is its first column
+            f'CREATE INDEX IF NOT EXISTS "document_by_{name}"'
+            f" ON document (collection, {paths.scalar(index.path)})"
+        )
+        return
+    add = (
+        f"INSERT OR IGNORE INTO element SELECT {hint}, v.atom, {{seq}} FROM {{source}}"
+        " WHERE {condition} v.type IN ('text', 'integer', 'real');"
+    )
+    added_rows = add.format(
+        seq="NEW.seq", source=paths.values(index.path, "NEW.content"), condition=""
+    )
+    removed_rows = (
+        f"DELETE FROM element WHERE hint = {hint} AND seq = OLD.seq AND value IN"
+        f" (SELECT v.atom FROM {paths.values(index.path, 'OLD.content')}"
+        " WHERE v.type IN ('text', 'integer', 'real'));"
+    )
+    for event, row, statements in (
+        ("INSERT", "NEW", added_rows),
+        ("UPDATE OF content", "NEW", removed_rows + added_rows),
+        ("DELETE", "OLD", removed_rows),
+    ):
+        connection.execute(
+            f"CREATE TRIGGER element_{hint}_{event[:6].lower()} AFTER {event} ON document"
+            f" WHEN {row}.collection = {here} BEGIN {statements} END"
+        )
+    connection.execute(
+        add.format(
+            seq="seq",
+            source=f"document, {paths.values(index.path)}",
+            condition=f"collection = {here} AND",
+        )
+    )
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _statements(script: str) -> list[str]:
+    statements, text = [], ""
+    for line in script.splitlines():
+        text += line + "\n"
+        if sqlite3.complete_statement(text):
+            statements.append(text)
+            text = ""
+    return statements
