@@ -7,11 +7,9 @@ once and sends its answer as two ASGI messages; handlers take path parameters an
 
 from __future__ import annotations
 
-import asyncio
 import io
 import sys
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import flask
@@ -20,8 +18,12 @@ from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
-from app.validation import SCOPE_KEY
+from app.threads import HandlerThreads
+from app.validation import LANE_KEY, SCOPE_KEY, Lane
 from handlers.request import ENVIRON_KEY
+from storage import Store
+
+_LARGEST_BATCH = 32
 
 Environ: TypeAlias = dict[str, Any]
 Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
@@ -37,11 +39,20 @@ class PlainFlaskApi(FlaskApi):
 
 
 class FlaskBridge(FlaskASGIApp):
-    """Flask as an ASGI application at the end of connexion's middleware."""
+    """Flask as an ASGI application at the end of connexion's middleware.
 
-    def __init__(self, import_name: str, server_args: dict[str, Any], *, threads: int) -> None:
+    Handlers run in threads, since a store may take its time. With a store that is quick, reading by
+    key runs at once in the event loop (the way to a thread and back costs more than it does) and
+    writes queue for one thread that makes them durable together.
+    """
+
+    def __init__(
+        self, import_name: str, server_args: dict[str, Any], *, threads: int, store: Store
+    ) -> None:
         super().__init__(import_name, server_args)
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="handler")
+        self._quick = store.quick
+        self._pool = HandlerThreads(threads)
+        self._writer = HandlerThreads(1, most=_LARGEST_BATCH, batch=store.batch)
 
     def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
         """Register one API's operations as a Flask blueprint."""
@@ -53,9 +64,13 @@ class FlaskBridge(FlaskASGIApp):
         """Answer one request."""
         if scope["type"] != "http":
             return
-        status, headers, content = await asyncio.get_running_loop().run_in_executor(
-            self._executor, self.answer, environ_of(scope)
-        )
+        environ = environ_of(scope)
+        lane = scope.get(LANE_KEY, Lane.POOL) if self._quick else Lane.POOL
+        if lane is Lane.LOOP:
+            status, headers, content = self.answer(environ)
+        else:
+            threads = self._writer if lane is Lane.WRITER else self._pool
+            status, headers, content = await threads.run(self.answer, environ)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -84,16 +99,17 @@ class FlaskBridge(FlaskASGIApp):
 
     def close(self) -> None:
         """Let running handlers finish and stop the threads."""
-        self._executor.shutdown()
+        self._writer.stop()
+        self._pool.stop()
 
 
 class ContractApp(FlaskApp):
     """`connexion.FlaskApp` on the bridge above."""
 
-    def __init__(self, import_name: str, *, threads: int, **options: Any) -> None:
+    def __init__(self, import_name: str, *, threads: int, store: Store, **options: Any) -> None:
         super().__init__(import_name, **options)
         # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
-        self.bridge = FlaskBridge(import_name, {}, threads=threads)
+        self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store)
         self._middleware_app = self.bridge
         self.middleware.app = self.bridge
         self.app: flask.Flask = self.bridge.app

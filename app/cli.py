@@ -43,7 +43,12 @@ def serve(
 
     with _plain_errors():
         settings = read_settings(
-            spec=spec, store=store, host=host, port=port, workers=workers, profile=profile,
+            spec=spec,
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            profile=profile,
             validate_responses=dev or None,
         )
         contracts = open_contracts(settings)
@@ -70,7 +75,9 @@ def check(path: Path, profile: str | None) -> None:
         ]
         widths = [max(len(row[column]) for row in rows) for column in range(3)]
         for row in rows:
-            click.echo("  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True)))
+            click.echo(
+                "  ".join(text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
+            )
         served = sum(each.unserved is None for each in contract.bindings)
         click.echo(f"{served} of {len(rows)} operations served")
 

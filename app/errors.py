@@ -75,7 +75,10 @@ def failure_of(error: Exception) -> Failure:
             )
         case BadQuery(parameter=parameter):
             return Failure(
-                400, "invalidQuery", "The query cannot be answered.", f"parameter {parameter} {text}"
+                400,
+                "invalidQuery",
+                "The query cannot be answered.",
+                f"parameter {parameter} {text}",
             )
         case UnsupportedQuery():
             return Failure(400, "invalidQuery", "The query cannot be answered.", text)
@@ -87,7 +90,9 @@ def failure_of(error: Exception) -> Failure:
         case BadHost():
             return Failure(400, "invalidHost", "The Host header is not valid.", text)
         case DocumentNotFound(id=id):
-            return Failure(404, "notFound", "There is no such resource.", f"no resource has id {id}")
+            return Failure(
+                404, "notFound", "There is no such resource.", f"no resource has id {id}"
+            )
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
         case UpdateContended():
@@ -157,7 +162,10 @@ class ErrorBoundary:
             if failure.status >= 500 and failure.status != 501:
                 _log.error(
                     "%s %s failed, request %s: %s",
-                    scope["method"], scope["path"], request_id, error,
+                    scope["method"],
+                    scope["path"],
+                    request_id,
+                    error,
                     exc_info=None if isinstance(error, StoreError) else error,
                 )
             if started:

@@ -11,6 +11,7 @@ import swagger_ui_bundle
 from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
+from handlers.response import json_response
 from storage import Store
 
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))
@@ -128,9 +129,8 @@ class ApiPages:
         """Answer 200 with the effective contract, its server where this client reaches it."""
         here = orjson.dumps([{"url": self._base_url() + self._contract.base_path}])
         written = orjson.dumps(self._contract.document["servers"])
-        return Response(
-            self._document.replace(b'"servers":' + written, b'"servers":' + here, 1),
-            content_type="application/json",
+        return json_response(
+            self._document.replace(b'"servers":' + written, b'"servers":' + here, 1)
         )
 
     def swagger_ui(self) -> Response:
@@ -166,4 +166,4 @@ def _ready(store: Store) -> Response:
 
 
 def _json(value: object) -> Response:
-    return Response(orjson.dumps(value), content_type="application/json")
+    return json_response(orjson.dumps(value))

@@ -88,6 +88,7 @@ def create_app(
     app = ContractApp(
         "app",
         threads=settings.threads,
+        store=store,
         lifespan=_closing(store),
         middlewares=[
             partial(ErrorBoundary, allowed=paths.methods),
@@ -125,7 +126,9 @@ class ContractPaths:
     def __init__(self, contracts: Sequence[Contract]) -> None:
         self._patterns = [
             (
-                re.compile(re.sub(r"\\\{[^/]+?\\\}", "[^/]+", re.escape(contract.base_path + path))),
+                re.compile(
+                    re.sub(r"\\\{[^/]+?\\\}", "[^/]+", re.escape(contract.base_path + path))
+                ),
                 frozenset(_methods(item)),
             )
             for contract in contracts

@@ -1,12 +1,14 @@
-"""Serving: gunicorn with uvicorn workers in production, uvicorn alone with reload in development."""
+"""Serving: gunicorn with uvicorn workers in production, uvicorn with reload in development."""
 
 from __future__ import annotations
 
+import gc
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
 from starlette.types import ASGIApp
+from uvicorn_worker import UvicornWorker
 
 from app.server import create_app
 from app.settings import Settings
@@ -16,7 +18,7 @@ GRACEFUL_SECONDS = 30
 """How long requests in flight may take to finish once the server is told to stop."""
 
 
-class Gunicorn(BaseApplication):  # type: ignore[misc]
+class Gunicorn(BaseApplication):
     """gunicorn, configured by our settings; each worker makes its own application and store."""
 
     def __init__(self, settings: Settings) -> None:
@@ -29,8 +31,31 @@ class Gunicorn(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> ASGIApp:
-        """Return the application of one worker."""
-        return create_app(self._settings)
+        """Return the application of one worker.
+
+        What start-up made stays for the worker's life: the garbage collector need not walk it
+        again and again.
+        """
+        app = create_app(self._settings)
+        gc.collect()
+        gc.freeze()
+        return app
+
+
+class ServerWorker(UvicornWorker):
+    """uvicorn's worker, leaving to our own settings what is decided there.
+
+    `X-Forwarded-*` headers are believed by `trust_forwarded` alone, and the `Server` header would
+    only tell an attacker what to look up.
+    """
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "auto",
+        "http": "httptools",
+        "lifespan": "on",
+        "proxy_headers": False,
+        "server_header": False,
+    }
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
@@ -38,14 +63,12 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
     return {
         "bind": f"{settings.host}:{settings.port}",
         "workers": worker_count(settings),
-        "worker_class": "uvicorn_worker.UvicornWorker",
+        "worker_class": "app.serving.ServerWorker",
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 60,
         "keepalive": 30,
         "proc_name": "tmf683",
         "loglevel": "warning",
-        # uvicorn must not rewrite scheme and client on its own; trust_forwarded decides that.
-        "forwarded_allow_ips": "",
         "control_socket_disable": True,
     }
 

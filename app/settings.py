@@ -31,7 +31,8 @@ class Settings(BaseSettings):
     )
     profile: Literal["conformance", "strict"] = Field(
         "conformance",
-        description="`conformance` accepts what TM Forum's kit sends; `strict` is the bare contract.",
+        description="`conformance` accepts what TM Forum's kit sends; `strict` is the contract"
+        " alone.",
     )
     base_path: str | None = Field(
         None, description="Path to serve under instead of the contract's (one contract only)."

@@ -8,6 +8,7 @@ request without a body means nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,7 @@ from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import body
-from app.contract import Binding
+from app.contract import Binding, Kind
 from app.contract.compile import Validator
 from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
@@ -28,7 +29,22 @@ from handlers.request import OperationRequest
 SCOPE_KEY = "tmf.request"
 """Where the ASGI scope of a contract operation carries its `OperationRequest`."""
 
+LANE_KEY = "tmf.lane"
+"""Where the ASGI scope of a contract operation says which `Lane` suits it."""
+
 _MOST_PARAMETERS = 200
+_CHEAP = frozenset({"limit", "fields"})
+
+
+class Lane(Enum):
+    """Where an operation's handler had best run, if the store lets it choose."""
+
+    LOOP = auto()
+    """It reads by key, or the newest page: over before a thread would have begun."""
+    WRITER = auto()
+    """It changes one document."""
+    POOL = auto()
+    """It may search."""
 
 
 class InvalidBody(Exception):
@@ -71,7 +87,16 @@ class ValidatedOperation:
         if self._binding.bodies and self._binding.unserved is None:
             content = await self._body(scope, receive)
         scope[SCOPE_KEY] = OperationRequest(query, parameters, content)
+        scope[LANE_KEY] = self._lane(query)
         await self._next_app(scope, receive, send)
+
+    def _lane(self, query: tuple[tuple[str, str], ...]) -> Lane:
+        match self._binding.kind:
+            case Kind.CREATE | Kind.PATCH | Kind.DELETE:
+                return Lane.WRITER
+            case Kind.LIST if any(name not in _CHEAP for name, _ in query):
+                return Lane.POOL
+        return Lane.LOOP
 
     async def _body(self, scope: Scope, receive: Receive) -> Any:
         content_type, length = b"", None
@@ -105,7 +130,9 @@ class ValidatedOperation:
         return validator
 
     def _check_headers(self, scope: Scope) -> None:
-        given = [(name.decode("latin-1"), text.decode("latin-1")) for name, text in scope["headers"]]
+        given = [
+            (name.decode("latin-1"), text.decode("latin-1")) for name, text in scope["headers"]
+        ]
         for parameter in self._headers:
             parameter.read([text for name, text in given if name == parameter.name.lower()])
 

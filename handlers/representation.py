@@ -16,9 +16,7 @@ from storage import Document
 def encode(resource: Resource) -> bytes:
     """Return the content to store: JSON with `id` first and no `href`."""
     first: Resource = {"id": resource["id"]}
-    return orjson.dumps(
-        first | {name: value for name, value in resource.items() if name != "href"}
-    )
+    return orjson.dumps(first | {name: value for name, value in resource.items() if name != "href"})
 
 
 def decode(document: Document) -> Resource:
@@ -43,7 +41,7 @@ def render(
         return orjson.dumps(select(selection, resource))
     after_id = len(b'{"id":') + len(orjson.dumps(document.id))
     content = document.content
-    return b"%b,\"href\":%b%b" % (content[:after_id], orjson.dumps(url), content[after_id:])
+    return b'%b,"href":%b%b' % (content[:after_id], orjson.dumps(url), content[after_id:])
 
 
 def render_all(

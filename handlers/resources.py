@@ -10,9 +10,8 @@ from handlers import filtering, lifecycle, patching, request, selection
 from handlers.definition import ResourceDefinition
 from handlers.errors import UpdateContended
 from handlers.representation import decode, encode, href, render, render_all
+from handlers.response import json_response, no_content
 from storage import Query, Store, VersionConflict, Window
-
-JSON = "application/json"
 
 PATCH_ATTEMPTS = 20
 """How often a patch starts again because another change came between its read and its write."""
@@ -60,13 +59,12 @@ class ResourceHandlers:
             ),
         )
         fields = selection.parse(asked.values("fields"), self._definition.identity)
-        return Response(
+        return json_response(
             render_all(self._definition, page.documents, self._base_url(), fields),
             headers={
                 "X-Total-Count": str(page.total),
                 "X-Result-Count": str(len(page.documents)),
             },
-            content_type=JSON,
         )
 
     def create(self) -> Response:
@@ -78,16 +76,13 @@ class ResourceHandlers:
         asked = request.current()
         resource = lifecycle.created(self._definition, asked.body)
         self._definition.check(resource)
-        document = self._store.insert(
-            self._definition.collection, resource["id"], encode(resource)
-        )
+        document = self._store.insert(self._definition.collection, resource["id"], encode(resource))
         base = self._base_url()
         fields = selection.parse(asked.values("fields"), self._definition.identity)
-        return Response(
+        return json_response(
             render(self._definition, document, base, fields),
             status=201,
             headers={"Location": href(self._definition, base, document.id)},
-            content_type=JSON,
         )
 
     def retrieve(self, id: str) -> Response:
@@ -98,9 +93,7 @@ class ResourceHandlers:
         """
         fields = selection.parse(request.current().values("fields"), self._definition.identity)
         document = self._store.get(self._definition.collection, id)
-        return Response(
-            render(self._definition, document, self._base_url(), fields), content_type=JSON
-        )
+        return json_response(render(self._definition, document, self._base_url(), fields))
 
     def patch(self, id: str) -> Response:
         """Answer 200 with the resource as a merge patch leaves it.
@@ -130,9 +123,7 @@ class ResourceHandlers:
             except VersionConflict:
                 continue
             fields = selection.parse(asked.values("fields"), self._definition.identity)
-            return Response(
-                render(self._definition, document, self._base_url(), fields), content_type=JSON
-            )
+            return json_response(render(self._definition, document, self._base_url(), fields))
         raise UpdateContended(f"{id} kept changing while it was being updated")
 
     def delete(self, id: str) -> Response:
@@ -142,4 +133,4 @@ class ResourceHandlers:
             DocumentNotFound: there is none of that id.
         """
         self._store.delete(self._definition.collection, id)
-        return Response(status=204)
+        return no_content()

@@ -15,7 +15,18 @@ from storage.errors import (
 )
 from storage.opening import open_store
 from storage.port import Document, Index, Page, Store
-from storage.query import And, Comparison, Condition, Not, Operator, Or, Path, Query, SortKey, Window
+from storage.query import (
+    And,
+    Comparison,
+    Condition,
+    Not,
+    Operator,
+    Or,
+    Path,
+    Query,
+    SortKey,
+    Window,
+)
 
 __all__ = [
     "And",

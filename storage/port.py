@@ -6,6 +6,7 @@ This is the specification of every adapter; `tests/storage/contract.py` is its p
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -48,6 +49,9 @@ class Store(Protocol):
     `StoreBusy`) when the database cannot serve.
     """
 
+    quick: bool
+    """Whether reading by key takes microseconds: no network, no waiting for writers."""
+
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """Make the collection and its indexes; quick when they are there, never drops one."""
 
@@ -78,6 +82,13 @@ class Store(Protocol):
 
         Raises:
             DocumentNotFound: there is none of that id.
+        """
+
+    def batch(self) -> AbstractContextManager[None]:
+        """Make this thread's writes inside durable together, when the context ends.
+
+        Until then nothing else sees them. An error on leaving means that none of them was kept.
+        A store for which waiting together gains nothing makes each durable by itself.
         """
 
     def find(self, collection: str, query: Query) -> Page:

@@ -4,8 +4,9 @@ One module a step, in this order: `load`, `validate`, `upgrade`, `normalise`, `o
 `compile`, `bind`. `open_contract` in `contract` runs them all.
 """
 
-from app.contract.bind import Binding, Kind
+from app.contract.bind import Binding
 from app.contract.contract import Contract, open_contract
 from app.contract.errors import ContractError, Problem
+from app.contract.shape import Kind
 
 __all__ = ["Binding", "Contract", "ContractError", "Kind", "Problem", "open_contract"]

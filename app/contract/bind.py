@@ -115,7 +115,7 @@ def _definition(
     document: Json, compiler: SchemaCompiler, base_path: str, path: str
 ) -> ResourceDefinition:
     item = document["paths"][path]
-    member = next(
+    member: Json = next(
         (
             other
             for name, other in document["paths"].items()

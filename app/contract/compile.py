@@ -123,9 +123,7 @@ def _rewrite(schema: Any, view: View) -> Any:
 def _required(schema: Json, view: View) -> list[str]:
     hidden = "readOnly" if view is View.REQUEST else "writeOnly"
     properties = schema.get("properties", {})
-    return [
-        name for name in schema["required"] if properties.get(name, {}).get(hidden) is not True
-    ]
+    return [name for name in schema["required"] if properties.get(name, {}).get(hidden) is not True]
 
 
 def _with_null(rules: Json) -> Json:

@@ -42,7 +42,9 @@ def load(file: Path) -> Json:
         raise ContractError(str(file), [Problem("", "is not UTF-8 text")]) from None
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise ContractError(str(file), [Problem("", f"is not JSON: {error.msg} at {place}")]) from None
+        raise ContractError(
+            str(file), [Problem("", f"is not JSON: {error.msg} at {place}")]
+        ) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""

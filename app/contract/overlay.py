@@ -109,13 +109,17 @@ def _act(document: Json, action: Json) -> int:
     """Apply one action in place and return how many nodes it met (Overlay 1.0, Action Object)."""
     nodes = jsonpath_rfc9535.find(action["target"], document)
     if action.get("remove") is True:
-        # Backwards, so that removing one element does not move those still to go.
-        for node in reversed(sorted(nodes, key=lambda node: [str(part).zfill(9) for part in node.location])):
+        # The last first, so that removing one does not move those still to go.
+        for node in sorted(nodes, key=lambda node: _position(node.location), reverse=True):
             del _parent(document, node.location)[node.location[-1]]
     elif "update" in action:
         for node in nodes:
             _merge(node.value, copy.deepcopy(action["update"]))
     return len(nodes)
+
+
+def _position(location: tuple[int | str, ...]) -> list[tuple[int, str]]:
+    return [(part, "") if isinstance(part, int) else (-1, part) for part in location]
 
 
 def _parent(document: Json, location: tuple[int | str, ...]) -> Any:

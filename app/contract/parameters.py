@@ -67,9 +67,7 @@ class Parameter:
         return values[0]
 
 
-def read_all(
-    parameters: Iterable[Parameter], query: Iterable[tuple[str, str]]
-) -> dict[str, Any]:
+def read_all(parameters: Iterable[Parameter], query: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Read the declared query parameters that a query holds.
 
     Raises:

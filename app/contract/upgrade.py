@@ -110,16 +110,16 @@ def _operation(document: Json, operation: Json, shared_bodies: list[Json]) -> Js
 
 def _followed(document: Json, parameter: Json) -> Json:
     """Inline a referenced parameter: as a body it has no counterpart to refer to."""
-    reference = parameter.get("$ref")
-    return copy.deepcopy(resolve(document, reference)) if reference else parameter
+    if "$ref" not in parameter:
+        return parameter
+    target: Json = resolve(document, parameter["$ref"])
+    return copy.deepcopy(target)
 
 
 def _request_body(parameters: list[Json], consumes: list[str]) -> Json:
     body = parameters[0]
     if body["in"] == "body":
-        upgraded: Json = {
-            name: body[name] for name in ("description", "required") if name in body
-        }
+        upgraded: Json = {name: body[name] for name in ("description", "required") if name in body}
         upgraded["content"] = {media: {"schema": _schema(body["schema"])} for media in consumes}
         return upgraded
     files = any(each.get("type") == "file" for each in parameters)
@@ -199,7 +199,7 @@ def _security_scheme(scheme: Json) -> Json:
     if scheme["type"] == "basic":
         upgraded: Json = {"type": "http", "scheme": "basic"}
     elif scheme["type"] == "oauth2":
-        flow = {
+        flow: Json = {
             name: scheme[name] for name in ("authorizationUrl", "tokenUrl") if name in scheme
         }
         flow["scopes"] = scheme.get("scopes", {})

@@ -48,7 +48,9 @@ def validate(document: Json, file: str) -> None:
         raise ContractError(file, problems[:_MOST_PROBLEMS])
 
 
-def _dangling_references(document: Json, value: Any, path: tuple[str | int, ...]) -> Iterator[Problem]:
+def _dangling_references(
+    document: Json, value: Any, path: tuple[str | int, ...]
+) -> Iterator[Problem]:
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str) and not _resolves(document, reference):

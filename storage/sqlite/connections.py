@@ -74,6 +74,7 @@ class Connections:
             self._opened.append(connection)
         connection.text_factory = bytes
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         return connection
 
@@ -88,3 +89,30 @@ class Connections:
             if name.startswith(prefix):
                 return StoreError(f"{where} {explanation}")
         return StoreError(f"{where} failed: {error}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a write transaction: committed at the end, rolled back on an exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        roll_back(connection)
+        raise
+    commit(connection)
+
+
+def commit(connection: sqlite3.Connection) -> None:
+    """Commit the open transaction; when that fails, nothing of it stays."""
+    try:
+        connection.execute("COMMIT")
+    except BaseException:
+        roll_back(connection)
+        raise
+
+
+def roll_back(connection: sqlite3.Connection) -> None:
+    """Undo the open transaction, if SQLite has not done so itself."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

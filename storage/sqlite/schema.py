@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from storage.errors import StoreError
 from storage.port import Index
 from storage.sqlite import paths
+from storage.sqlite.connections import transaction
 
 MINIMUM_SQLITE = (3, 38, 0)
 
@@ -67,7 +68,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise StoreError(f"SQLite {sqlite3.sqlite_version} is too old; {needed} is needed")
     if _version(connection) == len(MIGRATIONS):
         return
-    with Transaction(connection):
+    with transaction(connection):
         version = _version(connection)
         if version > len(MIGRATIONS):
             raise StoreError(
@@ -87,7 +88,7 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
     known = read_hints(connection, name)
     for index in indexes:
         if index not in known:
-            with Transaction(connection):
+            with transaction(connection):
                 _add_index(connection, name, index)
 
 
@@ -96,23 +97,7 @@ def read_hints(connection: sqlite3.Connection, collection: str) -> dict[Index, i
     rows = connection.execute(
         "SELECT hint, path, many FROM hint WHERE collection = ?", (collection,)
     ).fetchall()
-    return {
-        Index(tuple(path.decode().split("\0")), bool(many)): hint for hint, path, many in rows
-    }
-
-
-class Transaction:
-    """A write transaction: committed on leaving, rolled back on an exception."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK" if error else "COMMIT")
+    return {Index(tuple(path.decode().split("\0")), bool(many)): hint for hint, path, many in rows}
 
 
 def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:

@@ -1,0 +1,43 @@
+"""Answers as Flask responses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+
+class PlainResponse(Response):
+    """A response whose headers go out as they were set.
+
+    werkzeug would parse and encode `Location` anew for every response; ours are absolute and
+    encoded from the start.
+    """
+
+    def get_wsgi_headers(self, environ: Any) -> Headers:
+        """Return the headers."""
+        return self.headers
+
+
+def json_response(
+    content: bytes, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a response with a JSON body."""
+    return PlainResponse(
+        content,
+        status,
+        {
+            **(headers or {}),
+            "Content-Type": "application/json",
+            "Content-Length": str(len(content)),
+        },
+    )
+
+
+def no_content() -> Response:
+    """Return a 204."""
+    response = PlainResponse(status=204)
+    del response.headers["Content-Type"]
+    return response
