@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import flask
@@ -104,15 +105,22 @@ class FlaskBridge(FlaskASGIApp):
 
 
 class ContractApp(FlaskApp):
-    """`connexion.FlaskApp` on the bridge above."""
+    """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends."""
 
     def __init__(self, import_name: str, *, threads: int, store: Store, **options: Any) -> None:
-        super().__init__(import_name, **options)
+        super().__init__(import_name, lifespan=self._lifespan, **options)
         # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
         self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store)
         self._middleware_app = self.bridge
         self.middleware.app = self.bridge
         self.app: flask.Flask = self.bridge.app
+        self._store = store
+
+    @asynccontextmanager
+    async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        yield
+        self.bridge.close()
+        self._store.close()
 
 
 def environ_of(scope: Scope) -> Environ:

@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.exceptions import HTTPException as FlaskException
 
+from app.address import BadHost
 from app.body import BodyTooLarge, ClientGone, MalformedBody
 from app.contract.parameters import InvalidParameter
 from app.validation import InvalidBody, UnsupportedMediaType
@@ -32,10 +33,6 @@ from storage import DocumentExists, DocumentNotFound, StoreError, UnsupportedQue
 
 _log = logging.getLogger("tmf683.error")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-
-
-class BadHost(Exception):
-    """The request's Host header names no host."""
 
 
 @dataclass(frozen=True, slots=True)
