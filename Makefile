@@ -1,7 +1,6 @@
 # Everything happens in .venv, which is made when it is missing and renewed when the pins change.
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONWARNINGS := ignore::DeprecationWarning
 
 .DEFAULT_GOAL := help
 

@@ -1,1 +1,6 @@
 """The server around the handlers: contract, web stack, settings and command line."""
+
+import warnings
+
+# connexion imports starlette's test client, which then speaks of its own dependencies.
+warnings.filterwarnings("ignore", message="Using `httpx` with `starlette.testclient`")

@@ -24,12 +24,17 @@ from app.contract.parameters import InvalidParameter
 from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
     AttributesNotPatchable,
+    BadPatch,
     BadQuery,
     InvalidResource,
+    NoSuchPage,
     NotServed,
+    PatchConflict,
+    PreconditionFailed,
+    PreconditionRequired,
     UpdateContended,
 )
-from storage import DocumentExists, DocumentNotFound, StoreError, UnsupportedQuery
+from storage import DocumentExists, DocumentNotFound, QueryTooSlow, StoreError, UnsupportedQuery
 
 _log = logging.getLogger("tmf683.error")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -77,6 +82,16 @@ def failure_of(error: Exception) -> Failure:
                 "The query cannot be answered.",
                 f"parameter {parameter} {text}",
             )
+        case BadPatch():
+            return Failure(400, "invalidPatch", "The patch cannot be applied.", text)
+        case PatchConflict():
+            return Failure(409, "patchConflict", "The patch does not fit the resource.", text)
+        case NoSuchPage():
+            return Failure(404, "noSuchPage", "There is no such page.", text)
+        case PreconditionFailed():
+            return Failure(412, "preconditionFailed", "The resource is in another state.", text)
+        case PreconditionRequired():
+            return Failure(428, "preconditionRequired", "The request must be conditional.", text)
         case UnsupportedQuery():
             return Failure(400, "invalidQuery", "The query cannot be answered.", text)
         case AttributesNotPatchable(attributes=attributes):
@@ -100,6 +115,10 @@ def failure_of(error: Exception) -> Failure:
             return Failure(415, "mediaType", "The request's media type is not supported.", text)
         case NotServed():
             return Failure(501, "notImplemented", "The server does not offer this operation.", text)
+        case QueryTooSlow():
+            return Failure(
+                503, "queryTooSlow", "The query took too long.", f"{text}; ask for less at once"
+            )
         case StoreError():
             return Failure(
                 503,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,7 +24,9 @@ from app.response_validation import ContractResponseMiddleware
 from app.routing import ContractPaths, TidyPath, routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.validation import ContractValidationMiddleware
-from handlers.resources import ResourceHandlers
+from handlers.definition import Limits
+from handlers.paging import Cursors
+from handlers.resources import ResourceHandlers, Surroundings
 from handlers.unserved import UnservedHandler
 from storage import Store, open_store
 
@@ -54,7 +57,10 @@ def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> St
         StoreError: it cannot be opened.
     """
     store = open_store(
-        settings.store, durability=settings.durability, busy_seconds=settings.busy_seconds
+        settings.store,
+        durability=settings.durability,
+        busy_seconds=settings.busy_seconds,
+        query_seconds=settings.query_seconds,
     )
     for contract in contracts:
         for definition in {
@@ -98,11 +104,16 @@ def create_app(
         proxied = ProxyFix(app.app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
         app.app.wsgi_app = proxied  # type: ignore[method-assign]
     base_url = partial(address.base_url, settings.public_url)
+    surroundings = Surroundings(
+        store=store,
+        base_url=base_url,
+        limits=_limits(settings),
+        cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
+        require_if_match=settings.require_if_match,
+    )
     for contract in contracts:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
-        views = {
-            name: _view(binding, store, base_url, settings) for name, binding in bindings.items()
-        }
+        views = {name: _view(binding, surroundings) for name, binding in bindings.items()}
         app.add_api(
             routes_of(contract.document),
             base_path=contract.base_path,
@@ -114,25 +125,29 @@ def create_app(
     return app
 
 
-def _view(
-    binding: Binding, store: Store, base_url: Callable[[], str], settings: Settings
-) -> Callable[..., Any]:
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        default_page=settings.default_limit,
+        largest_page=settings.max_limit,
+        largest_offset=settings.max_offset,
+        conditions=settings.max_conditions,
+        path_depth=settings.max_path_depth,
+        text_length=settings.max_text,
+    )
+
+
+def _view(binding: Binding, surroundings: Surroundings) -> Callable[..., Any]:
     """Return the function that Flask calls for an operation."""
     if binding.definition is None:
         return UnservedHandler(binding.unserved or "no handler fits").refuse
-    handlers = ResourceHandlers(
-        binding.definition,
-        store,
-        base_url=base_url,
-        default_limit=settings.default_limit,
-        maximum_limit=settings.max_limit,
-    )
+    handlers = ResourceHandlers(binding.definition, surroundings)
     collection = {Kind.LIST: handlers.list, Kind.CREATE: handlers.create}
     if binding.kind in collection:
         return collection[binding.kind]
     member = {
         Kind.RETRIEVE: handlers.retrieve,
         Kind.PATCH: handlers.patch,
+        Kind.REPLACE: handlers.replace,
         Kind.DELETE: handlers.delete,
     }[binding.kind]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import secrets
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -22,7 +23,9 @@ class Gunicorn(BaseApplication):
     """gunicorn, configured by our settings; each worker makes its own application and store."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        # The workers must read each other's cursors.
+        key = settings.cursor_key or secrets.token_hex(16)
+        self._settings = settings.model_copy(update={"cursor_key": key})
         super().__init__()
 
     def load_config(self) -> None:

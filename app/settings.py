@@ -70,6 +70,23 @@ class Settings(BaseSettings):
         100, ge=1, description="Resources in a list when the request has no `limit`."
     )
     max_limit: int = Field(1000, ge=1, description="Most resources in one list.")
+    max_offset: int = Field(
+        1_000_000, ge=0, description="Largest `offset`; cursors go beyond it at no cost."
+    )
+    max_conditions: int = Field(50, ge=1, description="Most conditions in one query.")
+    max_path_depth: int = Field(
+        10, ge=1, description="Deepest attribute path in a query, and most terms to sort by."
+    )
+    max_text: int = Field(
+        1000, ge=1, description="Longest value, `filter` or regular expression in a query."
+    )
+    query_seconds: float = Field(5.0, gt=0, description="How long one query may work.")
+    cursor_key: str | None = Field(
+        None,
+        description="Secret that signs paging cursors; set it where several servers share a store."
+        " Else one is made at each start.",
+    )
+    require_if_match: bool = Field(False, description="Refuse changes without `If-Match` (428).")
     validate_responses: bool = Field(
         False, description="Hold every response against the contract: for tests, costs time."
     )

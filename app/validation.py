@@ -21,7 +21,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import body
 from app.contract import Binding, Kind
-from app.contract.compile import Validator
 from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
 from handlers.request import OperationRequest
@@ -83,22 +82,23 @@ class ValidatedOperation:
             parameters = read_all(self._query, query)
         if self._headers:
             self._check_headers(scope)
-        content = None
+        content, media_type = None, "application/json"
         if self._binding.bodies and self._binding.unserved is None:
-            content = await self._body(scope, receive)
-        scope[SCOPE_KEY] = OperationRequest(query, parameters, content)
+            content, media_type = await self._body(scope, receive)
+        raw_query = scope["query_string"].decode("latin-1")
+        scope[SCOPE_KEY] = OperationRequest(query, raw_query, parameters, content, media_type)
         scope[LANE_KEY] = self._lane(query)
         await self._next_app(scope, receive, send)
 
     def _lane(self, query: tuple[tuple[str, str], ...]) -> Lane:
         match self._binding.kind:
-            case Kind.CREATE | Kind.PATCH | Kind.DELETE:
+            case Kind.CREATE | Kind.PATCH | Kind.REPLACE | Kind.DELETE:
                 return Lane.WRITER
             case Kind.LIST if any(name not in _CHEAP for name, _ in query):
                 return Lane.POOL
         return Lane.LOOP
 
-    async def _body(self, scope: Scope, receive: Receive) -> Any:
+    async def _body(self, scope: Scope, receive: Receive) -> tuple[Any, str]:
         content_type, length = b"", None
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -109,25 +109,26 @@ class ValidatedOperation:
         if not content:
             if self._binding.body_required:
                 raise body.MalformedBody("the request has no body, and the operation requires one")
-            return None
-        validator = self._validator(content_type)
+            return None, "application/json"
+        media_type = self._media_type(content_type)
+        validator = self._binding.bodies[media_type]
         value = body.parse(content)
         if not validator.accepts(value):
             raise InvalidBody(validator.violations(value))
-        return value
+        return value, media_type
 
-    def _validator(self, content_type: bytes) -> Validator:
+    def _media_type(self, content_type: bytes) -> str:
         bodies = self._binding.bodies
         if not content_type:
-            return bodies.get("application/json") or next(iter(bodies.values()))
+            return "application/json" if "application/json" in bodies else next(iter(bodies))
         media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
-        validator = bodies.get(media_type.strip())
-        if validator is None:
+        media_type = media_type.strip()
+        if media_type not in bodies:
             raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}")
         charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259 §8.1); no other charset is read")
-        return validator
+        return media_type
 
     def _check_headers(self, scope: Scope) -> None:
         given = [

@@ -9,6 +9,21 @@ class BadQuery(Exception):
         self.parameter = parameter
 
 
+class BadPatch(Exception):
+    """A patch document does not say what to change; the message names the operation and rule."""
+
+
+class PatchConflict(Exception):
+    """A patch document is well formed, but does not fit the resource as it stands (RFC 5789 §2.2).
+
+    A path points at nothing, a `test` meets another value, or the result breaks the contract.
+    """
+
+
+class NoSuchPage(Exception):
+    """A cursor leads to no page: it is not this server's, or belongs to another query."""
+
+
 class AttributesNotPatchable(Exception):
     """A patch touches attributes that clients may not change."""
 
@@ -23,6 +38,14 @@ class InvalidResource(Exception):
 
 class UpdateContended(Exception):
     """The resource kept changing under a patch until the attempts were used up."""
+
+
+class PreconditionFailed(Exception):
+    """The resource is not in the state the request's `If-Match` or `If-None-Match` asks for."""
+
+
+class PreconditionRequired(Exception):
+    """The server accepts this change only with `If-Match`."""
 
 
 class NotServed(Exception):

@@ -1,7 +1,7 @@
 """Stored documents as the JSON a client gets.
 
 The store keeps a resource without its `href`, which depends on where the server is reached, and
-with `id` first, so that the whole resource goes out as the stored bytes with the `href` put in.
+with `id` first, so that it goes out as the stored bytes with the `href` put in.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import orjson
 
 from handlers.definition import Resource, ResourceDefinition
-from handlers.selection import Selection, select
 from storage import Document
 
 
@@ -30,27 +29,13 @@ def href(definition: ResourceDefinition, base: str, id: str) -> str:
     return f"{base}{definition.path}/{id}"
 
 
-def render(
-    definition: ResourceDefinition, document: Document, base: str, selection: Selection
-) -> bytes:
-    """Return the JSON of a document, whole or the selected part."""
-    url = href(definition, base, document.id)
-    if selection:
-        resource = decode(document)
-        resource["href"] = url
-        return orjson.dumps(select(selection, resource))
+def render(definition: ResourceDefinition, document: Document, base: str) -> bytes:
+    """Return the JSON of a document."""
+    url = orjson.dumps(href(definition, base, document.id))
     after_id = len(b'{"id":') + len(orjson.dumps(document.id))
-    content = document.content
-    return b'%b,"href":%b%b' % (content[:after_id], orjson.dumps(url), content[after_id:])
+    return b'%b,"href":%b%b' % (document.content[:after_id], url, document.content[after_id:])
 
 
-def render_all(
-    definition: ResourceDefinition,
-    documents: tuple[Document, ...],
-    base: str,
-    selection: Selection,
-) -> bytes:
+def render_all(definition: ResourceDefinition, documents: tuple[Document, ...], base: str) -> bytes:
     """Return the JSON array of the documents."""
-    return b"[%b]" % b",".join(
-        render(definition, document, base, selection) for document in documents
-    )
+    return b"[%b]" % b",".join(render(definition, document, base) for document in documents)

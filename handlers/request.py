@@ -16,13 +16,16 @@ ENVIRON_KEY = "tmf.request"
 class OperationRequest:
     """What the contract layer read from a request.
 
-    `query` is every query parameter in order, decoded; `parameters` those the contract declares,
-    as the type it declares; `body` the JSON body (None when there is none).
+    `query` is every query parameter in order, decoded; `raw_query` the query string as it came;
+    `parameters` those the contract declares, as the type it declares; `body` the JSON body (None
+    when there is none) and `media_type` its type without parameters.
     """
 
     query: tuple[tuple[str, str], ...] = ()
+    raw_query: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
+    media_type: str = "application/json"
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""
@@ -33,3 +36,9 @@ def current() -> OperationRequest:
     """Return the request being handled."""
     request: OperationRequest = flask.request.environ[ENVIRON_KEY]
     return request
+
+
+def header(name: str) -> str | None:
+    """Return a header of the request being handled, None when it is absent."""
+    value: str | None = flask.request.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
+    return value

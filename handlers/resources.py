@@ -1,136 +1,236 @@
-"""The five operations on a resource collection."""
+"""The operations on a resource collection and its members."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Response
 
-from handlers import filtering, lifecycle, patching, request, selection
-from handlers.definition import ResourceDefinition
-from handlers.errors import UpdateContended
+from handlers import filtering, jsonpath, lifecycle, paging, patching, request, selection
+from handlers.definition import Limits, Resource, ResourceDefinition
+from handlers.errors import PreconditionFailed, UpdateContended
+from handlers.paging import Cursor, Cursors
+from handlers.preconditions import check_write, entity_tag, is_unchanged
 from handlers.representation import decode, encode, href, render, render_all
-from handlers.response import json_response, no_content
-from storage import Query, Store, VersionConflict, Window
+from handlers.response import empty_response, json_response
+from storage import (
+    And,
+    Condition,
+    Document,
+    DocumentExists,
+    Page,
+    Path,
+    Query,
+    SortKey,
+    Store,
+    VersionConflict,
+    Window,
+)
 
 PATCH_ATTEMPTS = 20
-"""How often a patch starts again because another change came between its read and its write."""
+"""How often a change starts again because another came between its read and its write."""
 
 
-class BaseUrl(Protocol):
-    """Says under which URL, without trailing slash, the current client reaches the server."""
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What handlers share: the store, bounds, and where clients reach the server.
 
-    def __call__(self) -> str:
-        """Return scheme, host and prefix."""
+    `base_url` gives scheme, host and prefix, without trailing slash, for the current request.
+    """
+
+    store: Store
+    base_url: Callable[[], str]
+    limits: Limits
+    cursors: Cursors
+    require_if_match: bool = False
 
 
 class ResourceHandlers:
-    """List, create, retrieve, patch and delete, for one resource definition on one store."""
+    """List, create, retrieve, patch, replace and delete, for one resource definition."""
 
-    def __init__(
-        self,
-        definition: ResourceDefinition,
-        store: Store,
-        *,
-        base_url: BaseUrl,
-        default_limit: int,
-        maximum_limit: int,
-    ) -> None:
+    def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
         self._definition = definition
-        self._store = store
-        self._base_url = base_url
-        self._default_limit = default_limit
-        self._maximum_limit = maximum_limit
+        self._store = surroundings.store
+        self._around = surroundings
 
     def list(self) -> Response:
         """Answer 200 with the matching resources, newest first unless `sort` says otherwise.
 
-        A `limit` above the maximum is cut to it. `X-Total-Count` counts all that match,
-        `X-Result-Count` those in this answer (TMF630 part 1, pagination).
+        `X-Total-Count` counts all that match, `X-Result-Count` those in this answer. A part of the
+        list is a 206 where the contract declares that (TMF630 part 1).
+
+        Raises:
+            BadQuery: a filter, sort or paging parameter has no meaning.
+            NoSuchPage: the cursor in `after` leads nowhere.
         """
         asked = request.current()
-        limit = asked.parameters.get("limit", self._default_limit)
-        page = self._store.find(
-            self._definition.collection,
-            Query(
-                where=filtering.condition(self._definition, asked.query),
-                sort=filtering.sort_keys(asked.values("sort")),
-                window=Window(asked.parameters.get("offset", 0), min(limit, self._maximum_limit)),
-            ),
-        )
-        fields = selection.parse(asked.values("fields"), self._definition.identity)
+        where = self._condition()
+        sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
+        window = paging.window(asked.parameters, self._around.limits)
+        query = paging.fingerprint(self._definition, where, sort)
+        cursor = None
+        if after := asked.values("after"):
+            cursor = self._around.cursors.read(query, after[-1])
+        page = self._find(where, sort, window, cursor)
+        total = cursor.total if cursor else page.total or 0
+        base = self._around.base_url()
+        next_ = None
+        if page.end is not None:
+            next_ = self._around.cursors.write(query, Cursor(page.end, total))
+        url = base + self._definition.path
         return json_response(
-            render_all(self._definition, page.documents, self._base_url(), fields),
-            headers={
-                "X-Total-Count": str(page.total),
+            render_all(self._definition, page.documents, base),
+            206 if self._definition.partial and len(page.documents) < total else 200,
+            {
+                "X-Total-Count": str(total),
                 "X-Result-Count": str(len(page.documents)),
+                "Link": paging.links(asked, url, window, page, next_),
             },
         )
 
     def create(self) -> Response:
-        """Answer 201 with the new resource and its `Location`.
+        """Answer 201 with the new resource, its `Location` and `ETag`.
 
         Raises:
             InvalidResource: the body breaks a rule that only the whole resource shows.
+            DocumentExists: the contract lets clients choose the id, and it is taken.
+            PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
-        asked = request.current()
-        resource = lifecycle.created(self._definition, asked.body)
+        resource = lifecycle.created(self._definition, request.current().body)
         self._definition.check(resource)
-        document = self._store.insert(self._definition.collection, resource["id"], encode(resource))
-        base = self._base_url()
-        fields = selection.parse(asked.values("fields"), self._definition.identity)
-        return json_response(
-            render(self._definition, document, base, fields),
-            status=201,
-            headers={"Location": href(self._definition, base, document.id)},
-        )
+        try:
+            document = self._store.insert(
+                self._definition.collection, resource["id"], encode(resource)
+            )
+        except DocumentExists:
+            if request.header("If-None-Match") == "*":
+                raise PreconditionFailed("a resource with this id exists") from None
+            raise
+        location = href(self._definition, self._around.base_url(), document.id)
+        return self._answer(document, 201, {"Location": location})
 
     def retrieve(self, id: str) -> Response:
-        """Answer 200 with the resource.
+        """Answer 200 with the resource, or 304 when the client has this version already.
 
         Raises:
             DocumentNotFound: there is none of that id.
         """
-        fields = selection.parse(request.current().values("fields"), self._definition.identity)
         document = self._store.get(self._definition.collection, id)
-        return json_response(render(self._definition, document, self._base_url(), fields))
+        if is_unchanged(document):
+            return empty_response(304, {"ETag": entity_tag(document)})
+        return self._answer(document, 200)
 
     def patch(self, id: str) -> Response:
-        """Answer 200 with the resource as a merge patch leaves it.
-
-        The patch is applied to the resource as it stands at the moment of writing: when another
-        change comes between, it is applied again to the newer resource.
+        """Answer 200 with the resource as the patch leaves it.
 
         Raises:
             AttributesNotPatchable: the patch names attributes that clients may not change.
+            BadPatch, PatchConflict: it is not a patch, or does not fit the resource.
             DocumentNotFound: there is none of that id.
             InvalidResource: the result would break the contract.
+            PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
         asked = request.current()
-        patching.refuse_frozen(self._definition, asked.body)
-        for _ in range(PATCH_ATTEMPTS):
-            document = self._store.get(self._definition.collection, id)
-            before = decode(document)
-            after = patching.merge(before, asked.body)
-            after = lifecycle.changed(self._definition, before, after)
-            self._definition.check(after)
-            try:
-                if after != before:
-                    document = self._store.replace(
-                        self._definition.collection, id, encode(after), version=document.version
-                    )
-            except VersionConflict:
-                continue
-            fields = selection.parse(asked.values("fields"), self._definition.identity)
-            return json_response(render(self._definition, document, self._base_url(), fields))
-        raise UpdateContended(f"{id} kept changing while it was being updated")
+        return self._change(
+            id,
+            lambda before: patching.patched(self._definition, before, asked.media_type, asked.body),
+        )
+
+    def replace(self, id: str) -> Response:
+        """Answer 200 with the resource as the request's body has it, id and managed values kept.
+
+        Raises:
+            DocumentNotFound: there is none of that id.
+            InvalidResource: the result would break the contract.
+            PreconditionFailed: `If-Match` names another version.
+            UpdateContended: the resource kept changing.
+        """
+        body: Resource = request.current().body
+        return self._change(id, lambda before: {**body, "id": before["id"]})
 
     def delete(self, id: str) -> Response:
         """Answer 204; the resource is gone.
 
         Raises:
             DocumentNotFound: there is none of that id.
+            PreconditionFailed: `If-Match` names another version.
         """
-        self._store.delete(self._definition.collection, id)
-        return no_content()
+        for _ in range(PATCH_ATTEMPTS):
+            document = self._store.get(self._definition.collection, id)
+            check_write(document, required=self._around.require_if_match)
+            try:
+                self._store.delete(self._definition.collection, id, version=document.version)
+            except VersionConflict:
+                continue
+            return empty_response(204)
+        raise UpdateContended(f"{id} kept changing while it was being deleted")
+
+    def _condition(self) -> Condition | None:
+        asked = request.current()
+        strict = "handling=strict" in (request.header("Prefer") or "")
+        limits = self._around.limits
+        conditions = [
+            filtering.condition(self._definition, asked.raw_query, limits, strict=strict),
+            *(jsonpath.condition(text, limits) for text in asked.values("filter")),
+        ]
+        stated = tuple(each for each in conditions if each is not None)
+        return And(stated) if len(stated) > 1 else next(iter(stated), None)
+
+    def _find(
+        self,
+        where: Condition | None,
+        sort: tuple[SortKey, ...],
+        window: Window,
+        cursor: Cursor | None,
+    ) -> Page:
+        return self._store.find(
+            self._definition.collection,
+            Query(
+                where=where,
+                sort=sort,
+                window=window,
+                after=cursor.position if cursor else None,
+                select=self._selected(),
+                count=cursor is None,
+            ),
+        )
+
+    def _change(self, id: str, change: Callable[[Resource], Resource]) -> Response:
+        """Change a resource as it stands at the moment of writing.
+
+        When another change comes between reading and writing, this one starts again from the
+        newer resource, so that none is lost; `If-Match` then decides whether it still may.
+        """
+        for _ in range(PATCH_ATTEMPTS):
+            document = self._store.get(self._definition.collection, id)
+            check_write(document, required=self._around.require_if_match)
+            before = decode(document)
+            after = lifecycle.changed(self._definition, before, change(before))
+            self._definition.check(after)
+            if after == before:
+                return self._answer(document, 200)
+            try:
+                document = self._store.replace(
+                    self._definition.collection, id, encode(after), version=document.version
+                )
+            except VersionConflict:
+                continue
+            return self._answer(document, 200)
+        raise UpdateContended(f"{id} kept changing while it was being changed")
+
+    def _answer(
+        self, document: Document, status: int, headers: dict[str, str] | None = None
+    ) -> Response:
+        """Return a document, or what `fields` selects of it, with its entity tag."""
+        tag = entity_tag(document)
+        document = document.selected(self._selected())
+        return json_response(
+            render(self._definition, document, self._around.base_url()),
+            status,
+            {**(headers or {}), "ETag": tag},
+        )
+
+    def _selected(self) -> tuple[Path, ...]:
+        return selection.parse(request.current().values("fields"), self._definition.identity)

@@ -36,8 +36,8 @@ def json_response(
     )
 
 
-def no_content() -> Response:
-    """Return a 204."""
-    response = PlainResponse(status=204)
+def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return a response without a body, such as a 204 or 304."""
+    response = PlainResponse(status=status, headers=headers)
     del response.headers["Content-Type"]
     return response

@@ -13,6 +13,10 @@ class StoreBusy(StoreError):
     """The store is held by something else and did not become free within the waiting time."""
 
 
+class QueryTooSlow(StoreError):
+    """A query used up its time; the store has stopped working on it."""
+
+
 class DocumentNotFound(Exception):
     """No document of that id is in the collection."""
 

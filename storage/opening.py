@@ -10,27 +10,41 @@ from storage.port import Store
 from storage.sqlite import Durability, SqliteStore
 
 
-def open_store(url: str, *, durability: Durability = "full", busy_seconds: float = 5.0) -> Store:
+def open_store(
+    url: str,
+    *,
+    durability: Durability = "full",
+    busy_seconds: float = 5.0,
+    query_seconds: float = 5.0,
+) -> Store:
     """Open the store a URL names.
 
     `memory:` keeps documents in this process only; `sqlite:///relative.db` and
     `sqlite:////absolute.db` are files, made with their folder when absent. `durability` says
     whether a write waits for the disk ("full") or may be lost with the machine's power
-    ("normal"); `busy_seconds` is how long to wait for a store that something else holds.
+    ("normal"); `busy_seconds` is how long to wait for a store that something else holds, and
+    `query_seconds` how long one query may take.
 
     Raises:
         StoreUrlError: the URL has no adapter or the wrong form.
         StoreError: the store is there but cannot be opened.
     """
     if is_private(url):
-        return SqliteStore(None, durability=durability, busy_seconds=busy_seconds)
+        return SqliteStore(
+            None, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
+        )
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         if parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment:
             raise StoreUrlError(
                 f"{url}: write sqlite:///relative.db or sqlite:////absolute.db, nothing else"
             )
-        return SqliteStore(Path(parts.path[1:]), durability=durability, busy_seconds=busy_seconds)
+        return SqliteStore(
+            Path(parts.path[1:]),
+            durability=durability,
+            busy_seconds=busy_seconds,
+            query_seconds=query_seconds,
+        )
     raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db or memory:")
 
 

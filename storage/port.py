@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from storage.query import Path, Query
+import orjson
+
+from storage.projection import select, selection_of
+from storage.query import Path, Position, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +28,42 @@ class Document:
     version: int
     content: bytes
 
+    def selected(self, paths: tuple[Path, ...]) -> Document:
+        """Return the document with the values at these paths alone; all of it for no paths."""
+        if not paths:
+            return self
+        part = select(selection_of(paths), orjson.loads(self.content))
+        return replace(self, content=orjson.dumps(part))
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The documents of a query's window, and how many match the query in all."""
+    """The documents of a query's window, and how many match the query in all.
+
+    `total` is None when the query did not ask for it; `end` is None when nothing follows.
+    """
 
     documents: tuple[Document, ...]
-    total: int
+    total: int | None
+    end: Position | None
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A path worth an index; `many` says that an array lies on it."""
+    """Paths worth an index together, in this order.
 
-    path: Path
+    `many` says that an array lies on the path (there is only one then); the paths in `instants`
+    hold date-times, and are indexed by the instant.
+    """
+
+    paths: tuple[Path, ...]
     many: bool = False
+    instants: frozenset[Path] = frozenset()
+
+    @property
+    def name(self) -> str:
+        """The index in one word, for operators: `status,creationDate`."""
+        return ",".join(".".join(path) for path in self.paths)
 
 
 class Store(Protocol):
@@ -77,11 +101,12 @@ class Store(Protocol):
             VersionConflict: it has another version by now.
         """
 
-    def delete(self, collection: str, id: str) -> None:
-        """Remove the document.
+    def delete(self, collection: str, id: str, *, version: int) -> None:
+        """Remove the document if it is still at `version`; one atomic step.
 
         Raises:
             DocumentNotFound: there is none of that id.
+            VersionConflict: it has another version by now.
         """
 
     def batch(self) -> AbstractContextManager[None]:
@@ -96,7 +121,11 @@ class Store(Protocol):
 
         Raises:
             UnsupportedQuery: the store cannot express the query.
+            QueryTooSlow: it used up the time a query may take.
         """
+
+    def indexes(self, collection: str) -> frozenset[str]:
+        """Return the names of the indexes the collection has."""
 
     def ping(self) -> None:
         """Return when the store can serve.

@@ -1,13 +1,15 @@
 """The query tree that crosses the storage port.
 
 Frozen values only: a caller says what to find, an adapter compiles it to its database's own
-query. A path walks objects by attribute name and enters every array on its way, so a comparison
-holds for a document when at least one value at its path satisfies it.
+query. A path walks objects by attribute name and enters the elements of every array on its way, so
+a comparison holds for a document when at least one value at its path satisfies it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -15,6 +17,16 @@ Path: TypeAlias = tuple[str, ...]
 """Attribute names from the document's root, for example `("relatedParty", "id")`."""
 
 Scalar: TypeAlias = str | int | float | bool | None
+
+Value: TypeAlias = Scalar | datetime
+"""What a stored value is compared with; an aware datetime is an instant."""
+
+INSTANT = re.compile(
+    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
+    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    re.ASCII,
+)
+"""The form in which a stored string also counts as an instant (RFC 3339 §5.6, upper case)."""
 
 
 class Operator(StrEnum):
@@ -31,13 +43,33 @@ class Operator(StrEnum):
 class Comparison:
     """Some value at `path` has the JSON type of `value` and stands in `operator` to it.
 
-    Strings compare by code point, numbers by value (1 equals 1.0, never true). Booleans and None
-    know only `EQ`; None holds when the path has no value or nothing but nulls.
+    Strings compare by code point, numbers by value (1 equals 1.0, never true), instants at
+    millisecond precision with the strings of `INSTANT`'s form, whatever their offset. Booleans and
+    None know only `EQ`; None holds when the path has no value or nothing but nulls.
     """
 
     path: Path
     operator: Operator
-    value: Scalar
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """Some string at `path` contains a match of `pattern`, in RE2's syntax and linear time."""
+
+    path: Path
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """Some object at `path` satisfies the condition, whose paths begin at that object.
+
+    This is how conditions meet on the same element of an array.
+    """
+
+    path: Path
+    condition: Condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +93,25 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = Comparison | And | Or | Not
+Condition: TypeAlias = Comparison | Matches | Some | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """Order by the value at `path`; documents without one come last in both directions."""
+    """Order by the value at `path`; documents without one come last in both directions.
+
+    An `instant` key orders strings of `INSTANT`'s form by the instant; other values count as
+    missing. A path that crosses an array, and values of different JSON types, order as the store
+    pleases, but always the same way.
+    """
 
     path: Path
     descending: bool = False
+    instant: bool = False
+
+
+Position: TypeAlias = tuple[Scalar, ...]
+"""Where a page ended in the order of its query: JSON values that only the store understands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +127,14 @@ class Query:
     """Which documents of a collection, in which order, which part of them.
 
     Ties in the sort keys, and the order where there are none, are by time of insertion, newest
-    first, so the order is always total.
+    first, so the order is always total. `after` starts behind the end of another page of the same
+    query, exactly there whatever was inserted or deleted since. `select` keeps only the values at
+    these paths (all when empty). `count` asks for the number of all matches too.
     """
 
     where: Condition | None = None
     sort: tuple[SortKey, ...] = ()
     window: Window = Window()
+    after: Position | None = None
+    select: tuple[Path, ...] = ()
+    count: bool = True

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
 from app.contract.load import Json
 from app.contract.parameters import Parameter
 from app.contract.patches import IDENTITY, frozen_attributes
-from app.contract.schema import attributes, body_schema, follow, name_of, success_schema
+from app.contract.schema import (
+    AttributePaths,
+    attributes,
+    body_schema,
+    follow,
+    name_of,
+    success_schema,
+)
 from app.contract.shape import Kind, collection_of, kind_of
 from handlers.definition import Fill, Moment, Resource, ResourceDefinition
 from handlers.errors import InvalidResource
@@ -24,6 +30,8 @@ _REASONS = {
     Kind.LISTEN: "listening to events is not served yet",
     Kind.OTHER: "no handler fits this method and path",
 }
+
+_CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +79,7 @@ def _binding(
     kind = kind_of(path, method)
     reason = _REASONS.get(kind)
     body = operation.get("requestBody", {})
-    if reason is None and kind in (Kind.CREATE, Kind.PATCH) and body_schema(operation) is None:
+    if reason is None and kind in _CHANGES and body_schema(operation) is None:
         reason = "it has no JSON request body"
     return Binding(
         path=path,
@@ -85,7 +93,7 @@ def _binding(
             media_type: compiler.compile(definition.get("schema", {}), View.REQUEST)
             for media_type, definition in body.get("content", {}).items()
         },
-        body_required=bool(body.get("required", kind in (Kind.CREATE, Kind.PATCH))),
+        body_required=bool(body.get("required", kind in _CHANGES)),
         responses=partial(_response_validator, compiler, operation["responses"]),
         definition=None if reason else definitions.get(collection_of(path)),
         unserved=reason,
@@ -127,6 +135,7 @@ def _definition(
     resource = _resource_schema(document, item, member) or create
     update = body_schema(member.get("patch", {"responses": {}}))
     described = attributes(document, resource)
+    paths = AttributePaths(document, resource)
     mandatory = attributes(document, create).required
     collection = path.strip("/")
     return ResourceDefinition(
@@ -134,6 +143,7 @@ def _definition(
         collection=f"{normalise.api_name(document)}/{collection}",
         path=f"{base_path}{path}",
         check=_checker(compiler.compile(resource, View.RESPONSE), mandatory),
+        attributes=paths,
         managed={
             name: Moment(moment)
             for name, moment in document.get("x-managed-attributes", {}).items()
@@ -145,7 +155,8 @@ def _definition(
         ),
         frozen=frozen_attributes(document, update, resource) if update else frozenset(IDENTITY),
         identity=(*IDENTITY, *(["@type"] if "@type" in described.required else [])),
-        indexes=tuple(_indexes(document, resource)),
+        indexes=tuple(_indexes(document, paths)),
+        partial="206" in item.get("get", {}).get("responses", {}),
     )
 
 
@@ -172,26 +183,13 @@ def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[[Resou
     return check
 
 
-def _indexes(document: Json, resource: Json) -> list[Index]:
-    """Return the hinted paths that this resource has."""
-    found = []
+def _indexes(document: Json, paths: AttributePaths) -> Iterator[Index]:
+    """Yield the hinted indexes whose every path this resource has."""
     for hint in document.get("x-index-hints", []):
-        path = tuple(hint.split("."))
-        many = _crosses_array(document, resource, path)
-        if many is not None:
-            found.append(Index(path, many))
-    return found
-
-
-def _crosses_array(document: Json, schema: Any, path: tuple[str, ...]) -> bool | None:
-    """Whether an array lies on a path; None when the schema has no such path."""
-    many = False
-    for name in path:
-        schema = follow(document, schema)
-        while schema.get("type") == "array":
-            many = True
-            schema = follow(document, schema.get("items", {}))
-        schema = attributes(document, schema).properties.get(name)
-        if schema is None:
-            return None
-    return many or follow(document, schema).get("type") == "array"
+        hinted = tuple(tuple(path.split(".")) for path in hint.split(","))
+        if all(map(paths.knows, hinted)):
+            yield Index(
+                paths=hinted,
+                many=any(map(paths.crosses_array, hinted)),
+                instants=frozenset(path for path in hinted if paths.is_instant(path)),
+            )

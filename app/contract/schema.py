@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from app.contract.load import Json
 from app.contract.validate import resolve
 
+_MOST_REMEMBERED = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
@@ -41,6 +43,53 @@ def attributes(document: Json, schema: Json) -> Attributes:
     properties.update(schema.get("properties", {}))
     required.update(schema.get("required", []))
     return Attributes(properties, frozenset(required))
+
+
+class AttributePaths:
+    """Answers for a resource schema which attributes it has, at any depth."""
+
+    def __init__(self, document: Json, schema: Json) -> None:
+        self._document = document
+        self._schema = schema
+        self._found: dict[tuple[str, ...], tuple[Json, bool] | None] = {}
+
+    def knows(self, path: tuple[str, ...]) -> bool:
+        """Whether the contract has an attribute at this path."""
+        return self._find(path) is not None
+
+    def is_instant(self, path: tuple[str, ...]) -> bool:
+        """Whether the attribute at this path is a date-time."""
+        found = self._find(path)
+        return found is not None and found[0].get("format") == "date-time"
+
+    def crosses_array(self, path: tuple[str, ...]) -> bool:
+        """Whether an array lies on the path, or at its end."""
+        found = self._find(path)
+        return found is not None and found[1]
+
+    def _find(self, path: tuple[str, ...]) -> tuple[Json, bool] | None:
+        """Return the schema of the values at a path, and whether an array lies on it."""
+        if path not in self._found:
+            if len(self._found) > _MOST_REMEMBERED:
+                self._found.clear()  # clients choose the paths
+            self._found[path] = self._search(path)
+        return self._found[path]
+
+    def _search(self, path: tuple[str, ...]) -> tuple[Json, bool] | None:
+        schema, many = self._elements(self._schema)
+        for name in path:
+            found = attributes(self._document, schema).properties.get(name)
+            if found is None:
+                return None
+            schema, array = self._elements(found)
+            many = many or array
+        return schema, many
+
+    def _elements(self, schema: Json) -> tuple[Json, bool]:
+        schema, many = follow(self._document, schema), False
+        while schema.get("type") == "array":
+            schema, many = follow(self._document, schema.get("items", {})), True
+        return schema, many
 
 
 def body_schema(operation: Json) -> Json | None:

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     CREATE = "create"
     RETRIEVE = "retrieve"
     PATCH = "patch"
+    REPLACE = "replace"
     DELETE = "delete"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
@@ -24,7 +25,7 @@ class Kind(StrEnum):
 
 
 _COLLECTION = {"get": Kind.LIST, "post": Kind.CREATE}
-_MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "delete": Kind.DELETE}
+_MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "put": Kind.REPLACE, "delete": Kind.DELETE}
 
 
 def kind_of(path: str, method: str) -> Kind:

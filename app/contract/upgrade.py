@@ -151,13 +151,14 @@ def _parameter(parameter: Json) -> Json:
 def _inline_schema(parameter: Json) -> Json:
     """Collect the schema keywords that Swagger 2.0 writes beside a parameter's name."""
     outside = {*_PARAMETER_KEYS, "collectionFormat"}
-    return _schema(
+    schema: Json = _schema(
         {
             name: value
             for name, value in parameter.items()
             if name not in outside and not name.startswith("x-")
         }
     )
+    return schema
 
 
 def _response(response: Json, produces: list[str]) -> Json:

@@ -1,13 +1,20 @@
-"""Conditions and sort keys of the query tree as SQL."""
+"""Conditions of the query tree as SQL on a row of the document table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
+from typing import TypeAlias
 
 from storage.errors import UnsupportedQuery
-from storage.query import And, Comparison, Condition, Not, Operator, Or, Path, Scalar, SortKey
+from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some, Value
+from storage.regex import after_prefix, compiled, literal_prefix
 from storage.sqlite import paths
+
+Hints: TypeAlias = Mapping[Path, int]
+"""The number of each path whose values through arrays are rows of the element table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,85 +25,159 @@ class Sql:
     values: tuple[str | int | float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Indexed:
-    """How a path is indexed: by expression, or (`hint`) by rows of the element table."""
+class Compiler:
+    """Compiles conditions for one collection.
 
-    hint: int | None = None
-
-
-def condition(tree: Condition, indexes: Mapping[Path, Indexed]) -> Sql:
-    """Compile a condition on a row of the document table.
-
-    Raises:
-        UnsupportedQuery: a comparison that SQL over JSON cannot express.
+    `scalars` are the paths known to cross no array, which are read (and indexed) as one value;
+    `hints` those with rows in the element table.
     """
+
+    def __init__(self, scalars: frozenset[Path], hints: Hints) -> None:
+        self._scalars = scalars
+        self._hints = hints
+        self._aliases = count()
+
+    def condition(self, tree: Condition, content: str = "content") -> Sql:
+        """Compile a condition on the JSON object in `content`.
+
+        Raises:
+            UnsupportedQuery: a comparison that SQL over JSON cannot express.
+        """
+        match tree:
+            case Comparison():
+                return self._comparison(tree, content)
+            case Matches(path, pattern):
+                return self._matches(path, pattern, content)
+            case Some(path, inner):
+                return self._some(path, inner, content)
+            case Not(inner):
+                compiled_inner = self.condition(inner, content)
+                return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
+            case And(conditions):
+                return _joined(" AND ", "1", [self.condition(each, content) for each in conditions])
+            case Or(conditions):
+                return _joined(" OR ", "0", [self.condition(each, content) for each in conditions])
+
+    def _comparison(self, tree: Comparison, content: str) -> Sql:
+        path, operator, value = tree.path, tree.operator, tree.value
+        root = content == "content"
+        if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
+            raise UnsupportedQuery("booleans and null can only be compared for equality")
+        if root and path == ("id",) and not isinstance(value, datetime):
+            return Sql(f"id {operator} ?", (value,)) if isinstance(value, str) else Sql("0")
+        if value is None:
+            row = self._alias()
+            source = paths.values(path, content, row)
+            return Sql(f"NOT EXISTS (SELECT 1 FROM {source} WHERE {row}.type <> 'null')")
+        if root and path in self._scalars:
+            kind = paths.kind(path)
+            return _holds(paths.scalar(path), kind, operator, value)
+        if root and path in self._hints and not isinstance(value, bool | datetime):
+            return _listed(self._hints[path], operator, value)
+        row = self._alias()
+        holds = _holds(f"{row}.atom", f"{row}.type", operator, value)
+        return self._exists(path, content, row, holds)
+
+    def _matches(self, path: Path, pattern: str, content: str) -> Sql:
+        compiled(pattern)  # refuses what is not RE2 before the database meets it
+        prefix = literal_prefix(pattern)
+        if content == "content" and path in self._scalars:
+            atom = paths.scalar(path)
+            kind = paths.kind(path)
+            return _in_pattern(atom, kind, pattern, prefix)
+        row = self._alias()
+        holds = _in_pattern(f"{row}.atom", f"{row}.type", pattern, prefix)
+        exists = self._exists(path, content, row, holds)
+        if prefix and content == "content" and path in self._hints:
+            return _joined(" AND ", "1", [_listed_prefix(self._hints[path], prefix), exists])
+        return exists
+
+    def _some(self, path: Path, inner: Condition, content: str) -> Sql:
+        row = self._alias()
+        holds = self.condition(inner, f"{row}.value")
+        holds = Sql(f"{row}.type = 'object' AND ({holds.text})", holds.values)
+        exists = self._exists(path, content, row, holds)
+        if content != "content":
+            return exists
+        # An index on a path below finds the few documents worth looking into.
+        narrowed = [
+            _listed(self._hints[full], each.operator, each.value)
+            for each in _required(inner)
+            if (full := path + each.path) in self._hints
+            and not isinstance(each.value, bool | datetime)
+            and each.value is not None
+        ]
+        return _joined(" AND ", "1", [*narrowed, exists])
+
+    @staticmethod
+    def _exists(path: Path, content: str, row: str, holds: Sql) -> Sql:
+        source = paths.values(path, content, row)
+        return Sql(f"EXISTS (SELECT 1 FROM {source} WHERE {holds.text})", holds.values)
+
+    def _alias(self) -> str:
+        return f"v{next(self._aliases)}"
+
+
+def _required(tree: Condition) -> list[Comparison]:
+    """Return comparisons without which the condition cannot hold."""
     match tree:
         case Comparison():
-            return _comparison(tree, indexes)
-        case Not(inner):
-            compiled = condition(inner, indexes)
-            return Sql(f"NOT ({compiled.text})", compiled.values)
+            return [tree]
         case And(conditions):
-            return _joined(" AND ", "1", conditions, indexes)
-        case Or(conditions):
-            return _joined(" OR ", "0", conditions, indexes)
+            return [found for each in conditions for found in _required(each)]
+    return []
 
 
-def order(keys: tuple[SortKey, ...]) -> str:
-    """Compile sort keys to ORDER BY terms: missing values last, newest first among equals."""
-    terms = []
-    for key in keys:
-        value = "id" if key.path == ("id",) else paths.scalar(key.path)
-        terms.append(f"{value} IS NULL, {value} {'DESC' if key.descending else 'ASC'}")
-    return ", ".join([*terms, "seq DESC"])
-
-
-def _joined(
-    word: str, empty: str, conditions: tuple[Condition, ...], indexes: Mapping[Path, Indexed]
-) -> Sql:
-    parts = [condition(each, indexes) for each in conditions]
-    if not parts:
-        return Sql(empty)
+def _joined(word: str, empty: str, parts: list[Sql]) -> Sql:
+    if len(parts) < 2:
+        return parts[0] if parts else Sql(empty)
     return Sql(
         word.join(f"({part.text})" for part in parts),
         tuple(value for part in parts for value in part.values),
     )
 
 
-def _comparison(tree: Comparison, indexes: Mapping[Path, Indexed]) -> Sql:
-    path, operator, value = tree.path, tree.operator, tree.value
-    if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
-        raise UnsupportedQuery("booleans and null can only be compared for equality")
-    if path == ("id",):
-        return Sql(f"id {operator} ?", (value,)) if isinstance(value, str) else Sql("0")
-    index = indexes.get(path)
-    if index is not None and not isinstance(value, bool) and value is not None:
-        return _indexed(index, path, operator, value)
-    if value is None:
-        return Sql(f"NOT EXISTS (SELECT 1 FROM {paths.values(path)} WHERE v.type <> 'null')")
-    holds = _holds("v.atom", "v.type", operator, value)
-    return Sql(f"EXISTS (SELECT 1 FROM {paths.values(path)} WHERE {holds.text})", holds.values)
-
-
-def _indexed(index: Indexed, path: Path, operator: Operator, value: str | int | float) -> Sql:
-    if index.hint is None:
-        kind = f"json_type(content, {paths.json_path(path)})"
-        return _holds(paths.scalar(path), kind, operator, value)
+def _listed(hint: int, operator: Operator, value: Value) -> Sql:
     kinds = "'text'" if isinstance(value, str) else "'integer', 'real'"
+    assert isinstance(value, str | int | float)  # noqa: S101 - the callers' promise
     return Sql(
-        f"seq IN (SELECT seq FROM element WHERE hint = {index.hint}"
+        f"seq IN (SELECT seq FROM element WHERE hint = {hint}"
         f" AND value {operator} ? AND typeof(value) IN ({kinds}))",
         (value,),
     )
 
 
-def _holds(atom: str, kind: str, operator: Operator, value: Scalar) -> Sql:
+def _listed_prefix(hint: int, prefix: str) -> Sql:
+    return Sql(
+        f"seq IN (SELECT seq FROM element WHERE hint = {hint} AND value >= ? AND value < ?)",
+        (prefix, after_prefix(prefix)),
+    )
+
+
+def _in_pattern(atom: str, kind: str, pattern: str, prefix: str) -> Sql:
+    matches = Sql(f"{kind} = 'text' AND regexp(?, {atom})", (pattern,))
+    if not prefix:
+        return matches
+    return Sql(
+        f"{atom} >= ? AND {atom} < ? AND {matches.text}",
+        (prefix, after_prefix(prefix), *matches.values),
+    )
+
+
+def _holds(atom: str, kind: str, operator: Operator, value: Value) -> Sql:
     """Compare one JSON value, given as its SQL value and its JSON type's name."""
-    if isinstance(value, bool):
-        return Sql(f"{kind} = '{'true' if value else 'false'}'")
-    if isinstance(value, str):
-        return Sql(f"{atom} {operator} ? AND {kind} = 'text'", (value,))
-    if value is None:
-        return Sql(f"{kind} = 'null'")
+    match value:
+        case bool():
+            return Sql(f"{kind} = '{'true' if value else 'false'}'")
+        case str():
+            return Sql(f"{atom} {operator} ? AND {kind} = 'text'", (value,))
+        case datetime():
+            return Sql(f"{paths.instant(atom)} {operator} ?", (milliseconds(value),))
+        case None:
+            return Sql(f"{kind} = 'null'")
     return Sql(f"{atom} {operator} ? AND {kind} IN ('integer', 'real')", (value,))
+
+
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as whole milliseconds since 1970."""
+    return round(instant.timestamp() * 1000)

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from storage.errors import StoreBusy, StoreError
+from storage import regex
+from storage.errors import QueryTooSlow, StoreBusy, StoreError
 
 Durability: TypeAlias = Literal["full", "normal"]
 
@@ -73,6 +74,7 @@ class Connections:
         with self._lock:
             self._opened.append(connection)
         connection.text_factory = bytes
+        connection.create_function("regexp", 2, _contains_match, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
         connection.execute(f"PRAGMA synchronous = {self._durability}")
@@ -81,6 +83,8 @@ class Connections:
     def _explain(self, error: sqlite3.DatabaseError) -> StoreError:
         name = getattr(error, "sqlite_errorname", None) or ""
         where = f"store {self._file or 'memory:'}"
+        if name == "SQLITE_INTERRUPT":
+            return QueryTooSlow("the query took longer than queries may")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StoreBusy(
                 f"{where} is locked by another process (waited {self._busy_seconds:g} s)"
@@ -89,6 +93,10 @@ class Connections:
             if name.startswith(prefix):
                 return StoreError(f"{where} {explanation}")
         return StoreError(f"{where} failed: {error}")
+
+
+def _contains_match(pattern: str, text: str | None) -> bool:
+    return text is not None and regex.compiled(pattern).search(text) is not None
 
 
 @contextmanager

@@ -6,49 +6,86 @@ spelling comes from here. Attribute names go into the text quoted, never raw.
 
 from __future__ import annotations
 
-from storage.errors import UnsupportedQuery
 from storage.query import Path
+
+_INSTANT_FORMS = ("????-??-??T??:??:??*Z", "????-??-??T??:??:??*[-+]??:??")
 
 
 def literal(text: str) -> str:
-    """Quote a string as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+    """Quote a string as an SQL literal; NUL, which SQL text cannot hold, is in no document."""
+    return "'" + text.replace("'", "''").replace("\0", "\ufffd") + "'"
 
 
-def json_path(path: Path) -> str:
-    """Spell a path in SQLite's JSON path syntax, as an SQL literal.
+def child(parent: str, name: str) -> str:
+    """Return the expression for an attribute's value as JSON text; NULL when it is absent.
 
-    Raises:
-        UnsupportedQuery: an attribute name holds a character that syntax cannot quote.
+    A name that SQLite's path syntax cannot spell is looked for among the keys.
     """
-    for name in path:
-        if '"' in name or "\\" in name or not name.isprintable():
-            raise UnsupportedQuery(
-                "attribute names with quotes, backslashes or control characters cannot be queried"
-            )
-    return literal("$" + "".join(f'."{name}"' for name in path))
+    if _is_plain(name):
+        return f"{parent} -> {_step(name)}"
+    return (
+        "(SELECT CASE type WHEN 'text' THEN json_quote(atom) WHEN 'true' THEN 'true'"
+        " WHEN 'false' THEN 'false' ELSE coalesce(value, 'null') END"
+        f" FROM json_each({parent}) WHERE key = {literal(name)})"
+    )
 
 
 def scalar(path: Path, content: str = "content") -> str:
     """Return the expression for the single value at a path that crosses no array."""
-    return f"json_extract({content}, {json_path(path)})"
+    if all(map(_is_plain, path)):
+        return f"json_extract({content}, {_json_path(path)})"
+    for name in path:
+        content = child(content, name)
+    return f"json_extract({content}, '$')"
 
 
-def values(path: Path, content: str = "content") -> str:
-    """Return a FROM clause that yields each value at the path, arrays entered, as row `v`.
+def kind(path: Path, content: str = "content") -> str:
+    """Return the expression for the JSON type's name of the value `scalar` returns."""
+    if all(map(_is_plain, path)):
+        return f"json_type({content}, {_json_path(path)})"
+    for name in path:
+        content = child(content, name)
+    return f"json_type({content})"
 
-    Row `v` has json_each's columns; `v.type` and `v.atom` are what conditions look at.
+
+def instant(text: str) -> str:
+    """Return the expression for a string's instant, in milliseconds; NULL when it is none.
+
+    The form is checked first: SQLite's functions would take `now` and plain numbers for times.
+    """
+    form = " OR ".join(f"{text} GLOB '{each}'" for each in _INSTANT_FORMS)
+    return (
+        f"CASE WHEN {form}"
+        f" THEN CAST(round((julianday({text}) - 2440587.5) * 86400000) AS INTEGER) END"
+    )
+
+
+def values(path: Path, content: str = "content", alias: str = "v") -> str:
+    """Return a FROM clause that yields each value at the path, arrays entered, as row `alias`.
+
+    The row has json_each's columns; `type` and `atom` are what conditions look at.
     """
     sources = []
-    parent, guard = content, ""
+    parent, guard = content, "{}"
     for depth, name in enumerate(path):
-        alias = "v" if depth == len(path) - 1 else f"v{depth}"
-        step = json_path((name,))
-        child = (
-            f"CASE json_type({parent}, {step}) WHEN 'array' THEN {parent} -> {step}"
-            f" ELSE json_array(json({parent} -> {step})) END"
+        row = alias if depth == len(path) - 1 else f"{alias}_{depth}"
+        value = child(parent, name)
+        elements = (
+            f"CASE json_type({value}) WHEN 'array' THEN {value} ELSE json_array(json({value})) END"
         )
-        sources.append(f"json_each({guard.format(child) if guard else child}) AS {alias}")
-        parent = f"{alias}.value"
-        guard = f"CASE {alias}.type WHEN 'object' THEN {{}} ELSE '[]' END"
+        sources.append(f"json_each({guard.format(elements)}) AS {row}")
+        parent = f"{row}.value"
+        guard = f"CASE {row}.type WHEN 'object' THEN {{}} ELSE '[]' END"
     return ", ".join(sources)
+
+
+def _is_plain(name: str) -> bool:
+    return name != "" and name.isprintable() and '"' not in name and "\\" not in name
+
+
+def _step(name: str) -> str:
+    return _json_path((name,))
+
+
+def _json_path(path: Path) -> str:
+    return literal("$" + "".join(f'."{name}"' for name in path))

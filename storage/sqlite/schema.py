@@ -15,6 +15,7 @@ from storage.errors import StoreError
 from storage.port import Index
 from storage.sqlite import paths
 from storage.sqlite.connections import transaction
+from storage.sqlite.ordering import key_of
 
 MINIMUM_SQLITE = (3, 38, 0)
 
@@ -42,9 +43,8 @@ MIGRATIONS = (
     CREATE TABLE hint (
         hint INTEGER PRIMARY KEY,
         collection TEXT NOT NULL,
-        path TEXT NOT NULL,
-        many INTEGER NOT NULL,
-        UNIQUE (collection, path, many)
+        spelling TEXT NOT NULL,
+        UNIQUE (collection, spelling)
     ) STRICT;
     CREATE TABLE element (
         hint INTEGER NOT NULL,
@@ -87,45 +87,53 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
     known = read_hints(connection, name)
     for index in indexes:
-        if index not in known:
+        if spelled(index) not in known:
             with transaction(connection):
                 _add_index(connection, name, index)
 
 
-def read_hints(connection: sqlite3.Connection, collection: str) -> dict[Index, int]:
-    """Return the indexes a collection has, each with its number."""
+def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int]:
+    """Return the indexes a collection has, as they are spelled in the hint table."""
     rows = connection.execute(
-        "SELECT hint, path, many FROM hint WHERE collection = ?", (collection,)
+        "SELECT spelling, hint FROM hint WHERE collection = ?", (collection,)
     ).fetchall()
-    return {Index(tuple(path.decode().split("\0")), bool(many)): hint for hint, path, many in rows}
+    return {spelling.decode(): hint for spelling, hint in rows}
+
+
+def spelled(index: Index) -> str:
+    """Spell an index so that two that differ in anything differ in their spelling."""
+    words = [
+        f"{'.'.join(path)}{' instant' if path in index.instants else ''}" for path in index.paths
+    ]
+    return f"{', '.join(words)}{' many' if index.many else ''}"
 
 
 def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:
+    spelling = spelled(index)
     added = connection.execute(
-        "INSERT OR IGNORE INTO hint (collection, path, many) VALUES (?, ?, ?)",
-        (collection, "\0".join(index.path), int(index.many)),
+        "INSERT OR IGNORE INTO hint (collection, spelling) VALUES (?, ?)", (collection, spelling)
     )
     if not added.rowcount:
         return  # another process was quicker
     hint = added.lastrowid
     here = paths.literal(collection)
     if not index.many:
-        name = ".".join(index.path).replace('"', '""')
+        name = spelling.replace('"', '""')
+        keys = [key_of(path, instant=path in index.instants) for path in index.paths]
         connection.execute(  # one for all collections: the collection is its first column
             f'CREATE INDEX IF NOT EXISTS "document_by_{name}"'
-            f" ON document (collection, {paths.scalar(index.path)})"
+            f" ON document (collection, {', '.join(keys)})"
         )
         return
+    (path,) = index.paths
     add = (
         f"INSERT OR IGNORE INTO element SELECT {hint}, v.atom, {{seq}} FROM {{source}}"
         " WHERE {condition} v.type IN ('text', 'integer', 'real');"
     )
-    added_rows = add.format(
-        seq="NEW.seq", source=paths.values(index.path, "NEW.content"), condition=""
-    )
+    added_rows = add.format(seq="NEW.seq", source=paths.values(path, "NEW.content"), condition="")
     removed_rows = (
         f"DELETE FROM element WHERE hint = {hint} AND seq = OLD.seq AND value IN"
-        f" (SELECT v.atom FROM {paths.values(index.path, 'OLD.content')}"
+        f" (SELECT v.atom FROM {paths.values(path, 'OLD.content')}"
         " WHERE v.type IN ('text', 'integer', 'real'));"
     )
     for event, row, statements in (
@@ -140,7 +148,7 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
     connection.execute(
         add.format(
             seq="seq",
-            source=f"document, {paths.values(index.path)}",
+            source=f"document, {paths.values(path)}",
             condition=f"collection = {here} AND",
         )
     )

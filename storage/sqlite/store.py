@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
+from typing import Any
 
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
 from storage.port import Document, Index, Page
-from storage.query import Path, Query
-from storage.sqlite import conditions, schema
-from storage.sqlite.conditions import Indexed, Sql
+from storage.query import Path, Position, Query
+from storage.sqlite import conditions, ordering, schema
+from storage.sqlite.conditions import Sql
 from storage.sqlite.connections import Connections, Durability, commit
 
+_INSTRUCTIONS_BETWEEN_CHECKS = 20_000
 _LARGEST = 2**63 - 1
 
 
@@ -28,7 +32,12 @@ class SqliteStore:
     quick = True
 
     def __init__(
-        self, file: FilePath | None, *, durability: Durability = "full", busy_seconds: float = 5.0
+        self,
+        file: FilePath | None,
+        *,
+        durability: Durability = "full",
+        busy_seconds: float = 5.0,
+        query_seconds: float = 5.0,
     ) -> None:
         if file is not None:
             try:
@@ -37,18 +46,26 @@ class SqliteStore:
                 raise StoreError(f"store {file}: no folder for it: {error.strerror}") from error
         self._connections = Connections(file, durability=durability, busy_seconds=busy_seconds)
         self._batches = _Batches()
-        self._indexes: dict[str, Mapping[Path, Indexed]] = {}
+        self._known: dict[str, _Known] = {}
+        self._query_seconds = query_seconds
         with self._connections.use() as connection:
             schema.migrate(connection)
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
+        indexes = tuple(indexes)
         with self._connections.use() as connection:
             schema.add_collection(connection, collection, indexes)
-            self._indexes[collection] = {
-                index.path: Indexed(hint if index.many else None)
-                for index, hint in schema.read_hints(connection, collection).items()
-            }
+            hints = schema.read_hints(connection, collection)
+        self._known[collection] = _Known(
+            scalars=frozenset(path for each in indexes if not each.many for path in each.paths),
+            hints={each.paths[0]: hints[schema.spelled(each)] for each in indexes if each.many},
+        )
+
+    def indexes(self, collection: str) -> frozenset[str]:
+        """See `Store.indexes`."""
+        with self._connections.use() as connection:
+            return frozenset(schema.read_hints(connection, collection))
 
     def insert(self, collection: str, id: str, content: bytes) -> Document:
         """See `Store.insert`."""
@@ -84,11 +101,15 @@ class SqliteStore:
             raise VersionConflict(collection, id, version)
         return Document(id, version + 1, content)
 
-    def delete(self, collection: str, id: str) -> None:
+    def delete(self, collection: str, id: str, *, version: int) -> None:
         """See `Store.delete`."""
-        done = self._write("DELETE FROM document WHERE collection = ? AND id = ?", (collection, id))
+        done = self._write(
+            "DELETE FROM document WHERE collection = ? AND id = ? AND version = ?",
+            (collection, id, version),
+        )
         if not done:
-            raise DocumentNotFound(collection, id)
+            self.get(collection, id)
+            raise VersionConflict(collection, id, version)
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -104,24 +125,30 @@ class SqliteStore:
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
-        where = Sql("1")
+        where = Sql("collection = ?", (collection,))
         if query.where is not None:
-            where = conditions.condition(query.where, self._indexes.get(collection, {}))
-        offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST)
-        with self._connections.use() as connection:
+            known = self._known.get(collection, _Known())
+            compiler = conditions.Compiler(known.scalars, known.hints)
+            where = _also(where, compiler.condition(query.where))
+        start = where
+        if query.after is not None:
+            start = _also(where, ordering.behind(query.sort, query.after))
+        offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
+        with self._connections.use() as connection, self._timed(connection):
             rows = connection.execute(
-                "SELECT id, version, content FROM document"
-                f" WHERE collection = ? AND ({where.text})"
-                f" ORDER BY {conditions.order(query.sort)} LIMIT ? OFFSET ?",
-                (collection, *where.values, limit, offset),
+                f"SELECT id, version, content, {ordering.position_columns(query.sort)}"
+                f" FROM document WHERE {start.text}"
+                f" ORDER BY {ordering.order(query.sort)} LIMIT ? OFFSET ?",
+                (*start.values, limit + 1, offset),
             ).fetchall()
-            if len(rows) < limit and (rows or not offset):
-                total = offset + len(rows)
-            else:
-                total = self._count(connection, collection, query, where)
-        return Page(
-            tuple(Document(id.decode(), version, text) for id, version, text in rows), total
-        )
+            more, rows = len(rows) > limit, rows[:limit]
+            total = None
+            if query.count:
+                whole = not more and query.after is None and (rows or not offset)
+                total = offset + len(rows) if whole else self._count(connection, query, where)
+        end = _position(rows[-1][3:]) if more and rows else None
+        documents = (Document(row[0].decode(), row[1], row[2]) for row in rows)
+        return Page(tuple(each.selected(query.select) for each in documents), total, end)
 
     def ping(self) -> None:
         """See `Store.ping`."""
@@ -138,18 +165,41 @@ class SqliteStore:
                 connection.execute("BEGIN IMMEDIATE")
             return connection.execute(statement, values).rowcount
 
+    @contextmanager
+    def _timed(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Interrupt what runs inside when it takes longer than a query may."""
+        deadline = time.monotonic() + self._query_seconds
+        connection.set_progress_handler(
+            lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
+        )
+        try:
+            yield
+        finally:
+            connection.set_progress_handler(None, 0)
+
     @staticmethod
-    def _count(connection: sqlite3.Connection, collection: str, query: Query, where: Sql) -> int:
+    def _count(connection: sqlite3.Connection, query: Query, where: Sql) -> int:
+        counting = f"SELECT count(*) FROM document WHERE {where.text}"
         if query.where is None:
-            row = connection.execute(
-                "SELECT documents FROM collection WHERE name = ?", (collection,)
-            ).fetchone()
-        else:
-            row = connection.execute(
-                f"SELECT count(*) FROM document WHERE collection = ? AND ({where.text})",
-                (collection, *where.values),
-            ).fetchone()
+            counting = "SELECT documents FROM collection WHERE name = ?"
+        row = connection.execute(counting, where.values).fetchone()
         return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the store knows of a collection's paths."""
+
+    scalars: frozenset[Path] = frozenset()
+    hints: conditions.Hints = field(default_factory=dict)
+
+
+def _also(left: Sql, right: Sql) -> Sql:
+    return Sql(f"{left.text} AND ({right.text})", left.values + right.values)
+
+
+def _position(columns: Sequence[Any]) -> Position:
+    return tuple(value.decode() if isinstance(value, bytes) else value for value in columns)
 
 
 class _Batches(threading.local):
