@@ -17,6 +17,9 @@ from starlette.types import Receive
 MAX_DEPTH = 64
 """Deepest nesting of objects and arrays that is accepted."""
 
+_LONGEST_INTEGER = 308
+"""Digits of an integer; one more and a reader that knows only doubles reads infinity."""
+
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 
 
@@ -82,8 +85,8 @@ def parse(content: bytes) -> Any:
     except json.JSONDecodeError as error:
         reason = "a byte order mark is not allowed" if "BOM" in error.msg else error.msg
         raise MalformedBody(f"{reason}, at line {error.lineno}, column {error.colno}") from None
-    if "\\u" in text:
-        _check_characters(value)
+    if "\\ud" in text or "\\uD" in text:
+        _check_surrogates(value)
     return value
 
 
@@ -115,11 +118,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(text: str) -> int:
-    if len(text) < 20:
-        number = int(text)
-        if -(2**63) <= number < 2**63:
-            return number
-    raise MalformedBody(f"the number {text[:24]} is out of range (64-bit integers)")
+    if len(text) <= _LONGEST_INTEGER:
+        return int(text)
+    raise MalformedBody(f"the number {text[:24]}… is out of range (double precision)")
 
 
 def _float(text: str) -> float:
@@ -133,10 +134,8 @@ def _constant(text: str) -> float:
     raise MalformedBody(f"{text} is not a JSON number")
 
 
-def _check_characters(value: Any) -> None:
+def _check_surrogates(value: Any) -> None:
     for text in _texts(value):
-        if "\0" in text:
-            raise MalformedBody("a text holds the character NUL (\\u0000)")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise MalformedBody("a text holds half of a surrogate pair (\\ud800 to \\udfff)")
 

@@ -6,12 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
 
 import click
 
+from app.conformance import SuiteError, html_report, junit_report, load_suite, run, text_report
 from app.contract import Contract, ContractError
 from app.server import open_contracts, open_prepared_store
-from app.settings import Settings, SettingsError, read_settings
+from app.settings import OPENAPI_FOLDER, Settings, SettingsError, read_settings
 from storage import StoreError
 
 
@@ -82,6 +85,46 @@ def check(path: Path, profile: str | None) -> None:
         click.echo(f"{served} of {len(rows)} operations served")
 
 
+def _api_url(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or parts.query or parts.fragment:
+        raise click.BadParameter("write http://host:port/path or https://…, nothing else")
+    return value
+
+
+@main.command()
+@click.option("--url", required=True, callback=_api_url, help="Base URL of the API to test.")
+@click.option(
+    "--suite",
+    type=Path,
+    default=OPENAPI_FOLDER / "conformance" / "tmf683-v4.0.0.yaml",
+    help="The suite to run instead of TMF683 v4's.",
+)
+@click.option("--minimal", is_flag=True, help="Create with no more than what is mandatory.")
+@click.option("--html", type=click.File("w", "utf-8", lazy=False), help="Report page to write.")
+@click.option("--junit", type=click.File("wb", lazy=False), help="JUnit XML to write.")
+def conformance(
+    url: str, suite: Path, minimal: bool, html: IO[str] | None, junit: IO[bytes] | None
+) -> None:
+    """Run a conformance suite against a server; exit 1 when an assertion fails."""
+    with _plain_errors():
+        outcome = run(load_suite(suite), url, minimal=minimal)
+    if outcome.mean_milliseconds is None:
+        (failure, *_) = outcome.exchanges[0].assertions
+        click.echo(f"tmf683: {url} does not answer: {failure.failure}", err=True)
+    else:
+        click.echo(text_report(outcome))
+    if html:
+        html.write(html_report(outcome))
+    if junit:
+        junit.write(junit_report(outcome))
+    sys.exit(1 if outcome.failed else 0)
+
+
 @main.command()
 def config() -> None:
     """Print the effective settings."""
@@ -115,6 +158,6 @@ def _plain_errors() -> Iterator[None]:
     """Turn what a user can mend into lines on standard error and exit code 2."""
     try:
         yield
-    except (ContractError, SettingsError, StoreError) as error:
+    except (ContractError, SettingsError, StoreError, SuiteError) as error:
         click.echo(f"tmf683: {error}", err=True)
         sys.exit(2)

@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote_plus
 from itsdangerous import BadData, URLSafeSerializer
 
 from handlers.definition import Limits, ResourceDefinition
-from handlers.errors import BadQuery, NoSuchPage
+from handlers.errors import NoSuchPage
 from handlers.request import OperationRequest
 from storage import Condition, Page, Position, SortKey, Window
 
@@ -80,17 +80,9 @@ def sort_keys(
 
 
 def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
-    """Return the window that `offset` and `limit` ask for; a large `limit` is cut.
-
-    Raises:
-        BadQuery: `offset` goes beyond what is served; a cursor leads there.
-    """
-    offset = parameters.get("offset", 0)
-    if offset > limits.largest_offset:
-        raise BadQuery(
-            "offset", f"is above {limits.largest_offset}; follow the Link header's next instead"
-        )
-    return Window(offset, min(parameters.get("limit", limits.default_page), limits.largest_page))
+    """Return the window that `offset` and `limit` ask for; a large `limit` is cut."""
+    limit = min(parameters.get("limit", limits.default_page), limits.largest_page)
+    return Window(parameters.get("offset", 0), limit)
 
 
 def links(asked: OperationRequest, url: str, window: Window, page: Page, next_: str | None) -> str:

@@ -9,18 +9,18 @@ from __future__ import annotations
 import orjson
 
 from handlers.definition import Resource, ResourceDefinition
-from storage import Document
+from storage import Document, json
 
 
 def encode(resource: Resource) -> bytes:
     """Return the content to store: JSON with `id` first and no `href`."""
     first: Resource = {"id": resource["id"]}
-    return orjson.dumps(first | {name: value for name, value in resource.items() if name != "href"})
+    return json.dumps(first | {name: value for name, value in resource.items() if name != "href"})
 
 
 def decode(document: Document) -> Resource:
     """Return the stored resource, `href` aside."""
-    resource: Resource = orjson.loads(document.content)
+    resource: Resource = json.loads(document.content)
     return resource
 
 

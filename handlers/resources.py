@@ -9,7 +9,7 @@ from flask import Response
 
 from handlers import filtering, jsonpath, lifecycle, paging, patching, request, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
-from handlers.errors import PreconditionFailed, UpdateContended
+from handlers.errors import BadQuery, PreconditionFailed, UpdateContended
 from handlers.paging import Cursor, Cursors
 from handlers.preconditions import check_write, entity_tag, is_unchanged
 from handlers.representation import decode, encode, href, render, render_all
@@ -185,17 +185,21 @@ class ResourceHandlers:
         window: Window,
         cursor: Cursor | None,
     ) -> Page:
-        return self._store.find(
+        far = window.offset > self._around.limits.largest_offset
+        page = self._store.find(
             self._definition.collection,
             Query(
                 where=where,
                 sort=sort,
-                window=window,
+                window=Window(0, 0) if far else window,
                 after=cursor.position if cursor else None,
                 select=self._selected(),
                 count=cursor is None,
             ),
         )
+        if far and (page.total or 0) > window.offset:
+            raise BadQuery("offset", "goes too far; follow the Link header's next instead")
+        return page
 
     def _change(self, id: str, change: Callable[[Resource], Resource]) -> Response:
         """Change a resource as it stands at the moment of writing.

@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-import orjson
-
+from storage import json
 from storage.projection import select, selection_of
 from storage.query import Path, Position, Query
 
@@ -32,8 +31,8 @@ class Document:
         """Return the document with the values at these paths alone; all of it for no paths."""
         if not paths:
             return self
-        part = select(selection_of(paths), orjson.loads(self.content))
-        return replace(self, content=orjson.dumps(part))
+        part = select(selection_of(paths), json.loads(self.content))
+        return replace(self, content=json.dumps(part))
 
 
 @dataclass(frozen=True, slots=True)

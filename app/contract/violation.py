@@ -68,13 +68,27 @@ def _violations(error: Any) -> list[Violation]:
         branches = [
             branch for branch in kind.context if not any(_wants_null(inner) for inner in branch)
         ]
-        if len(branches) == 1:
-            return [violation for inner in branches[0] for violation in _violations(inner)]
+        meant = _meant(branches)
+        if meant is not None:
+            return [violation for inner in meant for violation in _violations(inner)]
         return [Violation(pointer(path), "matches none of the forms the contract allows here")]
     sentence = _SENTENCES.get(kind.name)
     if sentence is None:
         return [Violation(pointer(path), f"breaks the rule '{kind.name}'")]
     return [Violation(pointer(path), sentence.format(_listed(kind.value)))]
+
+
+def _meant(branches: list[list[Any]]) -> list[Any] | None:
+    """Return the errors of the one form the value was meant to have, if that can be told.
+
+    It can when there is one form, or when one alone is not ruled out by an enumerated value.
+    """
+    possible = [
+        branch
+        for branch in branches
+        if len(branches) == 1 or not any(inner.kind.name == "enum" for inner in branch)
+    ]
+    return possible[0] if len(possible) == 1 else None
 
 
 def _wants_null(error: Any) -> bool:

@@ -60,6 +60,8 @@ class Compiler:
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
+        if isinstance(value, int) and abs(value) >= 2**63:
+            value = float(value)  # as SQLite reads such numbers in JSON too
         root = content == "content"
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")

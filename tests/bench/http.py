@@ -20,9 +20,9 @@ from datetime import date
 from pathlib import Path
 
 import httpx
-from tests.server import free_port, running_server
 
 from app.settings import OPENAPI_FOLDER
+from tests.server import free_port, running_server
 
 CONNECTIONS = 8
 FLOOR = 3.5

@@ -1,0 +1,150 @@
+"""The real server as a subprocess, for tests that speak HTTP to it."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+START_SECONDS = 30
+STOP_SECONDS = 35
+"""Longer than the server gives requests in flight."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that answers.
+
+    `url` is its origin, `base_url` the (first) contract's base, both without trailing slash;
+    `process` is gunicorn's master, alone in its process group with its workers.
+    """
+
+    url: str
+    base_url: str
+    process: subprocess.Popen[bytes]
+    log_file: Path
+
+    def log(self) -> str:
+        """Return what the server has written so far."""
+        return self.log_file.read_text(errors="replace")
+
+
+@contextmanager
+def running_server(
+    spec: Path | None = None,
+    *,
+    store: str | None = None,
+    profile: str = "conformance",
+    workers: int = 1,
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run `tmf683 serve` on a free port until the block ends; SIGTERM ends it.
+
+    Without `spec` the server's default contract is served, without `store` a temporary SQLite
+    file. The environment is the caller's without its `TMF_*` variables, plus `env`. When the
+    block fails, or the server does not start or stop as it should, its log is printed.
+    """
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory(prefix="tmf683-") as name:
+        folder = Path(name)
+        command = [str(Path(sys.executable).with_name("tmf683")), "serve"]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
+        command += ["--profile", profile, "--store", store or f"sqlite:///{folder}/test.db"]
+        command += ["--spec", str(spec.resolve())] if spec else []
+        log_file = folder / "server.log"
+        with log_file.open("wb") as log:
+            process = subprocess.Popen(
+                command,
+                env=clean_environment(env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            try:
+                _wait_until_ready(process, url)
+                prefix = (env or {}).get("TMF_ROOT_PATH", "")
+                yield Server(url, _base_url(url, prefix), process, log_file)
+            finally:
+                _stop(process)
+        except BaseException:
+            print(f"--- log of {' '.join(command)}")
+            print(log_file.read_text(errors="replace"))
+            raise
+
+
+def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return this process's environment without `TMF_*`, plus `extra`."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TMF_")}
+    return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+def free_port() -> int:
+    """Return a port nobody listens on, below the range that outgoing connections use."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + START_SECONDS
+    with httpx.Client(trust_env=False, timeout=5) as client:
+        while time.monotonic() < end:
+            if process.poll() is not None:
+                raise RuntimeError(f"the server stopped with code {process.returncode}")
+            try:
+                if client.get(f"{url}/health/ready").status_code == 200:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(0.05)
+    raise RuntimeError(f"the server was not ready within {START_SECONDS} seconds")
+
+
+def _base_url(url: str, prefix: str) -> str:
+    links = httpx.get(f"{url}{prefix}/", trust_env=False).raise_for_status().json()["_links"]
+    # The path alone: the links may name a public host.
+    path = httpx.URL(next(iter(links.values()))["href"]).path
+    return url + path.rstrip("/")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End the server as an operator would; a test may have ended it before."""
+    stopped_before = process.poll() is not None
+    if not stopped_before:
+        process.terminate()
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        stopped_before = True
+        raise RuntimeError(f"the server did not stop within {STOP_SECONDS} seconds") from None
+    finally:
+        if stopped_before:
+            _kill_group(process)
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
