@@ -20,7 +20,8 @@ def open_store(
     """Open the store a URL names.
 
     `memory:` keeps documents in this process only; `sqlite:///relative.db` and
-    `sqlite:////absolute.db` are files, made with their folder when absent. `durability` says
+    `sqlite:////absolute.db` are files, made with their folder when absent; `mongodb://…` and
+    `mongodb+srv://…` are MongoDB's own URLs, every option included. `durability` says
     whether a write waits for the disk ("full") or may be lost with the machine's power
     ("normal"); `busy_seconds` is how long to wait for a store that something else holds, and
     `query_seconds` how long one query may take.
@@ -33,7 +34,10 @@ def open_store(
         return SqliteStore(
             None, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
         )
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise StoreUrlError(f"{url}: not a URL") from None
     if parts.scheme == "sqlite":
         if parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment:
             raise StoreUrlError(
@@ -45,7 +49,11 @@ def open_store(
             busy_seconds=busy_seconds,
             query_seconds=query_seconds,
         )
-    raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db or memory:")
+    if parts.scheme in ("mongodb", "mongodb+srv"):
+        from storage.mongo import MongoStore  # the driver costs start-up time
+
+        return MongoStore(url, query_seconds=query_seconds, patience_seconds=busy_seconds)
+    raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db, memory: or mongodb://…")
 
 
 def is_private(url: str) -> bool:

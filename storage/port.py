@@ -61,8 +61,9 @@ class Index:
 
     @property
     def name(self) -> str:
-        """The index in one word, for operators: `status,creationDate`."""
-        return ",".join(".".join(path) for path in self.paths)
+        """The index in one word, which no different index has: `status,creationDate@time`."""
+        words = [".".join(path) + ("@time" if path in self.instants else "") for path in self.paths]
+        return ",".join(words) + ("[]" if self.many else "")
 
 
 class Store(Protocol):

@@ -43,8 +43,8 @@ MIGRATIONS = (
     CREATE TABLE hint (
         hint INTEGER PRIMARY KEY,
         collection TEXT NOT NULL,
-        spelling TEXT NOT NULL,
-        UNIQUE (collection, spelling)
+        name TEXT NOT NULL,
+        UNIQUE (collection, name)
     ) STRICT;
     CREATE TABLE element (
         hint INTEGER NOT NULL,
@@ -87,38 +87,29 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
     known = read_hints(connection, name)
     for index in indexes:
-        if spelled(index) not in known:
+        if index.name not in known:
             with transaction(connection):
                 _add_index(connection, name, index)
 
 
 def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int]:
-    """Return the indexes a collection has, as they are spelled in the hint table."""
+    """Return the names of the indexes a collection has, each with its number."""
     rows = connection.execute(
-        "SELECT spelling, hint FROM hint WHERE collection = ?", (collection,)
+        "SELECT name, hint FROM hint WHERE collection = ?", (collection,)
     ).fetchall()
-    return {spelling.decode(): hint for spelling, hint in rows}
-
-
-def spelled(index: Index) -> str:
-    """Spell an index so that two that differ in anything differ in their spelling."""
-    words = [
-        f"{'.'.join(path)}{' instant' if path in index.instants else ''}" for path in index.paths
-    ]
-    return f"{', '.join(words)}{' many' if index.many else ''}"
+    return {name.decode(): hint for name, hint in rows}
 
 
 def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:
-    spelling = spelled(index)
     added = connection.execute(
-        "INSERT OR IGNORE INTO hint (collection, spelling) VALUES (?, ?)", (collection, spelling)
+        "INSERT OR IGNORE INTO hint (collection, name) VALUES (?, ?)", (collection, index.name)
     )
     if not added.rowcount:
         return  # another process was quicker
     hint = added.lastrowid
     here = paths.literal(collection)
     if not index.many:
-        name = spelling.replace('"', '""')
+        name = index.name.replace('"', '""')
         keys = [key_of(path, instant=path in index.instants) for path in index.paths]
         connection.execute(  # one for all collections: the collection is its first column
             f'CREATE INDEX IF NOT EXISTS "document_by_{name}"'

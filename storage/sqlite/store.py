@@ -59,7 +59,7 @@ class SqliteStore:
             hints = schema.read_hints(connection, collection)
         self._known[collection] = _Known(
             scalars=frozenset(path for each in indexes if not each.many for path in each.paths),
-            hints={each.paths[0]: hints[schema.spelled(each)] for each in indexes if each.many},
+            hints={each.paths[0]: hints[each.name] for each in indexes if each.many},
         )
 
     def indexes(self, collection: str) -> frozenset[str]:

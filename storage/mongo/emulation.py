@@ -1,0 +1,168 @@
+"""What FerretDB 1 lacks of MongoDB, done here so that it can stand in for it in tests.
+
+FerretDB 1 has neither `$elemMatch` with conditions nor computed fields. Queries that need them are
+answered by reading the collection and holding each document against the query tree: right, but
+without an index. Nor does it make a change that names a version atomic: the store's changes take
+turns, so only one process may use such a server. MongoDB never comes this way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from functools import cmp_to_key
+from typing import Any
+
+from pymongo import MongoClient
+
+from storage.errors import UnsupportedQuery
+from storage.mongo import ordering
+from storage.mongo.envelope import Bson, decode, instant_of, to_millisecond
+from storage.port import Document, Page
+from storage.query import (
+    And,
+    Comparison,
+    Condition,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+    Query,
+    Some,
+)
+from storage.regex import compiled
+
+_KINDS = (type(None), bool, datetime, int | float, str, dict, list)
+
+
+def is_needed(client: MongoClient[Bson]) -> bool:
+    """Whether the server is one that lacks what `find` below does."""
+    return "ferretdbVersion" in client.admin.command("buildInfo")
+
+
+def is_beyond(query: Query) -> bool:
+    """Whether a query needs what such a server lacks."""
+    ascending = any(not key.descending for key in query.sort)
+    return ascending or (query.where is not None and _meets_elements(query.where))
+
+
+def find(envelopes: Iterable[Bson], query: Query, document_of: Callable[[Bson], Document]) -> Page:
+    """Answer a query from all the envelopes of its collection."""
+    found = [
+        envelope
+        for envelope in envelopes
+        if query.where is None or _holds(query.where, decode(envelope["d"]), envelope["_id"])
+    ]
+    found.sort(key=cmp_to_key(lambda left, right: _compare(query, left, right)))
+    total = len(found)
+    if query.after is not None:
+        place = query.after
+        if len(place) != len(query.sort) + 2:
+            raise UnsupportedQuery("the position belongs to another query")
+        found = [each for each in found if _compare_places(query, _place(query, each), place) > 0]
+    window = found[query.window.offset :][: query.window.limit + 1]
+    more, window = len(window) > query.window.limit, window[: query.window.limit]
+    return Page(
+        tuple(document_of(envelope).selected(query.select) for envelope in window),
+        total if query.count else None,
+        _place(query, window[-1]) if more and window else None,
+    )
+
+
+def _meets_elements(tree: Condition) -> bool:
+    match tree:
+        case Some(_, Comparison(_, _, value)):
+            return value is None
+        case Some(_, Matches()):
+            return False
+        case Some(path, Or(conditions)):
+            return any(_meets_elements(Some(path, each)) for each in conditions)
+        case Some():
+            return True
+        case Not(inner):
+            return _meets_elements(inner)
+        case And(conditions) | Or(conditions):
+            return any(map(_meets_elements, conditions))
+    return False
+
+
+def _holds(tree: Condition, value: Any, id: str | None = None) -> bool:
+    match tree:
+        case Comparison(path, operator, wanted):
+            values = [id] if id is not None and path == ("id",) else _values(value, path)
+            if wanted is None:
+                return all(each is None for each in values)
+            return any(_stands(each, operator, wanted) for each in values)
+        case Matches(path, pattern):
+            search = compiled(pattern).search
+            return any(isinstance(each, str) and search(each) for each in _values(value, path))
+        case Some(path, inner):
+            return any(
+                isinstance(each, dict) and _holds(inner, each) for each in _values(value, path)
+            )
+        case Not(inner):
+            return not _holds(inner, value, id)
+        case And(conditions):
+            return all(_holds(each, value, id) for each in conditions)
+        case Or(conditions):
+            return any(_holds(each, value, id) for each in conditions)
+
+
+def _values(value: Any, path: Path) -> list[Any]:
+    """Return the values at a path, arrays entered, but not those directly within arrays."""
+    found = [value]
+    for name in path:
+        steps = [each[name] for each in found if isinstance(each, dict) and name in each]
+        found = [inner for each in steps for inner in (each if isinstance(each, list) else [each])]
+    return found
+
+
+def _stands(value: Any, operator: Operator, wanted: Any) -> bool:
+    if isinstance(wanted, datetime):
+        value = instant_of(value) if isinstance(value, str) else None
+        wanted = to_millisecond(wanted)
+    if _kind(value) != _kind(wanted):
+        return False
+    match operator:
+        case Operator.EQ:
+            return bool(value == wanted)
+        case Operator.LT:
+            return bool(value < wanted)
+        case Operator.LE:
+            return bool(value <= wanted)
+        case Operator.GT:
+            return bool(value > wanted)
+        case Operator.GE:
+            return bool(value >= wanted)
+
+
+def _kind(value: Any) -> int:
+    """Return a number that tells the JSON types, and instants, apart."""
+    for rank, types in enumerate(_KINDS):
+        if isinstance(value, types):
+            return rank
+    return len(_KINDS)
+
+
+def _place(query: Query, envelope: Bson) -> tuple[Any, ...]:
+    return ordering.position(query.sort, envelope)
+
+
+def _compare(query: Query, left: Bson, right: Bson) -> int:
+    return _compare_places(query, _place(query, left), _place(query, right))
+
+
+def _compare_places(query: Query, left: tuple[Any, ...], right: tuple[Any, ...]) -> int:
+    keys = len(query.sort)
+    for position, (mine, theirs) in enumerate(zip(left, right, strict=True)):
+        descending = query.sort[position].descending if position < keys else True
+        if mine is None or theirs is None:
+            result = (mine is None) - (theirs is None)
+        else:
+            first, second = (_kind(mine), mine), (_kind(theirs), theirs)
+            result = (first > second) - (first < second)
+            result = -result if descending else result
+        if result:
+            return result
+    return 0

@@ -1,0 +1,130 @@
+"""Documents as MongoDB keeps them.
+
+A document lies in an envelope, `{_id, v, n, d}`: its id, version, place in the order of insertion,
+and its JSON as BSON. Under `d`, attribute names are escaped, so that `$`, dots and NUL in JSON from
+clients are data, never operators or paths. Endings that no escaped name has are ours:
+
+- `a%t` beside `a` holds the instant (or the instants of an array) that the text of `a` reads as;
+- `a%n` holds the digits of an integer that BSON has no type for;
+- `{"%a": […]}` is an array directly within an array.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeAlias
+
+from storage.query import INSTANT, Path
+
+Bson: TypeAlias = dict[str, Any]
+
+INSTANT_SUFFIX = "%t"
+DIGITS_SUFFIX = "%n"
+NESTED = "%a"
+
+_WHOLE = {"": "%e", "_id": "%i"}
+"""Names escaped as a whole: the empty one, and the one that servers move to the front."""
+
+_WHOLE_BACK = {key: name for name, key in _WHOLE.items()}
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LARGEST = 2**63
+
+
+def escape(name: str) -> str:
+    """Return an attribute name as a BSON key that is no operator, no path and not empty."""
+    if name in _WHOLE:
+        return _WHOLE[name]
+    if name.isidentifier() or not any(sign in name for sign in "%.$\0"):
+        return name
+    for sign, code in (("%", "%25"), (".", "%2E"), ("$", "%24"), ("\0", "%00")):
+        name = name.replace(sign, code)
+    return name
+
+
+def unescape(key: str) -> str:
+    """Return the attribute name behind a key."""
+    if "%" not in key:
+        return key
+    if key in _WHOLE_BACK:
+        return _WHOLE_BACK[key]
+    for sign, code in (("\0", "%00"), ("$", "%24"), (".", "%2E"), ("%", "%25")):
+        key = key.replace(code, sign)
+    return key
+
+
+def field(path: Path, prefix: str = "d.") -> str:
+    """Return a path as MongoDB spells it, below the envelope or relative (`prefix` empty)."""
+    return prefix + ".".join(map(escape, path))
+
+
+def encode(value: Any) -> Any:
+    """Return a JSON value as BSON."""
+    if isinstance(value, dict):
+        encoded: Bson = {}
+        for name, inner in value.items():
+            key = escape(name)
+            encoded[key] = encode(inner)
+            if isinstance(inner, str | list):
+                instants = _instants(inner)
+                if instants:
+                    encoded[key + INSTANT_SUFFIX] = instants
+            elif _is_long(inner):
+                encoded[key] = float(inner)
+                encoded[key + DIGITS_SUFFIX] = str(inner)
+        return encoded
+    if isinstance(value, list):
+        return [_element(inner) for inner in value]
+    return value
+
+
+def decode(value: Any) -> Any:
+    """Return the JSON value that `encode` made BSON of."""
+    if isinstance(value, dict):
+        if NESTED in value:
+            return decode(value[NESTED])
+        if DIGITS_SUFFIX in value:
+            return int(value[DIGITS_SUFFIX])
+        decoded = {}
+        for key, inner in value.items():
+            if key.endswith((INSTANT_SUFFIX, DIGITS_SUFFIX)):
+                continue
+            digits = value.get(key + DIGITS_SUFFIX)
+            decoded[unescape(key)] = decode(inner) if digits is None else int(digits)
+        return decoded
+    if isinstance(value, list):
+        return [decode(inner) for inner in value]
+    return value
+
+
+def instant_of(text: str) -> datetime | None:
+    """Return the instant a text reads as, to the millisecond; None when it is none."""
+    if not INSTANT.fullmatch(text):
+        return None
+    try:
+        return to_millisecond(datetime.fromisoformat(text))
+    except ValueError:  # the 31st of a shorter month
+        return None
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    """Round an instant to what BSON can hold."""
+    milliseconds = round((instant - _EPOCH) / timedelta(milliseconds=1))
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def _element(value: Any) -> Any:
+    if isinstance(value, list):
+        return {NESTED: encode(value)}
+    return {DIGITS_SUFFIX: str(value)} if _is_long(value) else encode(value)
+
+
+def _is_long(value: Any) -> bool:
+    return isinstance(value, int) and not -_LARGEST <= value < _LARGEST
+
+
+def _instants(value: str | list[Any]) -> datetime | list[datetime] | None:
+    if isinstance(value, str):
+        return instant_of(value)
+    found = (instant_of(each) for each in value if isinstance(each, str))
+    return [instant for instant in found if instant is not None]

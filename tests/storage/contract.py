@@ -1,0 +1,449 @@
+"""What every store must do: the port's docstrings as tests that each adapter inherits."""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from storage import (
+    And,
+    Comparison,
+    Condition,
+    DocumentExists,
+    DocumentNotFound,
+    Index,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Query,
+    Some,
+    SortKey,
+    Store,
+    UnsupportedQuery,
+    VersionConflict,
+    Window,
+)
+from tests.storage import oracle
+
+EQ, LT, LE, GT, GE = Operator
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+DOCUMENTS: list[dict[str, Any]] = [
+    {"id": "a", "s": "x", "n": 1, "b": True, "t": "2026-11-23T12:00:00Z", "o": {"p": "q"}},
+    {"id": "b", "s": "y", "n": 1.0, "b": False, "t": "2026-11-23T13:00:00+01:00", "o": {}},
+    {"id": "c", "s": "1", "n": 2, "t": "2026-11-23T12:00:00.001Z", "z": None},
+    {"id": "d", "n": True, "s": "é", "t": "soon", "o": [{"p": "q"}, {"p": "r"}]},
+    {"id": "e", "n": [1, 5], "s": ["x", "z"], "o": [{"p": ["u", "v"]}, 7, None]},
+    {"id": "f", "r": [{"id": "7", "role": "c"}, {"id": "8", "role": "d"}], "s": "xyz"},
+    {"id": "g", "r": [{"id": "7", "role": "d"}, {"id": "8", "role": "c"}], "s": "\U0001f600"},
+    {"id": "h", "r": {"id": "7", "role": "c"}, "s": "e\u0301", "n": -3.5},
+    {"id": "i", "$where": 1, "a.b": 2, "": 3, "%t": 4, 'q"\\': {"": [5]}, "_id": 6, "s": "x' --"},
+    {"id": "j", "deep": {"r": [{"x": {"y": [{"z": 1}, {"z": 2}]}}]}, "m": [[1, [2]], [{"k": 1}]]},
+    {"id": "k", "s": "", "n": 2**53 + 1, "e": [], "big": 10**30},
+]
+
+INDEXES = (
+    Index((("s",),), many=True),
+    Index((("t",),)),
+    Index((("b",), ("t",)), instants=frozenset({("t",)})),
+    Index((("t",),), instants=frozenset({("t",)})),
+    Index((("r", "id"),), many=True),
+    Index((("n",),), many=True),
+    Index((("o", "p"),), many=True),
+)
+
+CONDITIONS: list[tuple[Condition, str]] = [
+    (Comparison(("s",), EQ, "x"), "ae"),
+    (Comparison(("s",), GT, "x"), "bdefgi"),
+    (Comparison(("s",), LE, "x"), "acehk"),
+    (Comparison(("s",), EQ, "1"), "c"),
+    (Comparison(("s",), EQ, 1), ""),
+    (Comparison(("s",), EQ, "x' --"), "i"),
+    (Comparison(("s",), EQ, "\U0001f600"), "g"),
+    (Comparison(("s",), EQ, "e\u0301"), "h"),
+    (Comparison(("n",), EQ, 1), "abe"),
+    (Comparison(("n",), EQ, 1.0), "abe"),
+    (Comparison(("n",), EQ, True), "d"),
+    (Comparison(("n",), EQ, "1"), ""),
+    (Comparison(("n",), GE, 2), "cek"),
+    (Comparison(("n",), LT, 1), "h"),
+    (Comparison(("b",), EQ, False), "b"),
+    (Comparison(("b",), EQ, 0), ""),
+    (Comparison(("z",), EQ, None), "abcdefghijk"),
+    (Comparison(("o", "p"), EQ, None), "bcfghijk"),
+    (Comparison(("e",), EQ, None), "abcdefghijk"),
+    (Comparison(("m",), EQ, None), "abcdefghik"),
+    (Comparison(("t",), EQ, NOON), "ab"),
+    (Comparison(("t",), GT, NOON), "c"),
+    (Comparison(("t",), LE, NOON), "ab"),
+    (Comparison(("t",), EQ, "soon"), "d"),
+    (Comparison(("t",), EQ, "2026-11-23T12:00:00Z"), "a"),
+    (Comparison(("o", "p"), EQ, "q"), "ad"),
+    (Comparison(("o", "p"), EQ, "v"), "e"),
+    (Comparison(("r", "id"), EQ, "8"), "fg"),
+    (Comparison(("id",), EQ, "b"), "b"),
+    (Comparison(("id",), EQ, 1), ""),
+    (Comparison(("id",), GT, "i"), "jk"),
+    (Comparison(("$where",), EQ, 1), "i"),
+    (Comparison(("a.b",), EQ, 2), "i"),
+    (Comparison(("a", "b"), EQ, 2), ""),
+    (Comparison(("",), EQ, 3), "i"),
+    (Comparison(("%t",), EQ, 4), "i"),
+    (Comparison(("_id",), EQ, 6), "i"),
+    (Comparison(('q"\\', ""), EQ, 5), "i"),
+    (Comparison(("big",), GT, 10**29), "k"),
+    (Comparison(("deep", "r", "x", "y", "z"), EQ, 2), "j"),
+    (Comparison(("nope", "nope"), EQ, "x"), ""),
+    (Matches(("s",), "^x"), "aefi"),
+    (Matches(("s",), "y.$"), "f"),
+    (Matches(("s",), "^.$"), "abcdeg"),
+    (Matches(("s",), "(?i)^XY"), "f"),
+    (Matches(("r", "role"), "^c$"), "fgh"),
+    (Matches(("n",), "1"), ""),
+    (Some(("r",), And((Comparison(("id",), EQ, "7"), Comparison(("role",), EQ, "c")))), "fh"),
+    (Some(("r",), And((Comparison(("id",), EQ, "7"), Not(Comparison(("role",), EQ, "c"))))), "g"),
+    (Some(("r",), Comparison(("role",), EQ, None)), ""),
+    (Some(("r",), Or((Comparison(("id",), EQ, "9"), Matches(("role",), "d")))), "fg"),
+    (Some(("o",), Not(Comparison(("p",), EQ, "q"))), "bde"),
+    (Some(("deep", "r"), Some(("x", "y"), Comparison(("z",), GE, 2))), "j"),
+    (Some(("s",), Comparison(("p",), EQ, "q")), ""),
+    (Not(Comparison(("s",), EQ, "x")), "bcdfghijk"),
+    (Not(Not(Comparison(("s",), EQ, "x"))), "ae"),
+    (And(()), "abcdefghijk"),
+    (Or(()), ""),
+    (And((Comparison(("s",), EQ, "x"), Comparison(("n",), EQ, 5))), "e"),
+    (Or((Comparison(("s",), EQ, "y"), And((Not(Or(())), Comparison(("b",), EQ, True))))), "ab"),
+]
+
+
+class StoreContract:
+    """Inherited by the tests of each adapter, which give it a `store`."""
+
+    @pytest.fixture
+    def collection(self) -> str:
+        return f"tests/{uuid.uuid4().hex}"
+
+    @pytest.fixture(params=["unindexed", "indexed", "indexed later"])
+    def filled(self, request: pytest.FixtureRequest, store: Store, collection: str) -> str:
+        """A collection that holds DOCUMENTS, oldest first."""
+        store.prepare(collection, INDEXES if request.param == "indexed" else ())
+        for document in DOCUMENTS:
+            store.insert(collection, document["id"], dump(document))
+        if request.param == "indexed later":
+            store.prepare(collection, INDEXES)
+        return collection
+
+    def test_a_document_comes_back_as_it_was_written(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        for document in DOCUMENTS:
+            content = dump(document)
+            written = store.insert(collection, document["id"], content)
+            assert (written.version, written.content) == (1, content)
+            read = store.get(collection, document["id"])
+            assert (read.id, read.version, read.content) == (document["id"], 1, content)
+
+    def test_an_id_is_taken_once(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        store.insert(collection, "a", b'{"id":"a","n":1}')
+        with pytest.raises(DocumentExists):
+            store.insert(collection, "a", b'{"id":"a","n":2}')
+        assert store.get(collection, "a").content == b'{"id":"a","n":1}'
+
+    def test_collections_do_not_mix(self, store: Store, collection: str) -> None:
+        for name in (collection, collection + "x"):
+            store.prepare(name, INDEXES)
+            store.insert(name, "a", dump({"id": "a", "s": name}))
+        assert ids(store, collection, Comparison(("s",), GE, "")) == "a"
+        assert ids(store, collection, Comparison(("s",), EQ, collection + "x")) == ""
+        assert store.find(collection, Query()).total == 1
+
+    def test_what_is_not_there_is_not_found(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        with pytest.raises(DocumentNotFound):
+            store.get(collection, "a")
+        with pytest.raises(DocumentNotFound):
+            store.replace(collection, "a", b"{}", version=1)
+        with pytest.raises(DocumentNotFound):
+            store.delete(collection, "a", version=1)
+        assert store.find(collection, Query()).documents == ()
+
+    def test_each_replacement_has_the_next_version(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        store.insert(collection, "a", b'{"id":"a"}')
+        assert store.replace(collection, "a", b'{"id":"a","n":2}', version=1).version == 2
+        with pytest.raises(VersionConflict):
+            store.replace(collection, "a", b'{"id":"a","n":3}', version=1)
+        with pytest.raises(VersionConflict):
+            store.delete(collection, "a", version=1)
+        read = store.get(collection, "a")
+        assert (read.version, read.content) == (2, b'{"id":"a","n":2}')
+        store.delete(collection, "a", version=2)
+        with pytest.raises(DocumentNotFound):
+            store.get(collection, "a")
+
+    @pytest.mark.parametrize(("where", "expected"), CONDITIONS, ids=lambda each: str(each)[:70])
+    def test_a_condition_finds(
+        self, store: Store, filled: str, where: Condition, expected: str
+    ) -> None:
+        assert ids(store, filled, where) == expected
+
+    def test_indexes_follow_changes(self, store: Store, filled: str) -> None:
+        new = {"id": "f", "r": [{"id": "9", "role": "c"}], "s": "new"}
+        store.replace(filled, "f", dump(new), version=1)
+        store.delete(filled, "g", version=1)
+        assert ids(store, filled, Comparison(("r", "id"), EQ, "8")) == ""
+        assert ids(store, filled, Comparison(("r", "id"), EQ, "9")) == "f"
+        assert ids(store, filled, Comparison(("s",), EQ, "new")) == "f"
+        assert ids(store, filled, Comparison(("s",), EQ, "xyz")) == ""
+
+    @pytest.mark.parametrize(
+        ("keys", "expected"),
+        [
+            ((), "kjihgfedcba"),
+            ((SortKey(("id",)),), "abcdefghijk"),
+            ((SortKey(("b",), True),), "abkjihgfedc"),
+            ((SortKey(("t",), False, True),), "bacdefghijk".replace("defghijk", "kjihgfed")),
+            ((SortKey(("t",), True, True), SortKey(("id",))), "cabdefghijk"),
+            ((SortKey(("b",)), SortKey(("id",), True)), "bakjihgfedc"),
+            ((SortKey(("o", "x")),), "kjihgfedcba"),
+        ],
+        ids=str,
+    )
+    def test_sort_keys_order(
+        self, store: Store, filled: str, keys: tuple[SortKey, ...], expected: str
+    ) -> None:
+        page = store.find(filled, Query(sort=keys))
+        assert "".join(document.id for document in page.documents) == expected
+        walked = walk(store, filled, Query(sort=keys, window=Window(0, 3)))
+        assert walked == expected, "cursors"
+
+    def test_a_window_is_cut_from_the_order(self, store: Store, filled: str) -> None:
+        def window(offset: int, limit: int) -> tuple[str, int | None]:
+            page = store.find(filled, Query(window=Window(offset, limit)))
+            return "".join(document.id for document in page.documents), page.total
+
+        assert window(0, 3) == ("kji", 11)
+        assert window(9, 3) == ("ba", 11)
+        assert window(11, 3) == ("", 11)
+        assert window(0, 0) == ("", 11)
+        assert window(2**70, 5) == ("", 11)
+        assert window(0, 2**70)[0] == "kjihgfedcba"
+        assert store.find(filled, Query(count=False)).total is None
+
+    def test_cursors_stay_exact_while_documents_come_and_go(
+        self, store: Store, filled: str
+    ) -> None:
+        first = store.find(filled, Query(window=Window(0, 4)))
+        assert "".join(each.id for each in first.documents) == "kjih"
+        store.insert(filled, "new", b'{"id":"new"}')
+        store.delete(filled, "k", version=1)
+        store.delete(filled, "f", version=1)
+        rest = walk(store, filled, Query(window=Window(0, 2), after=first.end))
+        assert rest == "gedcba"
+
+    def test_a_cursor_of_another_order_is_refused(self, store: Store, filled: str) -> None:
+        end = store.find(filled, Query(window=Window(0, 1))).end
+        with pytest.raises(UnsupportedQuery):
+            store.find(filled, Query(sort=(SortKey(("s",)),), after=end))
+
+    def test_only_selected_paths_are_read(self, store: Store, filled: str) -> None:
+        where = Comparison(("id",), EQ, "f")
+        query = Query(where=where, select=(("id",), ("r", "role"), ("nope",)))
+        (document,) = store.find(filled, query).documents
+        assert json.loads(document.content) == {"id": "f", "r": [{"role": "c"}, {"role": "d"}]}
+
+    @pytest.mark.parametrize("pattern", ["(", "a(?=b)", r"(a)\1", "(?<=a)b", "[z-a]", "a**"])
+    def test_patterns_beyond_re2_are_refused(self, store: Store, filled: str, pattern: str) -> None:
+        with pytest.raises(UnsupportedQuery):
+            store.find(filled, Query(where=Matches(("s",), pattern)))
+
+    def test_booleans_and_null_have_no_order(self, store: Store, filled: str) -> None:
+        for value in (True, None):
+            with pytest.raises(UnsupportedQuery):
+                store.find(filled, Query(where=Comparison(("b",), LT, value)))
+
+    def test_preparing_again_changes_nothing(self, store: Store, filled: str) -> None:
+        store.prepare(filled, INDEXES)
+        before = store.indexes(filled)
+        store.prepare(filled, INDEXES)
+        assert store.indexes(filled) == before
+        assert {index.name for index in INDEXES} <= before
+        assert ids(store, filled, Comparison(("r", "id"), EQ, "8")) == "fg"
+
+    def test_large_and_deep_documents_are_kept(self, store: Store, collection: str) -> None:
+        store.prepare(collection, INDEXES)
+        deep: Any = "bottom"
+        for _ in range(62):
+            deep = {"d": deep}
+        content = dump({"id": "a", "deep": deep, "text": "ü" * 500_000})
+        store.insert(collection, "a", content)
+        assert store.get(collection, "a").content == content
+
+    def test_writes_of_a_batch_are_kept_and_fail_alone(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        store.insert(collection, "a", b'{"id":"a"}')
+        with store.batch():
+            store.insert(collection, "b", b'{"id":"b"}')
+            with pytest.raises(DocumentExists):
+                store.insert(collection, "a", b'{"id":"a","n":2}')
+            store.replace(collection, "a", b'{"id":"a","n":3}', version=1)
+        assert store.get(collection, "a").version == 2
+        assert store.find(collection, Query()).total == 2
+
+    def test_of_many_writers_each_version_has_one(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        store.insert(collection, "a", b'{"id":"a","n":0}')
+        lost: list[int] = []
+
+        def add(times: int) -> None:
+            for _ in range(times):
+                while True:
+                    document = store.get(collection, "a")
+                    n = json.loads(document.content)["n"] + 1
+                    try:
+                        store.replace(
+                            collection, "a", dump({"id": "a", "n": n}), version=document.version
+                        )
+                        break
+                    except VersionConflict:
+                        lost.append(n)
+
+        threads = [threading.Thread(target=add, args=(10,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        document = store.get(collection, "a")
+        assert (json.loads(document.content)["n"], document.version) == (40, 41), len(lost)
+
+    def test_queries_mean_what_the_oracle_says(self, store: Store) -> None:
+        check_against_oracle(store, examples=150)
+
+
+def check_against_oracle(store: Store, *, examples: int) -> None:
+    """Hold random queries on random documents against the plain Python evaluator."""
+    indexes = (
+        Index((("a",),), many=True),
+        Index((("b", "c"),), many=True),
+        Index((("t",),), instants=frozenset({("t",)})),
+    )
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        documents=st.lists(objects, min_size=1, max_size=6),
+        queries=st.lists(queries, min_size=4, max_size=8),
+    )
+    def check(documents: list[dict[str, Any]], queries: list[Query]) -> None:
+        collection = f"oracle/{uuid.uuid4().hex}"
+        store.prepare(collection, indexes)
+        for number, document in enumerate(documents):
+            document = {"id": str(number), **document}
+            documents[number] = document
+            store.insert(collection, document["id"], dump(document))
+        for query in queries:
+            page = store.find(collection, query)
+            found = [document.id for document in page.documents]
+            assert (found, page.total) == oracle.find(documents, query), (documents, query)
+
+    check()
+
+
+names = st.sampled_from(["a", "b", "c"])
+instants = st.sampled_from(
+    [
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T01:00:00+01:00",
+        "2026-01-01T00:00:00.5Z",
+        "2027-02-03T04:05:06-07:00",
+    ]
+)
+texts = st.sampled_from(["", "x", "xy", "y", "1", "é", "\U0001f600"])
+scalars = st.one_of(
+    texts, instants, st.booleans(), st.none(), st.integers(-2, 2), st.sampled_from([0.5, 1.0])
+)
+nested: st.SearchStrategy[Any] = st.recursive(
+    scalars,
+    lambda inner: st.one_of(st.dictionaries(names, inner, max_size=3), st.lists(inner, max_size=3)),
+    max_leaves=6,
+)
+objects = st.fixed_dictionaries(
+    {},
+    optional={
+        "a": nested,
+        "b": nested,
+        "c": nested,
+        "t": instants,
+        "k": st.integers(-3, 3),
+        "s": texts,
+    },
+)
+paths = st.lists(names, min_size=1, max_size=3).map(tuple)
+comparisons = st.one_of(
+    st.builds(Comparison, paths, st.just(EQ), scalars),
+    st.builds(
+        Comparison,
+        st.one_of(paths, st.just(("t",))),
+        st.sampled_from(Operator),
+        st.one_of(texts, st.integers(-2, 2), instants.map(datetime.fromisoformat)),
+    ),
+)
+leaves = st.one_of(
+    comparisons, st.builds(Matches, paths, st.sampled_from(["^x", "y$", ".", "[x1]"]))
+)
+conditions: st.SearchStrategy[Condition] = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.builds(Not, inner),
+        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
+        st.builds(Some, paths, inner),
+    ),
+    max_leaves=5,
+)
+keys = st.one_of(
+    st.builds(SortKey, st.just(("k",)), st.booleans()),
+    st.builds(SortKey, st.just(("s",)), st.booleans()),
+    st.builds(SortKey, st.just(("t",)), st.booleans(), st.just(True)),
+)
+queries = st.builds(
+    Query,
+    where=st.one_of(st.none(), conditions),
+    sort=st.lists(keys, max_size=2).map(tuple),
+    window=st.builds(Window, st.integers(0, 3), st.integers(0, 5)),
+)
+
+
+def dump(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def ids(store: Store, collection: str, where: Condition) -> str:
+    """Return the ids that match, in the order of the alphabet."""
+    page = store.find(collection, Query(where=where))
+    assert page.total == len(page.documents)
+    return "".join(sorted(document.id for document in page.documents))
+
+
+def walk(store: Store, collection: str, query: Query) -> str:
+    """Follow cursors to the end and return the ids met."""
+    found = ""
+    while True:
+        page = store.find(collection, query)
+        found += "".join(document.id for document in page.documents)
+        if page.end is None:
+            return found
+        position = json.loads(json.dumps(page.end))  # cursors travel as JSON
+        query = Query(query.where, query.sort, query.window, tuple(position))
