@@ -10,7 +10,7 @@ from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
 from app.contract.load import Json
 from app.contract.parameters import Parameter
-from app.contract.patches import IDENTITY, frozen_attributes
+from app.contract.patches import IDENTITY
 from app.contract.schema import (
     AttributePaths,
     attributes,
@@ -153,11 +153,18 @@ def _definition(
             Fill(tuple(each["attribute"].split(".")), each["value"])
             for each in follow(document, create).get("x-fill", [])
         ),
-        frozen=frozen_attributes(document, update, resource) if update else frozenset(IDENTITY),
+        frozen=_frozen(document, update),
         identity=(*IDENTITY, *(["@type"] if "@type" in described.required else [])),
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
     )
+
+
+def _frozen(document: Json, update: Json | None) -> frozenset[str]:
+    """Return the attributes that the schema of a patch declares read-only."""
+    properties = attributes(document, update).properties if update else {}
+    named = (name for name, schema in properties.items() if schema.get("readOnly") is True)
+    return frozenset({*IDENTITY, *named})
 
 
 def _resource_schema(document: Json, collection: Json, member: Json) -> Json | None:

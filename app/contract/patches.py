@@ -36,13 +36,6 @@ def declare_merge_patches(document: Json) -> Json:
     return document
 
 
-def frozen_attributes(document: Json, update: Json, resource: Json) -> frozenset[str]:
-    """Return the attributes of a resource that its update schema leaves out."""
-    declared = attributes(document, resource).properties
-    patchable = attributes(document, update).properties
-    return frozenset({*IDENTITY, *(name for name in declared if name not in patchable)})
-
-
 def _resource_patch(
     document: Json, update: Json, resource: Json, mandatory: frozenset[str]
 ) -> Json:
@@ -55,7 +48,7 @@ def _resource_patch(
         for attribute, schema in patchable.properties.items()
         if attribute not in IDENTITY
     }
-    for attribute in sorted(frozen_attributes(document, update, resource)):
+    for attribute in (*IDENTITY, *(name for name in declared if name not in patchable.properties)):
         description = follow(document, declared.get(attribute, {})).get("description", "")
         properties[attribute] = {"readOnly": True, "description": description}
     schemas[name] = {

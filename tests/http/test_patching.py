@@ -1,0 +1,232 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import create, error_of
+
+MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
+QUERY_PATCH = "application/json-patch-query+json"
+
+NOTES = [
+    {"id": "1", "author": "a", "text": "x"},
+    {"id": "2", "author": "b", "text": "y"},
+    {"id": "3", "author": "a", "text": "z"},
+]
+
+
+def patch(api: httpx.Client, href: str, body: Any, media_type: str = MERGE) -> httpx.Response:
+    return api.request("PATCH", href, json=body, headers={"Content-Type": media_type})
+
+
+@pytest.mark.parametrize("media_type", ["application/json", MERGE, f"{MERGE};charset=utf-8"])
+def test_a_merge_patch_changes_what_it_names(api: httpx.Client, media_type: str) -> None:
+    before = create(api, description="d", note=NOTES, extension={"a": 1, "b": {"c": 2}})
+    change = {
+        "reason": "new",
+        "description": None,
+        "note": [{"text": "only"}],
+        "interactionDate": {"endDateTime": "2026-11-23T11:00:00Z"},
+        "extension": {"a": None, "b": {"d": 3}},
+    }
+    answer = patch(api, before["href"], change, media_type)
+    assert answer.status_code == 200, answer.text
+    after = answer.json()
+    start = before["interactionDate"]["startDateTime"]
+    assert after["reason"] == "new"
+    assert "description" not in after
+    assert after["note"] == [{"text": "only"}]
+    assert after["interactionDate"] == {
+        "startDateTime": start,
+        "endDateTime": "2026-11-23T11:00:00Z",
+    }
+    assert after["extension"] == {"b": {"c": 2, "d": 3}}
+    assert api.get(before["href"]).json() == after
+
+
+@pytest.mark.parametrize("name", ["id", "href", "direction"])
+def test_what_cannot_be_patched_is_named(api: httpx.Client, name: str) -> None:
+    before = create(api)
+    error = error_of(patch(api, before["href"], {name: "x", "reason": "y"}), 400)
+    assert f"/{name}" in error["message"]
+    assert api.get(before["href"]).json() == before
+
+
+def test_a_mandatory_attribute_cannot_be_removed(api: httpx.Client) -> None:
+    href = create(api)["href"]
+    for name in ("reason", "channel"):
+        assert f"/{name}" in error_of(patch(api, href, {name: None}), 400)["message"]
+
+
+def test_the_result_is_held_against_the_contract(api: httpx.Client) -> None:
+    before = create(api)
+    error = error_of(patch(api, before["href"], {"note": [{"date": "yesterday"}]}), 400)
+    assert "/note/0/date" in error["message"]
+    assert "date-time" in error["message"]
+    assert api.get(before["href"]).json() == before
+
+
+def test_only_a_change_of_status_sets_its_date(api: httpx.Client) -> None:
+    href = create(api, status="opened")["href"]
+    assert "statusChangeDate" not in patch(api, href, {"reason": "r"}).json()
+    assert "statusChangeDate" not in patch(api, href, {"status": "opened"}).json()
+    changed = patch(api, href, {"status": "completed"}).json()["statusChangeDate"]
+    assert patch(api, href, {"reason": "s"}).json()["statusChangeDate"] == changed
+    ignored = {"statusChangeDate": "2001-01-01T00:00:00Z", "creationDate": "2001-01-01T00:00:00Z"}
+    after = patch(api, href, ignored).json()
+    assert after["statusChangeDate"] == changed
+    assert after["creationDate"] > "2026"
+
+
+@pytest.mark.parametrize(
+    ("operations", "expected"),
+    [
+        ([{"op": "replace", "path": "/reason", "value": "n"}], {"reason": "n"}),
+        ([{"op": "add", "path": "/x", "value": {"y": 1}}], {"x": {"y": 1}}),
+        ([{"op": "remove", "path": "/note/1"}], {"note": [NOTES[0], NOTES[2]]}),
+        ([{"op": "move", "from": "/note/0", "path": "/note/2"}], {"note": NOTES[1:] + NOTES[:1]}),
+        ([{"op": "copy", "from": "/reason", "path": "/y"}], {"y": "A fault"}),
+        (
+            [
+                {"op": "test", "path": "/note/0/author", "value": "a"},
+                {"op": "add", "path": "/note/-", "value": {"text": "w"}},
+            ],
+            {"note": [*NOTES, {"text": "w"}]},
+        ),
+        ([{"op": "add", "path": "/a~1b~0c", "value": 1}], {"a/b~c": 1}),
+        ([], {}),
+    ],
+)
+def test_a_json_patch_applies(
+    api: httpx.Client, operations: list[Any], expected: dict[str, Any]
+) -> None:
+    before = create(api, note=NOTES)
+    answer = patch(api, before["href"], operations, JSON_PATCH)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == before | expected
+    assert api.get(before["href"]).json() == before | expected
+
+
+@pytest.mark.parametrize(
+    ("operations", "status", "says"),
+    [
+        ([{"op": "test", "path": "/reason", "value": "other"}], 409, "operation 0"),
+        ([{"op": "remove", "path": "/nope"}], 409, "points at nothing"),
+        ([{"op": "replace", "path": "/note/9", "value": 1}], 409, "operation 0"),
+        ([{"op": "replace", "path": "/reason", "value": 5}], 409, "/reason"),
+        ([{"op": "remove", "path": "/reason"}], 409, "/reason"),
+        ([{"op": "replace", "path": "/id", "value": "x"}], 400, "/id"),
+        ([{"op": "remove", "path": "/direction"}], 400, "/direction"),
+        ([{"op": "explode", "path": "/reason"}], 400, "/0"),
+        ([{"op": "add", "path": "/reason"}], 400, "/0/value"),
+        ([{"op": "add", "path": "reason", "value": "x"}], 400, "/0"),
+        ({"op": "remove", "path": "/reason"}, 400, "array"),
+    ],
+)
+def test_a_json_patch_that_fails_changes_nothing(
+    api: httpx.Client, operations: Any, status: int, says: str
+) -> None:
+    before = create(api, note=NOTES)
+    first = {"op": "add", "path": "/first", "value": 1}
+    document = [first, *operations] if isinstance(operations, list) else operations
+    if isinstance(operations, list):
+        says = says.replace("operation 0", "operation 1").replace("/0", "/1")
+    error = error_of(patch(api, before["href"], document, JSON_PATCH), status)
+    assert says in error["message"], error
+    assert api.get(before["href"]).json() == before
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "remove", "path": "/note?author=a"}, [NOTES[1]]),
+        ({"op": "delete", "path": "/note?id=2"}, [NOTES[0], NOTES[2]]),
+        ({"op": "delete", "path": "/note?note.id=2"}, [NOTES[0], NOTES[2]]),
+        ({"op": "remove", "path": "$.note[?(@.author=='a')]"}, [NOTES[1]]),
+        (
+            {"op": "replace", "path": "/note/text?id=2", "value": "new"},
+            [NOTES[0], NOTES[1] | {"text": "new"}, NOTES[2]],
+        ),
+        (
+            {"op": "replace", "path": "$.note[?(@.id=='3')].text", "value": "new"},
+            [*NOTES[:2], NOTES[2] | {"text": "new"}],
+        ),
+        (
+            {"op": "add", "path": "/note/seen?author=a", "value": True},
+            [NOTES[0] | {"seen": True}, NOTES[1], NOTES[2] | {"seen": True}],
+        ),
+        ({"op": "remove", "path": "/note/0"}, NOTES[1:]),
+    ],
+)
+def test_a_query_patch_selects_elements(
+    api: httpx.Client, operation: dict[str, Any], expected: list[Any]
+) -> None:
+    before = create(api, note=NOTES)
+    answer = patch(api, before["href"], [operation], QUERY_PATCH)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["note"] == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/note?author=nobody", 409), ("$.note[?(@.x==1)]", 409), ("$.[", 400)]
+)
+def test_a_query_patch_that_selects_nothing_says_so(
+    api: httpx.Client, path: str, status: int
+) -> None:
+    before = create(api, note=NOTES)
+    answer = patch(api, before["href"], [{"op": "remove", "path": path}], QUERY_PATCH)
+    assert "operation 0" in error_of(answer, status)["message"]
+
+
+def test_entity_tags_tell_versions_apart(api: httpx.Client) -> None:
+    answer = api.post("/partyInteraction", json=create(api))
+    href, first = answer.headers["location"], answer.headers["etag"]
+    assert first.startswith('"')
+    assert api.get(href).headers["etag"] == first
+    second = patch(api, href, {"reason": "2"}).headers["etag"]
+    assert second != first
+    assert patch(api, href, {"reason": "2"}).headers["etag"] == second, "nothing has changed"
+
+
+def test_reading_again_costs_no_body(api: httpx.Client) -> None:
+    href = create(api)["href"]
+    tag = api.get(href).headers["etag"]
+    for known in (tag, f'W/{tag}, "x"', "*"):
+        answer = api.get(href, headers={"If-None-Match": known})
+        assert (answer.status_code, answer.content) == (304, b"")
+        assert answer.headers["etag"] == tag
+    assert api.get(href, headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_changes_can_be_made_conditional(api: httpx.Client) -> None:
+    href = create(api)["href"]
+    old = api.get(href).headers["etag"]
+    new = api.patch(href, json={"reason": "2"}, headers={"If-Match": old}).headers["etag"]
+    for stale in (old, f"W/{new}", '"x"'):
+        headers = {"If-Match": stale}
+        error_of(api.patch(href, json={"reason": "3"}, headers=headers), 412)
+        error_of(api.delete(href, headers=headers), 412)
+    assert api.get(href).json()["reason"] == "2"
+    assert api.patch(href, json={"reason": "3"}, headers={"If-Match": "*"}).status_code == 200
+    tag = api.get(href).headers["etag"]
+    assert api.delete(href, headers={"If-Match": f'"x", {tag}'}).status_code == 204
+
+
+def test_no_update_of_fifty_writers_vanishes(api: httpx.Client) -> None:
+    href = create(api, note=[])["href"]
+
+    def add(number: int) -> int:
+        operation = {"op": "add", "path": "/note/-", "value": {"id": str(number)}}
+        return patch(api, href, [operation], JSON_PATCH).status_code
+
+    with ThreadPoolExecutor(50) as writers:
+        statuses = list(writers.map(add, range(50)))
+    assert set(statuses) <= {200, 409}
+    acknowledged = {str(number) for number, status in enumerate(statuses) if status == 200}
+    kept = [note["id"] for note in api.get(href).json()["note"]]
+    assert sorted(kept) == sorted(acknowledged)
+    assert len(acknowledged) >= 25, "most writers should get through"

@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import MINIMAL, create, error_of
+
+UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+
+
+def test_a_creation_answers_with_the_whole_resource(api: httpx.Client) -> None:
+    answer = api.post("/partyInteraction", json=MINIMAL)
+    assert answer.status_code == 201
+    body = answer.json()
+    assert UUID7.fullmatch(body["id"])
+    assert body["href"] == f"{str(api.base_url).rstrip('/')}/partyInteraction/{body['id']}"
+    assert answer.headers["location"] == body["href"]
+    assert TIME.fullmatch(body["creationDate"])
+    assert body["@type"] == "PartyInteraction"
+    assert api.get(body["href"]).json() == body
+    assert api.get("/partyInteraction", params={"id": body["id"]}).json() == [body]
+
+
+def test_what_the_minimum_leaves_out_is_filled_in(api: httpx.Client) -> None:
+    body = create(api)
+    assert body["status"] == "opened"
+    assert TIME.fullmatch(body["interactionDate"]["startDateTime"])
+    assert body["channel"] == [{"id": "555", "href": "/channel/555"}]
+
+
+def test_what_a_client_sends_is_kept(api: httpx.Client) -> None:
+    sent: dict[str, Any] = {
+        "description": 'Grüße, 東京 \U0001f600 \u2028 " \\ / <b>',
+        "interactionDate": {"startDateTime": "2026-11-23T10:00:00+01:00"},
+        "status": "completed",
+        "channel": [{"id": "1", "href": "https://x/1", "@type": "Shop", "floor": 2}],
+        "extension": {"": {}, "$set": [1.5, None, True, -0.0, 10**30], "a.b": [[1], []], "e": {}},
+        "@type": "ShopVisit",
+        "note": [{"text": "t", "date": "2026-11-23T10:00:00.123456Z"}],
+    }
+    body = create(api, **sent)
+    assert {name: body[name] for name in sent} == sent
+    assert api.get(body["href"]).json() == body
+    assert "Grüße, 東京 \U0001f600" in api.get(body["href"]).text
+
+
+def test_id_href_and_creation_date_are_the_servers(api: httpx.Client) -> None:
+    body = create(api, id="mine", href="https://evil", creationDate="2001-01-01T00:00:00Z")
+    assert body["id"] != "mine"
+    assert body["href"].endswith(body["id"])
+    assert body["creationDate"] > "2026"
+
+
+def test_a_deleted_resource_is_gone(api: httpx.Client) -> None:
+    href = create(api)["href"]
+    answer = api.delete(href)
+    assert (answer.status_code, answer.content) == (204, b"")
+    for again in (api.get(href), api.delete(href), api.patch(href, json={"reason": "x"})):
+        assert error_of(again, 404)["code"] == "notFound"
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ("reason", {"id", "href", "reason"}),
+        ("reason,status", {"id", "href", "reason", "status"}),
+        ("none", {"id", "href"}),
+        ("id", {"id", "href"}),
+        ("href", {"id", "href"}),
+        ("nope", {"id", "href"}),
+        (" reason , , direction", {"id", "href", "reason", "direction"}),
+    ],
+)
+def test_fields_selects_attributes(api: httpx.Client, fields: str, expected: set[str]) -> None:
+    body = create(api)
+    assert set(api.get(body["href"], params={"fields": fields}).json()) == expected
+    found = api.get("/partyInteraction", params={"id": body["id"], "fields": fields}).json()
+    assert [set(each) for each in found] == [expected]
+
+
+def test_nested_fields_prune_objects_in_arrays(api: httpx.Client) -> None:
+    notes = [{"text": "a", "author": "x"}, {"text": "b"}, {"author": "y"}]
+    href = create(api, note=notes)["href"]
+    body = api.get(href, params=[("fields", "note.text"), ("fields", "channel.id")]).json()
+    assert body["note"] == [{"text": "a"}, {"text": "b"}, {}]
+    assert body["channel"] == [{"id": "555"}]
+    assert api.get(href, params={"fields": "note.text,note"}).json()["note"] == notes
+    assert api.get(href, params={"fields": ""}).json()["reason"] == "A fault"
+
+
+def test_lists_are_newest_first_and_counted(api: httpx.Client) -> None:
+    created = [create(api, mark="paging")["id"] for _ in range(5)]
+    newest = created[::-1]
+
+    def page(**parameters: int) -> tuple[list[str], httpx.Headers]:
+        answer = api.get("/partyInteraction", params={"mark": "paging", **parameters})
+        assert answer.status_code == 200
+        return [each["id"] for each in answer.json()], answer.headers
+
+    for parameters, expected in (
+        ({}, newest),
+        ({"limit": 2}, newest[:2]),
+        ({"offset": 3}, newest[3:]),
+        ({"offset": 1, "limit": 2}, newest[1:3]),
+        ({"offset": 9}, []),
+        ({"limit": 0}, []),
+        ({"limit": 10**9}, newest),
+        ({"offset": 10**30}, []),
+    ):
+        found, headers = page(**parameters)
+        assert found == expected, parameters
+        assert headers["x-total-count"] == "5"
+        assert headers["x-result-count"] == str(len(expected))
+
+
+def test_a_page_links_to_its_neighbours(api: httpx.Client) -> None:
+    created = [create(api, mark="links")["id"] for _ in range(7)]
+    answer = api.get("/partyInteraction?mark=links&limit=3&offset=3")
+    links = {name: link["url"] for name, link in answer.links.items()}
+    assert set(links) == {"self", "first", "prev", "next", "last"}
+    pages = {name: [each["id"] for each in api.get(url).json()] for name, url in links.items()}
+    newest = created[::-1]
+    assert pages == {
+        "self": newest[3:6],
+        "first": newest[:3],
+        "prev": newest[:3],
+        "next": newest[6:],
+        "last": newest[6:],
+    }
+
+
+def test_following_next_meets_everything_once_while_others_write(api: httpx.Client) -> None:
+    created = [create(api, mark="cursor")["id"] for _ in range(6)]
+    url: str | None = "/partyInteraction?mark=cursor&limit=2&sort=-creationDate"
+    met: list[str] = []
+    while url:
+        answer = api.get(url)
+        met += [each["id"] for each in answer.json()]
+        assert answer.headers["x-total-count"] == "6"
+        create(api, mark="cursor")
+        url = answer.links["next"]["url"] if "next" in answer.links else None
+        if len(met) == 2:
+            api.delete(f"/partyInteraction/{met[0]}")
+    assert met == created[::-1]
+
+
+@pytest.mark.parametrize("cursor", ["x", "WyJ4IiwxLFsxXV0.AAAA", ""])
+def test_a_foreign_cursor_leads_nowhere(one: httpx.Client, cursor: str) -> None:
+    error_of(one.get("/partyInteraction", params={"after": cursor}), 404)
+
+
+def test_a_cursor_belongs_to_its_query(one: httpx.Client) -> None:
+    for _ in range(2):
+        create(one, mark="mine")
+    url = one.get("/partyInteraction?mark=mine&limit=1").links["next"]["url"]
+    error_of(one.get(url.replace("mark=mine", "mark=other")), 404)
+
+
+def test_head_answers_like_get_without_a_body(one: httpx.Client) -> None:
+    href = create(one)["href"]
+    answer = one.head(href)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["etag"] == one.get(href).headers["etag"]
+
+
+def test_an_offset_too_far_is_refused_while_there_is_something(one: httpx.Client) -> None:
+    create(one)
+    assert one.get("/partyInteraction", params={"offset": 1_000_001}).json() == []
