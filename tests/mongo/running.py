@@ -91,6 +91,8 @@ def _built() -> Path:
             pytest.skip("no MongoDB: set TMF_TEST_MONGODB_URI, or install mongod or Go")
         _BINARY.parent.mkdir(exist_ok=True)
         started = time.monotonic()
-        subprocess.run(["go", "build", "-o", _BINARY, "."], cwd=_SOURCES, check=True)
+        command = ["go", "build", "-trimpath", "-tags", "ferretdb_no_postgresql", "-ldflags=-s -w"]
+        environment = {**os.environ, "CGO_ENABLED": "0"}
+        subprocess.run([*command, "-o", _BINARY, "."], cwd=_SOURCES, check=True, env=environment)
         print(f"built {_BINARY.name} in {time.monotonic() - started:.0f} s")
     return _BINARY

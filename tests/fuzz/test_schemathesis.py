@@ -1,0 +1,35 @@
+"""A bounded fuzz of every served operation; `make fuzz` goes on for longer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import OURS
+from tests.fuzz_run import fuzz, fuzzed_server
+
+EXAMPLES = 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["conformance", "strict"])
+def test_our_document_survives_fuzzing(profile: str) -> None:
+    with fuzzed_server(OURS, profile) as server:
+        clean, report = fuzz(server, EXAMPLES)
+    assert clean, report
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("profile", ["conformance", "strict"])
+def test_the_official_document_survives_fuzzing(official: Path, profile: str) -> None:
+    with fuzzed_server(official, profile) as server:
+        clean, report = fuzz(server, EXAMPLES)
+    assert clean, report
+
+
+@pytest.mark.slow
+def test_mongodb_survives_fuzzing(mongo: str) -> None:
+    with fuzzed_server(OURS, "conformance", store=f"{mongo}fuzz") as server:
+        clean, report = fuzz(server, EXAMPLES)
+    assert clean, report
