@@ -33,6 +33,9 @@ fuzz: .venv/dev ## Fuzz every operation of both documents for long; EXAMPLES=100
 bench: .venv/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http
 
+bench-store: .venv/dev ## Load a million interactions and print query latencies; STORE=mongodb://… for another
+	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store $(STORE))
+
 lock: .venv/dev ## Pin the newest versions of everything in requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --all-extras --no-annotate \
@@ -45,4 +48,4 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench lock clean help
+.PHONY: run test lint conformance fuzz bench bench-store lock clean help

@@ -13,9 +13,9 @@ import click
 
 from app.conformance import SuiteError, html_report, junit_report, load_suite, run, text_report
 from app.contract import Contract, ContractError
-from app.server import open_contracts, open_prepared_store
-from app.settings import OPENAPI_FOLDER, Settings, SettingsError, read_settings
-from storage import StoreError
+from app.server import open_contracts, open_prepared_store, resource_definitions
+from app.settings import OPENAPI_FOLDER, Settings, SettingsError, read_settings, shown
+from storage import StoreError, open_store
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,7 +26,7 @@ def main() -> None:
 
 @main.command()
 @click.option("--spec", multiple=True, type=Path, help="A contract to serve; repeatable.")
-@click.option("--store", help="sqlite:///file.db or memory:")
+@click.option("--store", help="sqlite:///file.db, memory: or mongodb://…")
 @click.option("--host", help="Address to listen on.")
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Worker processes.")
@@ -129,10 +129,27 @@ def conformance(
 def config() -> None:
     """Print the effective settings."""
     with _plain_errors():
-        settings = read_settings()
-        for name, value in settings.model_dump().items():
-            text = " ".join(map(str, value)) if isinstance(value, tuple) else value
-            click.echo(f"TMF_{name.upper()}={'' if text is None else text}")
+        for name, text in shown(read_settings()):
+            click.echo(f"{name}={text}")
+
+
+@main.command()
+@click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
+@click.option("--store", help="sqlite:///file.db or mongodb://…")
+def indexes(spec: tuple[Path, ...], store: str | None) -> None:
+    """List the indexes that the contracts ask for, and whether the store has them."""
+    with _plain_errors():
+        settings = read_settings(spec=spec, store=store)
+        definitions = resource_definitions(open_contracts(settings))
+        opened = open_store(settings.store, busy_seconds=settings.busy_seconds)
+        try:
+            for definition in definitions:
+                there = opened.indexes(definition.collection)
+                click.echo(definition.collection)
+                for index in definition.indexes:
+                    click.echo(f"  {'there' if index.name in there else 'missing':8} {index.name}")
+        finally:
+            opened.close()
 
 
 def _handler(unserved: str | None, kind: str) -> str:
@@ -150,7 +167,7 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
         if first is not None and first.definition is not None:
             click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
     click.echo(f"Health        {origin}/health/ready")
-    click.echo(f"Store         {settings.store}")
+    click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
 
 
 @contextmanager

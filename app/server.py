@@ -24,7 +24,7 @@ from app.response_validation import ContractResponseMiddleware
 from app.routing import ContractPaths, TidyPath, routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.validation import ContractValidationMiddleware
-from handlers.definition import Limits
+from handlers.definition import Limits, ResourceDefinition
 from handlers.paging import Cursors
 from handlers.resources import ResourceHandlers, Surroundings
 from handlers.unserved import UnservedHandler
@@ -62,14 +62,20 @@ def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> St
         busy_seconds=settings.busy_seconds,
         query_seconds=settings.query_seconds,
     )
-    for contract in contracts:
-        for definition in {
-            binding.definition.collection: binding.definition
-            for binding in contract.bindings
-            if binding.definition is not None
-        }.values():
-            store.prepare(definition.collection, definition.indexes)
+    for definition in resource_definitions(contracts):
+        store.prepare(definition.collection, definition.indexes)
     return store
+
+
+def resource_definitions(contracts: Sequence[Contract]) -> tuple[ResourceDefinition, ...]:
+    """Return the definition of every resource collection the contracts have."""
+    found = {
+        binding.definition.collection: binding.definition
+        for contract in contracts
+        for binding in contract.bindings
+        if binding.definition is not None
+    }
+    return tuple(found.values())
 
 
 def create_app(

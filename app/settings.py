@@ -6,6 +6,8 @@ Later sources win, in that order. A value that is not understood stops the start
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,7 +49,7 @@ class Settings(BaseSettings):
     )
     store: str = Field(
         "sqlite:///data/tmf683.db",
-        description="Where documents are kept: `sqlite:///file.db` or `memory:`.",
+        description="Where documents are kept: `sqlite:///file.db`, `memory:` or `mongodb://…`.",
     )
     durability: Literal["full", "normal"] = Field(
         "full",
@@ -55,7 +57,10 @@ class Settings(BaseSettings):
         " with the machine's power.",
     )
     busy_seconds: float = Field(
-        5.0, gt=0, le=60, description="How long to wait for a store that something else holds."
+        5.0,
+        gt=0,
+        le=60,
+        description="How long to wait for a store that is held by something else, or away.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -109,6 +114,17 @@ class Settings(BaseSettings):
         if value is not None and not value.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
         return value.rstrip("/") if value else value
+
+
+def shown(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield each setting as its environment variable and its value, secrets masked."""
+    for name, value in settings.model_dump().items():
+        text = os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
+        if name == "cursor_key" and value is not None:
+            text = "***"
+        elif name == "store":
+            text = re.sub(r"(//[^:/@]*:)[^@/]*@", r"\1***@", text)
+        yield f"TMF_{name.upper()}", "" if value is None else text
 
 
 def read_settings(**given: Any) -> Settings:

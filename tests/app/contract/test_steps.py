@@ -368,6 +368,7 @@ def test_the_definition_of_the_resource_is_read_from_the_contract() -> None:
     assert {index.name for index in definition.indexes} == {
         "status,creationDate@time",
         "direction",
+        "reason",
         "creationDate@time",
         "relatedParty.id[]",
         "channel.id[]",

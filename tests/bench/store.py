@@ -1,0 +1,211 @@
+"""`make bench-store`: what queries cost on a large collection, and how that grows with its size."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from app.server import open_contracts, resource_definitions
+from app.settings import OPENAPI_FOLDER, read_settings
+from storage import (
+    And,
+    Comparison,
+    Matches,
+    Operator,
+    Query,
+    SortKey,
+    Store,
+    Window,
+    open_store,
+)
+
+SIZES = (10_000, 1_000_000)
+START = datetime(2024, 1, 1, tzinfo=UTC)
+PAGE = Window(0, 20)
+MEDIAN_LIMIT = 5.0
+GROWTH_LIMIT = 2.0
+NOISE = 0.2
+"""Milliseconds below which a median is good whatever it is a multiple of."""
+
+Case = Callable[[], object]
+
+
+def interaction(number: int, total: int) -> dict[str, object]:
+    """Return one of `total` interactions spread evenly over two years; parties have about 20."""
+    chance = random.Random(number)
+    created = START + timedelta(days=730) * (number / total)
+    return {
+        "id": f"{number:08d}",
+        "creationDate": created.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "status": chance.choice(["opened", "inProgress", "completed"]),
+        "direction": chance.choice(["inbound", "outbound"]),
+        "reason": f"{chance.choice(['Fault', 'Order', 'Bill'])} {chance.randrange(total):08d}",
+        "channel": [{"id": f"shop-{chance.randrange(max(1, total // 50))}", "href": "/shop"}],
+        "relatedParty": [
+            {
+                "id": f"party-{chance.randrange(max(1, total // 20))}",
+                "href": "/party",
+                "role": "customer",
+                "@referredType": "Individual",
+            }
+        ],
+        "interactionDate": {"startDateTime": created.isoformat()},
+        "note": [{"author": f"agent {chance.randrange(500)}", "text": "spoke with the customer"}],
+        "@type": "PartyInteraction",
+    }
+
+
+def load(store: Store, collection: str, total: int) -> float:
+    """Fill a collection and return the seconds it took."""
+    begin = time.perf_counter()
+    with click.progressbar(range(0, total, 1000), label=f"loading {total:,}") as steps:
+        for first in steps:
+            with store.batch():
+                for number in range(first, min(first + 1000, total)):
+                    resource = interaction(number, total)
+                    store.insert(collection, str(resource["id"]), json.dumps(resource).encode())
+    return time.perf_counter() - begin
+
+
+def cases(store: Store, collection: str, total: int) -> Iterator[tuple[str, bool, Case]]:
+    """Yield what is measured: its name, whether an index serves it, and the call."""
+    chance = random.Random(7)
+
+    def party() -> str:
+        return f"party-{chance.randrange(total // 20)}"
+
+    def find(query: Query) -> object:
+        return store.find(collection, query)
+
+    newest = (SortKey(("creationDate",), descending=True, instant=True),)
+
+    def dated() -> Query:
+        since = START + timedelta(days=chance.randrange(700))
+        until = since + timedelta(days=20)
+        where = And(
+            (
+                Comparison(("status",), Operator.EQ, "opened"),
+                Comparison(("creationDate",), Operator.GE, since),
+                Comparison(("creationDate",), Operator.LT, until),
+            )
+        )
+        return Query(where, newest, PAGE, count=False)
+
+    def equal(path: tuple[str, ...], value: str, *, count: bool = True) -> Query:
+        return Query(Comparison(path, Operator.EQ, value), window=PAGE, count=count)
+
+    yield "get by id", True, lambda: store.get(collection, f"{chance.randrange(total):08d}")
+    yield "latest 20 of one party", True, lambda: find(equal(("relatedParty", "id"), party()))
+    yield "status and date range, sorted", True, lambda: find(dated())
+    shops = max(1, total // 50)
+    yield (
+        "nested channel",
+        True,
+        lambda: find(equal(("channel", "id"), f"shop-{chance.randrange(shops)}")),
+    )
+    yield (
+        "regex with an indexed prefix",
+        True,
+        lambda: find(
+            Query(
+                Matches(("reason",), f"^Fault {chance.randrange(total) // 100:06d}.[05]$"),
+                window=PAGE,
+            )
+        ),
+    )
+    yield "count of all", True, lambda: find(Query(window=Window(0, 1)))
+    yield "cursor, page 1", True, lambda: find(Query(window=PAGE, count=False))
+    deep = page_of(store, collection, min(10_000, total // 20 - 1))
+    yield f"cursor, page {min(10_000, total // 20 - 1):,}", True, lambda: find(deep)
+    yield "count of one status", False, lambda: find(equal(("status",), "opened"))
+    yield (
+        f"offset {total // 2:,}",
+        False,
+        lambda: find(Query(window=Window(total // 2, 20), count=False)),
+    )
+
+
+def page_of(store: Store, collection: str, number: int) -> Query:
+    """Return the query of a page reached by following cursors."""
+    query = Query(window=PAGE, count=False)
+    for _ in range(number - 1):
+        query = Query(window=PAGE, count=False, after=store.find(collection, query).end)
+    return query
+
+
+def median_milliseconds(case: Case, times: int = 60) -> float:
+    case()
+    samples = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        case()
+        samples.append((time.perf_counter() - begin) * 1000)
+    return statistics.median(samples)
+
+
+@contextmanager
+def prepared(url: str, total: int) -> Iterator[tuple[Store, str]]:
+    """Open a store with one loaded collection of its own, as the server would prepare it."""
+    settings = read_settings(spec=(OPENAPI_FOLDER / "tmf683-v4.0.0.yaml",))
+    (definition,) = resource_definitions(open_contracts(settings))
+    store = open_store(url, durability="normal", query_seconds=60)
+    collection = f"bench{time.time_ns()}/{total}"
+    store.prepare(collection, definition.indexes)
+    seconds = load(store, collection, total)
+    print(f"{total:,} loaded in {seconds:.0f} s, {total / seconds:,.0f} a second")
+    yield store, collection
+    store.close()
+
+
+def main() -> int:
+    """Measure every size, print a table, and fail when an indexed query is slow or grows."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", help="a store URL; a temporary SQLite file when left out")
+    parser.add_argument("--documents", type=int, nargs=2, default=SIZES, help="small and large")
+    options = parser.parse_args()
+    medians: dict[str, list[float]] = {}
+    indexed: dict[str, bool] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for total in options.documents:
+            url = options.store or f"sqlite:///{Path(folder) / str(total)}.db"
+            with prepared(url, total) as (store, collection):
+                for name, served, case in cases(store, collection, total):
+                    label = (
+                        "cursor, far page"
+                        if name.startswith("cursor, page 1") and "," in name[13:]
+                        else name
+                    )
+                    label = "deep offset (half way)" if name.startswith("offset") else label
+                    medians.setdefault(label, []).append(median_milliseconds(case))
+                    indexed[label] = served
+    small, large = options.documents
+    print(f"{platform.machine()}, Python {platform.python_version()}, {date.today()}; medians, ms")
+    print(f"{'':32}{small:>12,}{large:>12,}{'growth':>9}")
+    slow = []
+    for name, (first, last) in (
+        (name, found) for name, found in medians.items() if len(found) == 2
+    ):
+        growth = last / first
+        bad = indexed[name] and (last > MEDIAN_LIMIT or (growth > GROWTH_LIMIT and last > NOISE))
+        slow += [name] if bad else []
+        mark = "" if indexed[name] else "  no index serves it"
+        print(f"{name:32}{first:12.3f}{last:12.3f}{growth:8.1f}x{mark}")
+    if slow:
+        print(f"too slow: {', '.join(slow)}", file=sys.stderr)
+    return int(bool(slow))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
