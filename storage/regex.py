@@ -11,6 +11,12 @@ import re2
 from storage.errors import UnsupportedQuery
 
 _LITERAL = re.compile(r"(?:[A-Za-z0-9 _@:/%,;='\"<>~&!#-]|[^\x00-\x7f]|\\[.+*?()|\[\]{}^$\\/-])*")
+_UNBOUNDED = r"(?:[*+]|\{\d*,\})"
+_TOKEN = re.compile(
+    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"  # escaped characters and classes mean nothing here
+    rf"|(?P<open>\()|(?P<close>\))(?P<after>{_UNBOUNDED}?)|(?P<repeat>{_UNBOUNDED})",
+    re.DOTALL,
+)
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 
@@ -20,8 +26,11 @@ def compiled(pattern: str) -> Any:
     """Return the compiled pattern.
 
     Raises:
-        UnsupportedQuery: it is not RE2 syntax: no look-around, no back-references.
+        UnsupportedQuery: it is not RE2 syntax (no look-around, no back-references), or repeats a
+            repetition, as in `(a+)+`, which takes other engines exponential time.
     """
+    if _repeats_repetition(pattern):
+        raise UnsupportedQuery("the regular expression repeats a repetition")
     try:
         return re2.compile(pattern, options=_OPTIONS)
     except re2.error as error:
@@ -49,3 +58,20 @@ def after_prefix(prefix: str) -> str:
     if 0xD800 <= last <= 0xDFFF:
         last = 0xE000
     return prefix[:-1] + chr(min(last, 0x10FFFF))
+
+
+def _repeats_repetition(pattern: str) -> bool:
+    """Whether an unbounded repetition applies to a group that holds another."""
+    open_groups = [False]  # for each open group, whether a repetition is in it
+    for token in _TOKEN.finditer(pattern):
+        if token["open"]:
+            open_groups.append(False)
+        elif token["close"] and len(open_groups) > 1:
+            repeated = open_groups.pop()
+            unbounded = token["after"] != ""
+            if repeated and unbounded:
+                return True
+            open_groups[-1] = open_groups[-1] or repeated or unbounded
+        elif token["repeat"]:
+            open_groups[-1] = True
+    return False

@@ -18,7 +18,7 @@ from storage.sqlite import conditions, ordering, schema
 from storage.sqlite.conditions import Sql
 from storage.sqlite.connections import Connections, Durability, commit
 
-_INSTRUCTIONS_BETWEEN_CHECKS = 20_000
+_INSTRUCTIONS_BETWEEN_CHECKS = 5_000
 _LARGEST = 2**63 - 1
 
 

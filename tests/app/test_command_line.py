@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.settings import Settings, SettingsError, read_settings, shown
+from tests.conftest import OURS
+from tests.server import clean_environment
+
+README = (OURS.parent.parent / "README.md").read_text()
+
+
+def tmf683(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("tmf683")), *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=clean_environment(environment), check=False
+    )
+
+
+def test_check_lists_what_would_be_served() -> None:
+    done = tmf683("check", str(OURS))
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.split(r"  +", line) for line in done.stdout.splitlines()]
+    assert ["base path", "/tmf-api/partyInteraction/v4"] in lines
+    assert ["PATCH", "/partyInteraction/{id}", "patchPartyInteraction", "patch"] in lines
+    assert any(line[1] == "/hub" and line[3].startswith("501:") for line in lines if len(line) > 3)
+    assert sum(line[0] == "overlay" for line in lines) == 2
+    strict = tmf683("check", str(OURS), "--profile", "strict").stdout
+    assert "conformance" not in strict
+
+
+def test_a_broken_contract_stops_with_file_pointer_and_rule(tmp_path: Path) -> None:
+    file = tmp_path / "broken.json"
+    document = {"openapi": "3.0.3", "info": {"title": "x"}, "paths": {}}
+    file.write_text(json.dumps(document))
+    for arguments in (("check", str(file)), ("serve", "--spec", str(file))):
+        done = tmf683(*arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"tmf683: {file}: /info: ")
+        assert "version" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--store", "nonsense:"), "no such store"),
+        (("--store", "sqlite:////proc/none/x.db"), "/proc/none/x.db"),
+        (("--store", "mongodb://127.0.0.1:1/x"), "MongoDB"),
+        (("--profile", "loose"), "--profile"),
+        (("--port", "99999"), "--port"),
+        (("--spec", "/nowhere.yaml"), "No such file"),
+    ],
+)
+def test_serve_stops_with_one_clear_line(arguments: tuple[str, ...], says: str) -> None:
+    done = tmf683("serve", *arguments, TMF_BUSY_SECONDS="0.2", TMF_PORT="0")
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMF_PORT", "1234")
+    monkeypatch.setenv("TMF_SPEC", "a.yaml:b.yaml")
+    assert read_settings().port == 1234
+    assert read_settings(port=5).port == 5
+    assert [str(each) for each in read_settings().spec] == ["a.yaml", "b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TMF_PORT", "http"),
+        ("TMF_ROOT_PATH", "x/"),
+        ("TMF_PUBLIC_URL", "ftp://x"),
+        ("TMF_DURABILITY", "none"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name):
+        read_settings()
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = read_settings(store="mongodb://user:hunter2@host/db", cursor_key="hunter3")
+    text = "\n".join(f"{name}={value}" for name, value in shown(settings))
+    assert "hunter" not in text
+    assert "mongodb://user:***@host/db" in text
+
+
+def test_the_readme_documents_every_setting() -> None:
+    documented = dict(re.findall(r"^\| `(TMF_[A-Z_]+)` \|[^|]*\| (.*) \|$", README, re.MULTILINE))
+    expected = {
+        f"TMF_{name.upper()}": field.description for name, field in Settings.model_fields.items()
+    }
+    assert documented == expected
+
+
+def test_the_readme_names_every_make_target() -> None:
+    makefile = (OURS.parent.parent / "Makefile").read_text()
+    for target in re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE):
+        assert target == "help" or f"make {target}" in README, target
+
+
+def test_indexes_are_listed_as_there_or_missing(tmp_path: Path) -> None:
+    from storage import Index, open_store
+
+    url = f"sqlite:///{tmp_path}/s.db"
+    store = open_store(url)
+    store.prepare("partyInteraction/partyInteraction", [Index((("direction",),))])
+    store.close()
+    lines = tmf683("indexes", "--store", url).stdout.split("\n")
+    assert "  there    direction" in lines
+    assert "  missing  channel.id[]" in lines

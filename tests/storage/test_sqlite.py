@@ -1,0 +1,266 @@
+"""What is SQLite's own: several processes, migrations, plans, failures, kill -9."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import (
+    Comparison,
+    Condition,
+    Index,
+    Matches,
+    Operator,
+    Query,
+    SortKey,
+    StoreBusy,
+    StoreError,
+    StoreUrlError,
+    open_store,
+)
+from storage.sqlite import SqliteStore
+from storage.sqlite.schema import MIGRATIONS
+
+INDEXES = (
+    Index((("s",),)),
+    Index((("t",),), instants=frozenset({("t",)})),
+    Index((("r", "i"),), True),
+)
+
+
+def url(file: Path) -> str:
+    return f"sqlite:///{file}"
+
+
+def test_two_stores_on_one_file_see_each_other(tmp_path: Path) -> None:
+    one, two = (open_store(url(tmp_path / "x" / "s.db")) for _ in range(2))
+    one.prepare("c", INDEXES)
+    one.insert("c", "a", b'{"id":"a","r":[{"i":"1"}]}')
+    assert two.get("c", "a").version == 1
+    two.replace("c", "a", b'{"id":"a","r":[{"i":"2"}]}', version=1)
+    for value, expected in (("1", 0), ("2", 1)):
+        query = Query(Comparison(("r", "i"), Operator.EQ, value))
+        assert one.find("c", query).total == expected, "also from a store that knows no index"
+    one.close()
+    two.close()
+
+
+def prepare(file: str) -> int:
+    store = open_store(f"sqlite:///{file}")
+    store.prepare("c", INDEXES)
+    store.insert("c", str(os.getpid()) + str(time.time_ns()), b'{"id":"x"}')
+    count = store.find("c", Query()).total or 0
+    store.close()
+    return count
+
+
+def test_several_processes_may_open_a_new_file_at_once(tmp_path: Path) -> None:
+    file = str(tmp_path / "s.db")
+    with ProcessPoolExecutor(4, mp_context=get_context("spawn")) as processes:
+        list(processes.map(prepare, [file] * 4))
+    store = open_store(url(Path(file)))
+    assert store.find("c", Query()).total == 4
+    store.close()
+
+
+def test_a_file_of_a_newer_release_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(StoreError, match="newer release"):
+        open_store(url(file))
+
+
+def test_a_file_that_is_held_is_busy_and_named(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    store = open_store(url(file), busy_seconds=0.1)
+    store.prepare("c", ())
+    with sqlite3.connect(file, isolation_level=None) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreBusy, match=r"s\.db is locked by another process"):
+            store.insert("c", "a", b'{"id":"a"}')
+        holder.execute("ROLLBACK")
+    store.insert("c", "a", b'{"id":"a"}')
+    store.close()
+
+
+def test_what_is_no_database_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    file.write_bytes(random.randbytes(8192))
+    with pytest.raises(StoreError, match="not an SQLite database"):
+        open_store(url(file))
+
+
+def test_a_folder_in_place_of_the_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="cannot be opened"):
+        open_store(url(tmp_path))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="no folder"):
+        open_store(url(tmp_path / "file" / "s.db"))
+
+
+def test_a_corrupt_file_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    store = open_store(url(file))
+    store.prepare("c", ())
+    for number in range(500):
+        store.insert("c", str(number), json.dumps({"id": str(number), "x": "y" * 200}).encode())
+    store.close()
+    content = bytearray(file.read_bytes())
+    content[8192:] = random.randbytes(len(content) - 8192)
+    file.write_bytes(content)
+
+    def use() -> None:
+        broken = open_store(url(file))
+        broken.prepare("c", ())
+        for number in range(500):
+            broken.get("c", str(number))
+
+    with pytest.raises(StoreError, match="corrupt"):
+        use()
+
+
+def pragma(store: SqliteStore, statement: str) -> Any:
+    with store._connections.use() as connection:
+        return connection.execute(statement).fetchone()[0]
+
+
+def test_a_full_disk_and_a_read_only_file_are_told(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.prepare("c", ())
+    pages = pragma(store, "PRAGMA page_count")
+    pragma(store, f"PRAGMA max_page_count = {pages + 1}")
+
+    def fill() -> None:
+        for number in range(100):
+            store.insert("c", str(number), json.dumps({"id": "x" * 1000}).encode())
+
+    with pytest.raises(StoreError, match="no room left"):
+        fill()
+    pragma(store, "PRAGMA max_page_count = 100000")
+    with store._connections.use() as connection:
+        connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="read-only"):
+        store.insert("c", "new", b"{}")
+    assert store.get("c", "0").version == 1, "what was acknowledged is still there"
+    store.close()
+
+
+@pytest.mark.parametrize(("durability", "level"), [("full", 2), ("normal", 1)])
+def test_durability_reaches_the_database(tmp_path: Path, durability: Any, level: int) -> None:
+    store = SqliteStore(tmp_path / "s.db", durability=durability)
+    assert pragma(store, "PRAGMA synchronous") == level
+    assert pragma(store, "PRAGMA journal_mode") == b"wal"
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "sort", "index"),
+    [
+        (Comparison(("s",), Operator.EQ, "x"), (), "document_by_s"),
+        (Matches(("s",), "^abc"), (), "document_by_s"),
+        (Comparison(("r", "i"), Operator.EQ, "x"), (), "PRIMARY KEY (hint=? AND value=?)"),
+        (Comparison(("id",), Operator.EQ, "x"), (), "collection=? AND id=?"),
+        (None, (SortKey(("t",), True, True),), "document_by_t@time"),
+        (None, (SortKey(("t",), False, True),), "document_by_t@time"),
+        (None, (), "document_newest"),
+    ],
+    ids=str,
+)
+def test_queries_use_their_index(
+    tmp_path: Path, where: Condition | None, sort: tuple[SortKey, ...], index: str
+) -> None:
+    store = SqliteStore(tmp_path / "s.db")
+    store.prepare("c", INDEXES)
+    statements: list[str] = []
+    with store._connections.use() as connection:
+        connection.set_trace_callback(statements.append)
+        store.find("c", Query(where, sort, count=False))
+        connection.set_trace_callback(None)
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statements[0]}").fetchall()
+    details = "\n".join(row[3].decode() for row in plan)
+    assert index in details, details
+    assert "SCAN document\n" not in f"{details}\n", details
+    store.close()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "x",
+        "sqlite:",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite://host/x.db",
+        "postgres://h/d",
+        "sqlite:///x?y",
+    ],
+)
+def test_a_url_without_a_store_is_told(wrong: str) -> None:
+    with pytest.raises(StoreUrlError):
+        open_store(wrong)
+
+
+WRITER = """
+import json, sys, threading
+from storage import Index, open_store
+store = open_store(sys.argv[1])
+store.prepare("c", [Index((("r", "i"),), True)])
+lock = threading.Lock()
+def say(ids):
+    with lock:
+        sys.stdout.write("".join(f"{id}\\n" for id in ids)); sys.stdout.flush()
+def write(thread):
+    for number in range(100_000):
+        ids = [f"{sys.argv[2]}-{thread}-{number}-{part}" for part in range(3 if thread % 2 else 1)]
+        if len(ids) == 1:
+            store.insert("c", ids[0], json.dumps({"id": ids[0], "r": [{"i": ids[0]}]}).encode())
+        else:
+            with store.batch():
+                for id in ids:
+                    store.insert("c", id, json.dumps({"id": id, "r": [{"i": id}]}).encode())
+        say(ids)
+for thread in range(4):
+    threading.Thread(target=write, args=(thread,)).start()
+"""
+
+
+def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    acknowledged: set[str] = set()
+    for round_ in range(4):
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, url(file), str(round_)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert writer.stdout is not None
+        first = writer.stdout.readline()
+        time.sleep(random.uniform(0.1, 0.4))
+        writer.send_signal(signal.SIGKILL)
+        said = first + writer.stdout.read()
+        acknowledged |= {line for line in said.split("\n")[:-1] if line}
+        writer.wait()
+    assert len(acknowledged) > 100
+    store = SqliteStore(file)
+    store.prepare("c", [Index((("r", "i"),), True)])
+    for id in acknowledged:
+        assert json.loads(store.get("c", id).content)["id"] == id
+    assert pragma(store, "PRAGMA integrity_check") == b"ok"
+    rows = pragma(store, "SELECT count(*) FROM document")
+    assert pragma(store, "SELECT documents FROM collection") == rows
+    assert pragma(store, "SELECT count(*) FROM element") == rows
+    store.close()
