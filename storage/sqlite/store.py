@@ -119,7 +119,7 @@ class SqliteStore:
             try:
                 yield
             finally:
-                self._batches.open = False
+                self._batches.open, self._batches.failure = False, None
                 if connection.in_transaction:
                     commit(connection)
 
@@ -162,8 +162,18 @@ class SqliteStore:
     def _write(self, statement: str, values: tuple[str | int, ...]) -> int:
         with self._connections.use() as connection:
             if self._batches.open and not connection.in_transaction:
-                connection.execute("BEGIN IMMEDIATE")
+                self._begin(connection)
             return connection.execute(statement, values).rowcount
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Open the batch's transaction; where that failed, its other writes need not wait again."""
+        if self._batches.failure is not None:
+            raise self._batches.failure
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            self._batches.failure = error
+            raise
 
     @contextmanager
     def _timed(self, connection: sqlite3.Connection) -> Iterator[None]:
@@ -203,6 +213,7 @@ def _position(columns: Sequence[Any]) -> Position:
 
 
 class _Batches(threading.local):
-    """Whether this thread is inside `batch`."""
+    """Whether this thread is inside `batch`, and why its transaction could not begin."""
 
     open = False
+    failure: sqlite3.OperationalError | None = None

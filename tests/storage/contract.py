@@ -327,6 +327,10 @@ class StoreContract:
     def test_queries_mean_what_the_oracle_says(self, store: Store) -> None:
         check_against_oracle(store, examples=150)
 
+    @pytest.mark.long
+    def test_ten_thousand_queries_mean_what_the_oracle_says(self, store: Store) -> None:
+        check_against_oracle(store, examples=2500)  # of at least four queries each
+
 
 def check_against_oracle(store: Store, *, examples: int) -> None:
     """Hold random queries on random documents against the plain Python evaluator."""
