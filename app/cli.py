@@ -55,6 +55,7 @@ def serve(
             validate_responses=dev or None,
         )
         contracts = open_contracts(settings)
+        serving.check_address(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         open_prepared_store(settings, contracts).close()
         _announce(settings, contracts)

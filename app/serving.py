@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import secrets
+import socket
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
 from app.server import create_app
-from app.settings import Settings
+from app.settings import Settings, SettingsError
 from storage.opening import is_private
 
 GRACEFUL_SECONDS = 30
@@ -81,6 +82,24 @@ def worker_count(settings: Settings) -> int:
     if is_private(settings.store):
         return 1
     return settings.workers or os.cpu_count() or 1
+
+
+def check_address(settings: Settings) -> None:
+    """Make sure that nobody else listens where the server is to listen.
+
+    Raises:
+        SettingsError: the address cannot be used; the message says why.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SettingsError(
+                f"cannot listen on {settings.host}:{settings.port}: {reason}; see --host and --port"
+            ) from None
 
 
 def serve(settings: Settings) -> None:

@@ -54,6 +54,7 @@ def test_a_broken_contract_stops_with_file_pointer_and_rule(tmp_path: Path) -> N
         (("--store", "mongodb://127.0.0.1:1/x"), "MongoDB"),
         (("--profile", "loose"), "--profile"),
         (("--port", "99999"), "--port"),
+        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0"),
         (("--spec", "/nowhere.yaml"), "No such file"),
     ],
 )
