@@ -25,6 +25,13 @@ class Sql:
     values: tuple[str | int | float, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed(Sql):
+    """A condition that the element table decides alone: `rows` selects what it holds for."""
+
+    rows: str = ""
+
+
 class Compiler:
     """Compiles conditions for one collection.
 
@@ -139,14 +146,14 @@ def _joined(word: str, empty: str, parts: list[Sql]) -> Sql:
     )
 
 
-def _listed(hint: int, operator: Operator, value: Value) -> Sql:
+def _listed(hint: int, operator: Operator, value: Value) -> Listed:
     kinds = "'text'" if isinstance(value, str) else "'integer', 'real'"
     assert isinstance(value, str | int | float)  # noqa: S101 - the callers' promise
-    return Sql(
-        f"seq IN (SELECT seq FROM element WHERE hint = {hint}"
-        f" AND value {operator} ? AND typeof(value) IN ({kinds}))",
-        (value,),
+    rows = (
+        f"SELECT seq FROM element WHERE hint = {hint}"
+        f" AND value {operator} ? AND typeof(value) IN ({kinds})"
     )
+    return Listed(f"seq IN ({rows})", (value,), rows)
 
 
 def _listed_prefix(hint: int, prefix: str) -> Sql:

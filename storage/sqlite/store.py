@@ -15,7 +15,7 @@ from storage.errors import DocumentExists, DocumentNotFound, StoreError, Version
 from storage.port import Document, Index, Page
 from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema
-from storage.sqlite.conditions import Sql
+from storage.sqlite.conditions import Listed, Sql
 from storage.sqlite.connections import Connections, Durability, commit
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
@@ -126,10 +126,11 @@ class SqliteStore:
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
         where = Sql("collection = ?", (collection,))
+        stated = None
         if query.where is not None:
             known = self._known.get(collection, _Known())
-            compiler = conditions.Compiler(known.scalars, known.hints)
-            where = _also(where, compiler.condition(query.where))
+            stated = conditions.Compiler(known.scalars, known.hints).condition(query.where)
+            where = _also(where, stated)
         start = where
         if query.after is not None:
             start = _also(where, ordering.behind(query.sort, query.after))
@@ -145,7 +146,7 @@ class SqliteStore:
             total = None
             if query.count:
                 whole = not more and query.after is None and (rows or not offset)
-                total = offset + len(rows) if whole else self._count(connection, query, where)
+                total = offset + len(rows) if whole else self._count(connection, stated, where)
         end = _position(rows[-1][3:]) if more and rows else None
         documents = (Document(row[0].decode(), row[1], row[2]) for row in rows)
         return Page(tuple(each.selected(query.select) for each in documents), total, end)
@@ -188,11 +189,16 @@ class SqliteStore:
             connection.set_progress_handler(None, 0)
 
     @staticmethod
-    def _count(connection: sqlite3.Connection, query: Query, where: Sql) -> int:
-        counting = f"SELECT count(*) FROM document WHERE {where.text}"
-        if query.where is None:
-            counting = "SELECT documents FROM collection WHERE name = ?"
-        row = connection.execute(counting, where.values).fetchone()
+    def _count(connection: sqlite3.Connection, stated: Sql | None, where: Sql) -> int:
+        """Count what matches, by reading as little as the condition allows."""
+        match stated:
+            case None:
+                counting = Sql("SELECT documents FROM collection WHERE name = ?", where.values)
+            case Listed(rows=rows):
+                counting = Sql(f"SELECT count(DISTINCT seq) FROM ({rows})", stated.values)
+            case _:
+                counting = Sql(f"SELECT count(*) FROM document WHERE {where.text}", where.values)
+        row = connection.execute(counting.text, counting.values).fetchone()
         return int(row[0]) if row else 0
 
 
