@@ -1,0 +1,118 @@
+"""A contract of another kind: PUT, 206, a parameter of another name, sub-resources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import error_of
+from tests.server import running_server
+
+THING = {"$ref": "#/components/schemas/Thing"}
+
+
+def answer(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": "", "content": {"application/json": {"schema": schema}}}
+
+
+def body() -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": THING}}}
+
+
+CONTRACT = {
+    "openapi": "3.0.3",
+    "info": {"title": "Thing Catalogue", "version": "2.0"},
+    "paths": {
+        "/thing": {
+            "get": {
+                "parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer"}}],
+                "responses": {
+                    "200": answer({"type": "array", "items": THING}),
+                    "206": answer({"type": "array", "items": THING}),
+                },
+            },
+            "post": {"requestBody": body(), "responses": {"201": answer(THING)}},
+        },
+        "/thing/{thingId}": {
+            "parameters": [
+                {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+            "get": {"responses": {"200": answer(THING)}},
+            "put": {"requestBody": body(), "responses": {"200": answer(THING)}},
+            "delete": {"responses": {"204": {"description": ""}}},
+        },
+        "/thing/{thingId}/part": {
+            "parameters": [
+                {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+            "get": {"responses": {"200": {"description": ""}}},
+        },
+    },
+    "components": {
+        "schemas": {
+            "Thing": {
+                "type": "object",
+                "required": ["name"],
+                "properties": {
+                    "id": {"type": "string", "readOnly": True},
+                    "name": {"type": "string"},
+                    "colour": {"type": "string"},
+                    "creationDate": {"type": "string", "format": "date-time"},
+                    "lastUpdate": {"type": "string", "format": "date-time"},
+                },
+            },
+            "Error": {"type": "object"},
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    spec: Path = tmp_path_factory.mktemp("contract") / "things.json"
+    spec.write_text(json.dumps(CONTRACT))
+    environment = {"TMF_VALIDATE_RESPONSES": "true"}
+    with (
+        running_server(spec, env=environment) as server,
+        httpx.Client(base_url=server.base_url, trust_env=False) as client,
+    ):
+        assert server.base_url.endswith("/tmf-api/thingCatalogue/v2")
+        yield client
+
+
+def test_put_replaces_all_but_what_the_server_manages(things: httpx.Client) -> None:
+    created = things.post("/thing", json={"name": "a", "colour": "red", "x": 1}).json()
+    tag = things.get(f"/thing/{created['id']}").headers["etag"]
+    change = {"name": "b", "id": "other", "creationDate": "2001-01-01T00:00:00Z"}
+    answer = things.put(f"/thing/{created['id']}", json=change, headers={"If-Match": tag})
+    assert answer.status_code == 200, answer.text
+    replaced = answer.json()
+    assert replaced["name"] == "b"
+    assert not {"colour", "x"} & replaced.keys()
+    for kept in ("id", "href", "creationDate"):
+        assert replaced[kept] == created[kept]
+    assert replaced["lastUpdate"] >= created["lastUpdate"]
+    assert things.get(f"/thing/{created['id']}").json() == replaced
+    again = things.put(f"/thing/{created['id']}", json=change, headers={"If-Match": tag})
+    error_of(again, 412)
+    error_of(things.put(f"/thing/{created['id']}", json={"colour": "red"}), 400)
+    error_of(things.put("/thing/none", json={"name": "c"}), 404)
+
+
+def test_a_part_of_a_list_is_a_206_where_the_contract_says_so(things: httpx.Client) -> None:
+    for name in "abc":
+        things.post("/thing", json={"name": name, "colour": "paged"})
+    whole = things.get("/thing?colour=paged")
+    part = things.get("/thing?colour=paged&limit=2")
+    assert (whole.status_code, len(whole.json())) == (200, 3)
+    assert (part.status_code, len(part.json())) == (206, 2)
+
+
+def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
+    assert "no handler" in error_of(things.get("/thing/1/part"), 501)["message"]
+    error_of(things.patch("/thing/1", json={}), 405)
