@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import OURS
 from tests.fuzz_run import fuzz, fuzzed_server
 
-EXAMPLES = 8
+EXAMPLES = 6
 
 
 @pytest.mark.slow
@@ -21,9 +21,8 @@ def test_our_document_survives_fuzzing(profile: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("profile", ["conformance", "strict"])
-def test_the_official_document_survives_fuzzing(official: Path, profile: str) -> None:
-    with fuzzed_server(official, profile) as server:
+def test_the_official_document_survives_fuzzing(official: Path) -> None:
+    with fuzzed_server(official, "conformance") as server:
         clean, report = fuzz(server, EXAMPLES)
     assert clean, report
 

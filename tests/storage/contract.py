@@ -325,7 +325,7 @@ class StoreContract:
         assert (json.loads(document.content)["n"], document.version) == (40, 41), len(lost)
 
     def test_queries_mean_what_the_oracle_says(self, store: Store) -> None:
-        check_against_oracle(store, examples=150)
+        check_against_oracle(store, examples=80)
 
     @pytest.mark.long
     def test_ten_thousand_queries_mean_what_the_oracle_says(self, store: Store) -> None:
