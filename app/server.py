@@ -18,6 +18,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app import address, pages
 from app.bridge import ContractApp
 from app.contract import Binding, Contract, Kind, open_contract
+from app.contract.compile import UnknownTypes
 from app.contract.overlay import read_overlays
 from app.errors import ErrorBoundary
 from app.response_validation import ContractResponseMiddleware
@@ -45,6 +46,7 @@ def open_contracts(settings: Settings) -> tuple[Contract, ...]:
             profile=settings.profile,
             base_path=settings.base_path if len(settings.spec) == 1 else None,
             root_path=settings.root_path,
+            unknown_types=UnknownTypes(settings.unknown_types),
         )
         for file in settings.spec
     )

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
         description="`conformance` accepts what TM Forum's kit sends; `strict` is the contract"
         " alone.",
     )
+    unknown_types: Literal["keep", "refuse"] = Field(
+        "keep",
+        description="An `@type` that the contract does not list: `keep` the object with all its"
+        " attributes, as TM Forum's extension pattern wants, or `refuse` it (400).",
+    )
     base_path: str | None = Field(
         None, description="Path to serve under instead of the contract's (one contract only)."
     )

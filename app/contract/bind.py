@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from app.contract import normalise
-from app.contract.compile import SchemaCompiler, Validator, View
+from app.contract.compile import SchemaCompiler, UnknownTypes, Validator, View
 from app.contract.load import Json
 from app.contract.parameters import Parameter
 from app.contract.patches import IDENTITY
@@ -54,9 +54,11 @@ class Binding:
     unserved: str | None
 
 
-def bind(document: Json, base_path: str) -> tuple[Binding, ...]:
+def bind(
+    document: Json, base_path: str, unknown_types: UnknownTypes = UnknownTypes.KEEP
+) -> tuple[Binding, ...]:
     """Bind every operation of an effective document."""
-    compiler = SchemaCompiler(document)
+    compiler = SchemaCompiler(document, unknown_types)
     definitions = {
         path.strip("/"): _definition(document, compiler, base_path, path)
         for path, item in document["paths"].items()

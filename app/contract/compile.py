@@ -2,6 +2,8 @@
 
 OpenAPI 3.0 schemas are JSON Schema in an older dialect with words of its own; those are put into
 JSON Schema's terms (`nullable`, `readOnly`, number formats) and the rest goes to `jsonschema-rs`.
+A schema with a discriminator becomes a choice by that attribute (`discriminator`).
+
 A request and a response see the same schema differently: `readOnly` attributes are never required
 in a request, `writeOnly` ones never in a response (OpenAPI 3.0.3, Schema Object).
 """
@@ -16,7 +18,9 @@ from typing import Any
 
 import jsonschema_rs
 
+from app.contract.discriminator import common_schema, discriminator_of, dispatch
 from app.contract.load import Json
+from app.contract.schema import name_of
 from app.contract.violation import Violation, violations_of
 
 _NOT_RULES = frozenset(
@@ -24,8 +28,13 @@ _NOT_RULES = frozenset(
     | {"readOnly", "writeOnly", "nullable", "default", "title"}
 )
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
-_SCHEMAS_IN = ("items", "not", "additionalProperties")
-_LISTS_OF_SCHEMAS_IN = ("allOf", "anyOf", "oneOf")
+_SCHEMAS_IN = frozenset(
+    {"items", "not", "additionalProperties", "if", "then", "else", "contains", "propertyNames"}
+    | {"unevaluatedItems", "unevaluatedProperties"}
+)
+_LISTS_OF_SCHEMAS_IN = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED_SCHEMAS_IN = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_OWN = "@itself"
 
 
 class View(StrEnum):
@@ -47,30 +56,34 @@ class Validator:
         return violations_of(self._compiled.iter_errors(instance))
 
 
+class UnknownTypes(StrEnum):
+    """What becomes of a value whose discriminator names a class the document does not list."""
+
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
 class SchemaCompiler:
     """Makes validators for the schemas of one document."""
 
-    def __init__(self, document: Json) -> None:
-        modern = document["openapi"].startswith("3.1")
-        self._validator = (
-            jsonschema_rs.Draft202012Validator if modern else jsonschema_rs.Draft4Validator
-        )
+    def __init__(self, document: Json, unknown_types: UnknownTypes = UnknownTypes.KEEP) -> None:
+        self._rewriters = {view: _Rewriter(document, view, unknown_types) for view in View}
         self._registry = jsonschema_rs.Registry(
             [
-                (_address(view), {"components": {"schemas": self._components(document, view)}})
-                for view in View
+                (_address(view), {"components": {"schemas": rewriter.components()}})
+                for view, rewriter in self._rewriters.items()
             ],
-            draft=jsonschema_rs.Draft202012 if modern else jsonschema_rs.Draft4,
+            draft=jsonschema_rs.Draft202012,
         )
         self._compiled: dict[str, Validator] = {}
 
     def compile(self, schema: Json, view: View) -> Validator:
         """Return the validator of a schema."""
-        rewritten = _rewrite(schema, view)
+        rewritten = self._rewriters[view].rewrite(schema)
         key = repr(rewritten)
         if key not in self._compiled:
             self._compiled[key] = Validator(
-                self._validator(
+                jsonschema_rs.Draft202012Validator(
                     rewritten,
                     registry=self._registry,
                     validate_formats=True,
@@ -79,45 +92,102 @@ class SchemaCompiler:
             )
         return self._compiled[key]
 
-    @staticmethod
-    def _components(document: Json, view: View) -> Json:
-        schemas = document.get("components", {}).get("schemas", {})
-        return {name: _rewrite(schema, view) for name, schema in schemas.items()}
+
+class _Rewriter:
+    """Puts the schemas of one document into JSON Schema's terms, for one view.
+
+    A base class has two forms: by its name it picks the sub-class that a value names; with `_OWN`
+    behind the name it is what sub-classes inherit.
+    """
+
+    def __init__(self, document: Json, view: View, unknown_types: UnknownTypes) -> None:
+        self._document = document
+        self._view = view
+        self._refuse = unknown_types is UnknownTypes.REFUSE and view is View.REQUEST
+        self._modern = document["openapi"].startswith("3.1")
+        self._schemas = document.get("components", {}).get("schemas", {})
+        self._bases = {
+            name
+            for name, schema in self._schemas.items()
+            if (found := discriminator_of(document, schema, name)) and not found.union
+        }
+
+    def components(self) -> Json:
+        """Return every component, rewritten, in its one or two forms."""
+        rewritten = {}
+        for name, schema in self._schemas.items():
+            rewritten[name] = self.rewrite(schema, name)
+            if name in self._bases:
+                rewritten[name + _OWN] = self._plain(schema, inherits=True)
+        return rewritten
+
+    def rewrite(self, schema: Any, name: str | None = None) -> Any:
+        """Return a schema as JSON Schema; `name` is the component's, if it is one."""
+        if not isinstance(schema, dict):
+            return schema
+        discriminator = discriminator_of(self._document, schema, name)
+        if discriminator is None:
+            return self._plain(schema, inherits=name is not None)
+        otherwise = (
+            self._plain(common_schema(self._document, discriminator.union))
+            if discriminator.union
+            else self._plain(schema, inherits=True)
+        )
+        if self._refuse and discriminator.cases:
+            known = {"enum": list(discriminator.cases)}
+            otherwise = {"allOf": [{"properties": {discriminator.attribute: known}}, otherwise]}
+        rules = dispatch(discriminator, self._own, otherwise)
+        nullable = schema.get("nullable") is True
+        return {"anyOf": [{"type": "null"}, rules]} if nullable else rules
+
+    def _plain(self, schema: Json, *, inherits: bool = False) -> Json:
+        """Rewrite a schema, its own discriminator aside."""
+        if "$ref" in schema and not self._modern:
+            return {"$ref": f"{_address(self._view)}{schema['$ref']}"}
+        rules = {
+            name: value
+            for name, value in schema.items()
+            if name not in _NOT_RULES and not name.startswith("x-")
+        }
+        if "$ref" in rules:
+            rules["$ref"] = f"{_address(self._view)}{rules['$ref']}"
+        for name in rules.keys() & _SCHEMAS_IN:
+            rules[name] = self.rewrite(rules[name])
+        for name in rules.keys() & _LISTS_OF_SCHEMAS_IN:
+            rules[name] = [self.rewrite(each) for each in rules[name]]
+        for name in rules.keys() & _NAMED_SCHEMAS_IN:
+            rules[name] = {key: self.rewrite(inner) for key, inner in rules[name].items()}
+        if "allOf" in rules and (inherits or len(rules["allOf"]) > 1 or "properties" in rules):
+            rules["allOf"] = [self._own(each) for each in schema["allOf"]]
+        if "required" in rules:
+            rules["required"] = _required(schema, self._view)
+        _spell_bounds(rules)
+        return _with_null(rules) if schema.get("nullable") is True else rules
+
+    def _own(self, schema: Json) -> Json:
+        """Rewrite a schema as what is inherited from it, not as a choice among its heirs."""
+        name = name_of(schema)
+        if name in self._bases:
+            return {"$ref": f"{_address(self._view)}{schema['$ref']}{_OWN}"}
+        rewritten: Json = self.rewrite(schema)
+        return rewritten
 
 
 def _address(view: View) -> str:
     return f"urn:contract:{view}"
 
 
-def _rewrite(schema: Any, view: View) -> Any:
-    if not isinstance(schema, dict):
-        return schema
-    if "$ref" in schema:
-        return {"$ref": f"{_address(view)}{schema['$ref']}"}
-    rules = {
-        name: value
-        for name, value in schema.items()
-        if name not in _NOT_RULES and not name.startswith("x-")
-    }
-    for name in _SCHEMAS_IN:
-        if name in rules:
-            rules[name] = _rewrite(rules[name], view)
-    for name in _LISTS_OF_SCHEMAS_IN:
-        if name in rules:
-            rules[name] = [_rewrite(each, view) for each in rules[name]]
-    if "properties" in rules:
-        rules["properties"] = {
-            name: _rewrite(inner, view) for name, inner in rules["properties"].items()
-        }
-    if "required" in rules:
-        rules["required"] = _required(schema, view)
-        if not rules["required"]:
-            del rules["required"]  # Draft 4 wants at least one name
+def _spell_bounds(rules: Json) -> None:
+    """Write number formats as bounds, and OpenAPI 3.0's exclusive bounds as JSON Schema has them."""
     if rules.get("format") in _RANGES:
         low, high = _RANGES[rules.pop("format")]
         rules.setdefault("minimum", low)
         rules.setdefault("maximum", high)
-    return _with_null(rules) if schema.get("nullable") is True else rules
+    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        if rules.get(exclusive) is True:
+            rules[exclusive] = rules.pop(bound)
+        elif rules.get(exclusive) is False:
+            del rules[exclusive]
 
 
 def _required(schema: Json, view: View) -> list[str]:
@@ -127,7 +197,7 @@ def _required(schema: Json, view: View) -> list[str]:
 
 
 def _with_null(rules: Json) -> Json:
-    if isinstance(rules.get("type"), str) and not rules.keys() & set(_LISTS_OF_SCHEMAS_IN):
+    if isinstance(rules.get("type"), str) and not rules.keys() & _LISTS_OF_SCHEMAS_IN:
         rules["type"] = [rules["type"], "null"]
         if "enum" in rules and None not in rules["enum"]:
             rules["enum"] = [*rules["enum"], None]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.contract import normalise
 from app.contract.bind import Binding, bind
+from app.contract.compile import UnknownTypes
 from app.contract.load import Json, load
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
@@ -40,10 +41,12 @@ def open_contract(
     profile: str = "conformance",
     base_path: str | None = None,
     root_path: str = "",
+    unknown_types: UnknownTypes = UnknownTypes.KEEP,
 ) -> Contract:
     """Load a document and make it ready to be served.
 
-    `base_path` replaces the document's own; `root_path` comes before either.
+    `base_path` replaces the document's own; `root_path` comes before either. `unknown_types` says
+    whether classes that the document does not list are accepted.
 
     Raises:
         ContractError: the document is broken; file, JSON pointers and rules say where.
@@ -54,7 +57,7 @@ def open_contract(
     document, applied = apply(document, overlays, profile)
     document = declare_merge_patches(document)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
-    bindings = bind(document, base)
+    bindings = bind(document, base, unknown_types)
     document["servers"] = [{"url": base or "/"}]
     return Contract(
         file=str(file),

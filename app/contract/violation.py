@@ -50,12 +50,12 @@ class Violation:
 
 def violations_of(errors: Iterable[Any]) -> list[Violation]:
     """Turn a validator's errors into violations, the first few of them."""
-    found: list[Violation] = []
+    found: dict[Violation, None] = {}  # in order, each once: several schemas may share a rule
     for error in errors:
-        found.extend(_violations(error))
+        found.update(dict.fromkeys(_violations(error)))
         if len(found) >= _MOST:
             break
-    return found[:_MOST]
+    return list(found)[:_MOST]
 
 
 def _violations(error: Any) -> list[Violation]:
