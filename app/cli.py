@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import click
 
 from app.conformance import SuiteError, html_report, junit_report, load_suite, run, text_report
-from app.contract import Contract, ContractError
-from app.server import open_contracts, open_prepared_store, resource_definitions
+from app.contract import Contract, ContractError, Kind
+from app.server import collections_of, open_contracts, open_prepared_store
 from app.settings import OPENAPI_FOLDER, Settings, SettingsError, read_settings, shown
 from storage import StoreError, open_store
 
@@ -73,6 +73,8 @@ def check(path: Path, profile: str | None) -> None:
         click.echo(f"base path  {contract.base_path}")
         for overlay in contract.overlays:
             click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
+        for problem in contract.contradictions:
+            click.echo(f"left out   example {problem}")
         rows = [
             (each.method.upper(), each.path, each.operation_id, _handler(each.unserved, each.kind))
             for each in contract.bindings
@@ -141,13 +143,13 @@ def indexes(spec: tuple[Path, ...], store: str | None) -> None:
     """List the indexes that the contracts ask for, and whether the store has them."""
     with _plain_errors():
         settings = read_settings(spec=spec, store=store)
-        definitions = resource_definitions(open_contracts(settings))
+        wanted = collections_of(open_contracts(settings))
         opened = open_store(settings.store, busy_seconds=settings.busy_seconds)
         try:
-            for definition in definitions:
-                there = opened.indexes(definition.collection)
-                click.echo(definition.collection)
-                for index in definition.indexes:
+            for collection, indexes in wanted.items():
+                there = opened.indexes(collection)
+                click.echo(collection)
+                for index in indexes:
                     click.echo(f"  {'there' if index.name in there else 'missing':8} {index.name}")
         finally:
             opened.close()
@@ -164,7 +166,7 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
         click.echo(f"{contract.title} {contract.version}")
         click.echo(f"  API         {base}")
         click.echo(f"  Swagger UI  {base}/ui/")
-        first = next((each for each in contract.bindings if each.definition is not None), None)
+        first = next((each for each in contract.bindings if each.kind is Kind.LIST), None)
         if first is not None and first.definition is not None:
             click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
     click.echo(f"Health        {origin}/health/ready")

@@ -32,6 +32,7 @@ from handlers.errors import (
     PatchConflict,
     PreconditionFailed,
     PreconditionRequired,
+    SubscriptionExists,
     UpdateContended,
 )
 from storage import DocumentExists, DocumentNotFound, QueryTooSlow, StoreError, UnsupportedQuery
@@ -107,6 +108,8 @@ def failure_of(error: Exception) -> Failure:
             )
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
+        case SubscriptionExists():
+            return Failure(409, "subscribed", "The listener is registered already.", text)
         case UpdateContended():
             return Failure(409, "conflict", "The resource is being changed by others.", text)
         case BodyTooLarge():

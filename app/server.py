@@ -26,10 +26,12 @@ from app.routing import ContractPaths, TidyPath, routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.validation import ContractValidationMiddleware
 from handlers.definition import Limits, ResourceDefinition
+from handlers.hub import HubHandlers
+from handlers.listener import ListenerHandlers
 from handlers.paging import Cursors
 from handlers.resources import ResourceHandlers, Surroundings
 from handlers.unserved import UnservedHandler
-from storage import Store, open_store
+from storage import Index, Store, open_store
 
 
 def open_contracts(settings: Settings) -> tuple[Contract, ...]:
@@ -64,20 +66,22 @@ def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> St
         busy_seconds=settings.busy_seconds,
         query_seconds=settings.query_seconds,
     )
-    for definition in resource_definitions(contracts):
-        store.prepare(definition.collection, definition.indexes)
+    for collection, indexes in collections_of(contracts).items():
+        store.prepare(collection, indexes)
     return store
 
 
-def resource_definitions(contracts: Sequence[Contract]) -> tuple[ResourceDefinition, ...]:
-    """Return the definition of every resource collection the contracts have."""
-    found = {
-        binding.definition.collection: binding.definition
-        for contract in contracts
-        for binding in contract.bindings
-        if binding.definition is not None
-    }
-    return tuple(found.values())
+def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]]:
+    """Return every collection the contracts keep, with the indexes that any of them asks for."""
+    found: dict[str, dict[str, Index]] = {}
+    for contract in contracts:
+        for binding in contract.bindings:
+            if binding.definition is not None:
+                wanted = found.setdefault(binding.definition.collection, {})
+                wanted.update((index.name, index) for index in binding.definition.indexes)
+            elif binding.listener is not None:
+                found.setdefault(binding.listener.collection, {})
+    return {collection: tuple(wanted.values()) for collection, wanted in found.items()}
 
 
 def create_app(
@@ -119,9 +123,10 @@ def create_app(
         cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
         require_if_match=settings.require_if_match,
     )
+    known = frozenset(collections_of(contracts))
     for contract in contracts:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
-        views = {name: _view(binding, surroundings) for name, binding in bindings.items()}
+        views = {name: _view(binding, surroundings, known) for name, binding in bindings.items()}
         app.add_api(
             routes_of(contract.document),
             base_path=contract.base_path,
@@ -144,23 +149,45 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _view(binding: Binding, surroundings: Surroundings) -> Callable[..., Any]:
+def _view(
+    binding: Binding, surroundings: Surroundings, known: frozenset[str]
+) -> Callable[..., Any]:
     """Return the function that Flask calls for an operation."""
+    if binding.listener is not None:
+        return ListenerHandlers(binding.listener, surroundings).receive
     if binding.definition is None:
         return UnservedHandler(binding.unserved or "no handler fits").refuse
-    handlers = ResourceHandlers(binding.definition, surroundings)
-    collection = {Kind.LIST: handlers.list, Kind.CREATE: handlers.create}
-    if binding.kind in collection:
-        return collection[binding.kind]
-    member = {
-        Kind.RETRIEVE: handlers.retrieve,
-        Kind.PATCH: handlers.patch,
-        Kind.REPLACE: handlers.replace,
-        Kind.DELETE: handlers.delete,
-    }[binding.kind]
+    definition = binding.definition
+    if not definition.parents:
+        handler = _handler(binding.kind, definition, surroundings)
+        return lambda **path: handler(*path.values())  # contracts name the parameter as they like
 
-    def view(**path: str) -> Any:
-        (id,) = path.values()  # contracts name the parameter as they like
-        return member(id)
+    def within(**path: str) -> Any:
+        parents = tuple(path.values())[: len(definition.parents)]
+        inside = definition.inside(parents)
+        if definition.within is not None and definition.within in known:
+            surroundings.store.get(definition.within, "/".join(parents))
+        handler = _handler(binding.kind, inside, surroundings)
+        return handler(*tuple(path.values())[len(parents) :])
 
-    return view
+    return within
+
+
+def _handler(
+    kind: Kind, definition: ResourceDefinition, surroundings: Surroundings
+) -> Callable[..., Any]:
+    """Return the handler of a kind of operation; it takes a member's id, if it is about one."""
+    hub = HubHandlers(definition, surroundings)
+    resources = ResourceHandlers(definition, surroundings)
+    handlers: dict[Kind, Callable[..., Any]] = {
+        Kind.SUBSCRIBE: hub.register,
+        Kind.SUBSCRIPTION: hub.retrieve,
+        Kind.UNSUBSCRIBE: hub.unregister,
+        Kind.LIST: resources.list,
+        Kind.CREATE: resources.create,
+        Kind.RETRIEVE: resources.retrieve,
+        Kind.PATCH: resources.patch,
+        Kind.REPLACE: resources.replace,
+        Kind.DELETE: resources.delete,
+    }
+    return handlers[kind]

@@ -66,6 +66,7 @@ class ValidatedOperation:
         self._max_body = max_body
         self._query = tuple(each for each in binding.parameters if each.place == "query")
         self._headers = tuple(each for each in binding.parameters if each.place == "header")
+        self._nested = binding.definition is not None and bool(binding.definition.parents)
         self._required = any(each.required for each in self._query)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +95,9 @@ class ValidatedOperation:
         match self._binding.kind:
             case Kind.CREATE | Kind.PATCH | Kind.REPLACE | Kind.DELETE:
                 return Lane.WRITER
-            case Kind.LIST if any(name not in _CHEAP for name, _ in query):
+            case Kind.SUBSCRIBE | Kind.UNSUBSCRIBE | Kind.LISTEN:
+                return Lane.WRITER
+            case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):
                 return Lane.POOL
         return Lane.LOOP
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
+from urllib.parse import quote
 
 from storage import Index, Path
 
@@ -43,26 +44,106 @@ class Attributes(Protocol):
         """Whether the attribute at this path is a date-time."""
 
 
+class Forms(Protocol):
+    """The forms in which a collection's documents are kept, one for each version of the contract.
+
+    `name` is the form of the contract at hand, in which it writes.
+    """
+
+    name: str
+
+    def read(self, resource: Resource, form: str) -> Resource:
+        """Return a resource kept in another form as this contract has it."""
+
+    def aliases(self, path: Path) -> tuple[Path, ...]:
+        """Return where other forms keep what this contract has at a path, if elsewhere."""
+
+
+class OneForm:
+    """The forms of a collection that only one contract knows."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def read(self, resource: Resource, form: str) -> Resource:
+        """See `Forms.read`."""
+        return resource
+
+    def aliases(self, path: Path) -> tuple[Path, ...]:
+        """See `Forms.aliases`."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The statuses that changes succeed with, as the contract declares them."""
+
+    created: int = 201
+    changed: int = 200
+    replaced: int = 200
+    deleted: int = 204
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceDefinition:
     """One resource collection of a contract.
 
     `collection` names it in the store; `path` is where it is served, without scheme and host;
-    `check` raises `InvalidResource` for a resource that breaks the contract; `partial` says that
-    the contract declares 206 for a page that is not the whole list.
+    `check(resource)` raises `InvalidResource` for one that breaks the contract, and
+    `check(resource, before)` for a change that does; `managed` attributes
+    are the server's, `fills` complete what a client sends, `initial` what a new resource starts
+    with; `chooses_id` says that clients may choose ids; `partial` that the contract declares 206
+    for a page that is not the whole list.
+
+    A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
+    `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
+    slashes once they are known, and `path` is then the one with those ids.
     """
 
     type: str
     collection: str
     path: str
-    check: Callable[[Resource], None]
+    check: Callable[..., None]
     attributes: Attributes
     managed: Mapping[str, Moment] = field(default_factory=dict)
     fills: tuple[Fill, ...] = ()
+    initial: tuple[Fill, ...] = ()
+    chooses_id: bool = False
     frozen: frozenset[str] = frozenset({"id", "href"})
     identity: tuple[str, ...] = ("id", "href")
     indexes: tuple[Index, ...] = ()
     partial: bool = False
+    answers: Answers = Answers()
+    forms: Forms = OneForm()  # noqa: RUF009 - it never changes
+    parents: tuple[str, ...] = ()
+    within: str | None = None
+    parent: str | None = None
+
+    def inside(self, ids: Sequence[str]) -> ResourceDefinition:
+        """Return the definition of the collection within the resources of these ids."""
+        path = self.path
+        for name, id in zip(self.parents, ids, strict=True):
+            path = path.replace(f"{{{name}}}", quote(id, safe=""), 1)
+        return replace(self, path=path, parent="/".join(ids))
+
+    def key(self, id: str) -> str:
+        """Return the id under which the store keeps a member of the collection."""
+        return id if self.parent is None else f"{self.parent}/{id}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerDefinition:
+    """One kind of event that a contract lets the server listen to.
+
+    `event` is the last part of the path; `collection` keeps what was received; `answers_body` says
+    that the contract's answer has one.
+    """
+
+    event: str
+    collection: str
+    path: str
+    status: int
+    answers_body: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,13 @@ class AttributesNotPatchable(Exception):
         self.attributes = attributes
 
 
+class SubscriptionExists(Exception):
+    """A listener with this callback and query is registered at the hub already."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"the callback is registered with this query as {id}")
+
+
 class InvalidResource(Exception):
     """A change would leave the resource in breach of its contract; the message says where."""
 

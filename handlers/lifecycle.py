@@ -21,17 +21,20 @@ def now() -> str:
 def created(definition: ResourceDefinition, body: Resource) -> Resource:
     """Return the resource that a create request's body makes, `href` aside.
 
-    The id is a UUIDv7: ordered by time, so friendly to indexes, and not to be guessed. Attributes
-    the definition does not know are kept (TMF630 part 2, extension).
+    Unless the contract lets clients choose it, the id is a UUIDv7: ordered by time, so friendly to
+    indexes, and not to be guessed. Attributes the definition does not know are kept (TMF630 part 2,
+    extension).
     """
     time = now()
-    resource = {**body, "id": str(uuid_utils.uuid7())}
+    resource = dict(body)
+    if not definition.chooses_id or "id" not in body:
+        resource["id"] = str(uuid_utils.uuid7())
     resource.pop("href", None)
     for name, moment in definition.managed.items():
         if moment is not Moment.STATUS_CHANGE:
             resource[name] = time
     resource.setdefault("@type", definition.type)
-    fill(definition.fills, resource, time)
+    fill(definition.fills + definition.initial, resource, time)
     return resource
 
 

@@ -16,7 +16,7 @@ import jsonpatch
 import jsonpointer
 
 from handlers.definition import Resource, ResourceDefinition
-from handlers.errors import AttributesNotPatchable, BadPatch, InvalidResource, PatchConflict
+from handlers.errors import AttributesNotPatchable, BadPatch, PatchConflict
 from handlers.patch_queries import expand
 
 JSON_PATCH = "application/json-patch+json"
@@ -53,10 +53,6 @@ def patched(
     )
     if touched:
         raise AttributesNotPatchable(touched)
-    try:
-        definition.check(result)
-    except InvalidResource as error:
-        raise PatchConflict(f"the patched resource breaks the contract: {error}") from None
     return result
 
 

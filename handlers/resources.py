@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Response
 
-from handlers import filtering, jsonpath, lifecycle, paging, patching, request, selection
+from handlers import filtering, jsonpath, lifecycle, paging, patching, request, scope, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
-from handlers.errors import BadQuery, PreconditionFailed, UpdateContended
+from handlers.errors import (
+    BadQuery,
+    InvalidResource,
+    NoSuchPage,
+    PatchConflict,
+    PreconditionFailed,
+    UpdateContended,
+)
 from handlers.paging import Cursor, Cursors
 from handlers.preconditions import check_write, entity_tag, is_unchanged
-from handlers.representation import decode, encode, href, render, render_all
+from handlers.representation import INSIDE, decode, encode, href, in_form, render, render_all
 from handlers.response import empty_response, json_response
 from storage import (
     And,
@@ -65,11 +72,13 @@ class ResourceHandlers:
             NoSuchPage: the cursor in `after` leads nowhere.
         """
         asked = request.current()
-        where = self._condition()
+        where = scope.scoped(self._definition, self._condition())
         sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
         window = paging.window(asked.parameters, self._around.limits)
         query = paging.fingerprint(self._definition, where, sort)
         cursor = None
+        if asked.values("before"):
+            raise NoSuchPage("parameter before is not a cursor of this server")
         if after := asked.values("after"):
             cursor = self._around.cursors.read(query, after[-1])
         page = self._find(where, sort, window, cursor)
@@ -90,7 +99,7 @@ class ResourceHandlers:
         )
 
     def create(self) -> Response:
-        """Answer 201 with the new resource, its `Location` and `ETag`.
+        """Answer 201, or as the contract has it, with the new resource, `Location` and `ETag`.
 
         Raises:
             InvalidResource: the body breaks a rule that only the whole resource shows.
@@ -101,14 +110,17 @@ class ResourceHandlers:
         self._definition.check(resource)
         try:
             document = self._store.insert(
-                self._definition.collection, resource["id"], encode(resource)
+                self._definition.collection,
+                self._definition.key(resource["id"]),
+                encode(self._definition, resource),
+                form=self._definition.forms.name,
             )
         except DocumentExists:
             if request.header("If-None-Match") == "*":
                 raise PreconditionFailed("a resource with this id exists") from None
             raise
-        location = href(self._definition, self._around.base_url(), document.id)
-        return self._answer(document, 201, {"Location": location})
+        location = href(self._definition, self._around.base_url(), resource["id"])
+        return self._answer(document, self._definition.answers.created, {"Location": location})
 
     def retrieve(self, id: str) -> Response:
         """Answer 200 with the resource, or 304 when the client has this version already.
@@ -116,7 +128,7 @@ class ResourceHandlers:
         Raises:
             DocumentNotFound: there is none of that id.
         """
-        document = self._store.get(self._definition.collection, id)
+        document = self._get(id)
         if is_unchanged(document):
             return empty_response(304, {"ETag": entity_tag(document)})
         return self._answer(document, 200)
@@ -126,9 +138,9 @@ class ResourceHandlers:
 
         Raises:
             AttributesNotPatchable: the patch names attributes that clients may not change.
-            BadPatch, PatchConflict: it is not a patch, or does not fit the resource.
+            BadPatch, PatchConflict: it is not a patch, does not fit the resource, or its result
+                breaks the contract.
             DocumentNotFound: there is none of that id.
-            InvalidResource: the result would break the contract.
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
@@ -136,6 +148,7 @@ class ResourceHandlers:
         return self._change(
             id,
             lambda before: patching.patched(self._definition, before, asked.media_type, asked.body),
+            self._definition.answers.changed,
         )
 
     def replace(self, id: str) -> Response:
@@ -143,12 +156,16 @@ class ResourceHandlers:
 
         Raises:
             DocumentNotFound: there is none of that id.
-            InvalidResource: the result would break the contract.
+            PatchConflict: the result would break the contract.
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
         body: Resource = request.current().body
-        return self._change(id, lambda before: {**body, "id": before["id"]})
+        return self._change(
+            id,
+            lambda before: {**body, "id": before["id"]},
+            self._definition.answers.replaced,
+        )
 
     def delete(self, id: str) -> Response:
         """Answer 204; the resource is gone.
@@ -158,13 +175,15 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
         """
         for _ in range(PATCH_ATTEMPTS):
-            document = self._store.get(self._definition.collection, id)
+            document = self._get(id)
             check_write(document, required=self._around.require_if_match)
             try:
-                self._store.delete(self._definition.collection, id, version=document.version)
+                self._store.delete(
+                    self._definition.collection, document.id, version=document.version
+                )
             except VersionConflict:
                 continue
-            return empty_response(204)
+            return empty_response(self._definition.answers.deleted)
         raise UpdateContended(f"{id} kept changing while it was being deleted")
 
     def _condition(self) -> Condition | None:
@@ -185,6 +204,8 @@ class ResourceHandlers:
         window: Window,
         cursor: Cursor | None,
     ) -> Page:
+        select = self._selected()
+        aliases = (other for path in select for other in self._definition.forms.aliases(path))
         far = window.offset > self._around.limits.largest_offset
         page = self._store.find(
             self._definition.collection,
@@ -193,35 +214,51 @@ class ResourceHandlers:
                 sort=sort,
                 window=Window(0, 0) if far else window,
                 after=cursor.position if cursor else None,
-                select=self._selected(),
+                select=(*select, *aliases),
                 count=cursor is None,
             ),
         )
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
-        return page
+        return replace(page, documents=tuple(self._shown(each, select) for each in page.documents))
 
-    def _change(self, id: str, change: Callable[[Resource], Resource]) -> Response:
+    def _get(self, id: str) -> Document:
+        return self._store.get(self._definition.collection, self._definition.key(id))
+
+    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
+        """Return what the store selected of a document, as this contract has it."""
+        if document.form == self._definition.forms.name:
+            return document
+        return in_form(self._definition, document).selected(select)
+
+    def _change(self, id: str, change: Callable[[Resource], Resource], status: int) -> Response:
         """Change a resource as it stands at the moment of writing.
 
         When another change comes between reading and writing, this one starts again from the
         newer resource, so that none is lost; `If-Match` then decides whether it still may.
         """
         for _ in range(PATCH_ATTEMPTS):
-            document = self._store.get(self._definition.collection, id)
+            document = self._get(id)
             check_write(document, required=self._around.require_if_match)
-            before = decode(document)
+            before = decode(self._definition, document)
             after = lifecycle.changed(self._definition, before, change(before))
-            self._definition.check(after)
             if after == before:
-                return self._answer(document, 200)
+                return self._answer(document, status)
+            try:
+                self._definition.check(after, before)
+            except InvalidResource as error:
+                raise PatchConflict(f"the result breaks the contract: {error}") from None
             try:
                 document = self._store.replace(
-                    self._definition.collection, id, encode(after), version=document.version
+                    self._definition.collection,
+                    document.id,
+                    encode(self._definition, after),
+                    version=document.version,
+                    form=self._definition.forms.name,
                 )
             except VersionConflict:
                 continue
-            return self._answer(document, 200)
+            return self._answer(document, status)
         raise UpdateContended(f"{id} kept changing while it was being changed")
 
     def _answer(
@@ -229,7 +266,7 @@ class ResourceHandlers:
     ) -> Response:
         """Return a document, or what `fields` selects of it, with its entity tag."""
         tag = entity_tag(document)
-        document = document.selected(self._selected())
+        document = in_form(self._definition, document).selected(self._selected())
         return json_response(
             render(self._definition, document, self._around.base_url()),
             status,
@@ -237,4 +274,5 @@ class ResourceHandlers:
         )
 
     def _selected(self) -> tuple[Path, ...]:
-        return selection.parse(request.current().values("fields"), self._definition.identity)
+        paths = selection.parse(request.current().values("fields"), self._definition.identity)
+        return (*paths, (INSIDE,)) if paths and self._definition.parent is not None else paths

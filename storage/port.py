@@ -20,12 +20,14 @@ class Document:
     """One stored document.
 
     `content` is a JSON object in UTF-8, returned byte for byte as it was written. `version` starts
-    at 1 and grows by one with every replacement.
+    at 1 and grows by one with every replacement. `form` says, in the writer's words, which
+    vocabulary the content is written in; empty when the writer did not say.
     """
 
     id: str
     version: int
     content: bytes
+    form: str = ""
 
     def selected(self, paths: tuple[Path, ...]) -> Document:
         """Return the document with the values at these paths alone; all of it for no paths."""
@@ -79,7 +81,7 @@ class Store(Protocol):
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """Make the collection and its indexes; quick when they are there, never drops one."""
 
-    def insert(self, collection: str, id: str, content: bytes) -> Document:
+    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
         """Add a document at version 1.
 
         Raises:
@@ -93,7 +95,9 @@ class Store(Protocol):
             DocumentNotFound: there is none of that id.
         """
 
-    def replace(self, collection: str, id: str, content: bytes, *, version: int) -> Document:
+    def replace(
+        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+    ) -> Document:
         """Replace the document if it is still at `version`; one atomic step.
 
         Raises:

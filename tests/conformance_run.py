@@ -45,7 +45,7 @@ def seed(spec: Path, store_url: str, count: int) -> None:
         with store.batch():
             for number in range(count):
                 resource = created(definition, _interaction(number))
-                store.insert(definition.collection, resource["id"], encode(resource))
+                store.insert(definition.collection, resource["id"], encode(definition, resource))
     finally:
         store.close()
 

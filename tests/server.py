@@ -26,14 +26,19 @@ STOP_SECONDS = 35
 class Server:
     """A server that answers.
 
-    `url` is its origin, `base_url` the (first) contract's base, both without trailing slash;
+    `url` is its origin, `base_urls` the base of each contract, all without trailing slash;
     `process` is gunicorn's master, alone in its process group with its workers.
     """
 
     url: str
-    base_url: str
+    base_urls: tuple[str, ...]
     process: subprocess.Popen[bytes]
     log_file: Path
+
+    @property
+    def base_url(self) -> str:
+        """The base of the first contract."""
+        return self.base_urls[0]
 
     def log(self) -> str:
         """Return what the server has written so far."""
@@ -42,8 +47,7 @@ class Server:
 
 @contextmanager
 def running_server(
-    spec: Path | None = None,
-    *,
+    *specs: Path,
     store: str | None = None,
     profile: str = "conformance",
     workers: int = 1,
@@ -51,7 +55,7 @@ def running_server(
 ) -> Iterator[Server]:
     """Run `tmf683 serve` on a free port until the block ends; SIGTERM ends it.
 
-    Without `spec` the server's default contract is served, without `store` a temporary SQLite
+    Without `specs` the server's default contracts are served, without `store` a temporary SQLite
     file. The environment is the caller's without its `TMF_*` variables, plus `env`. When the
     block fails, or the server does not start or stop as it should, its log is printed.
     """
@@ -62,7 +66,8 @@ def running_server(
         command = [str(Path(sys.executable).with_name("tmf683")), "serve"]
         command += ["--host", "127.0.0.1", "--port", str(port), "--workers", str(workers)]
         command += ["--profile", profile, "--store", store or f"sqlite:///{folder}/test.db"]
-        command += ["--spec", str(spec.resolve())] if spec else []
+        for spec in specs:
+            command += ["--spec", str(spec.resolve())]
         log_file = folder / "server.log"
         with log_file.open("wb") as log:
             process = subprocess.Popen(
@@ -77,7 +82,7 @@ def running_server(
             try:
                 _wait_until_ready(process, url)
                 prefix = (env or {}).get("TMF_ROOT_PATH", "")
-                yield Server(url, _base_url(url, prefix), process, log_file)
+                yield Server(url, _base_urls(url, prefix), process, log_file)
             finally:
                 _stop(process)
         except BaseException:
@@ -120,11 +125,11 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
     raise RuntimeError(f"the server was not ready within {START_SECONDS} seconds")
 
 
-def _base_url(url: str, prefix: str) -> str:
+def _base_urls(url: str, prefix: str) -> tuple[str, ...]:
     links = httpx.get(f"{url}{prefix}/", trust_env=False).raise_for_status().json()["_links"]
     # The path alone: the links may name a public host.
-    path = httpx.URL(next(iter(links.values()))["href"]).path
-    return url + path.rstrip("/")
+    paths = (httpx.URL(link["href"]).path for link in links.values())
+    return tuple(url + path.rstrip("/") for path in paths)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -14,6 +14,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 import jsonschema_rs
@@ -128,15 +129,15 @@ class _Rewriter:
         discriminator = discriminator_of(self._document, schema, name)
         if discriminator is None:
             return self._plain(schema, inherits=name is not None)
-        otherwise = (
-            self._plain(common_schema(self._document, discriminator.union))
-            if discriminator.union
-            else self._plain(schema, inherits=True)
-        )
+        otherwise: Json = {}
         if self._refuse and discriminator.cases:
-            known = {"enum": list(discriminator.cases)}
-            otherwise = {"allOf": [{"properties": {discriminator.attribute: known}}, otherwise]}
-        rules = dispatch(discriminator, self._own, otherwise)
+            otherwise = {"properties": {discriminator.attribute: {"enum": [*discriminator.cases]}}}
+        if discriminator.union:
+            common = self._plain(common_schema(self._document, discriminator.union))
+            rules = dispatch(discriminator, self._own, {"allOf": [otherwise, common]})
+        else:
+            heirs = dispatch(discriminator, partial(self._heir, name), otherwise)
+            rules = {"allOf": [self._plain(schema, inherits=True), heirs]}
         nullable = schema.get("nullable") is True
         return {"anyOf": [{"type": "null"}, rules]} if nullable else rules
 
@@ -164,6 +165,10 @@ class _Rewriter:
         _spell_bounds(rules)
         return _with_null(rules) if schema.get("nullable") is True else rules
 
+    def _heir(self, base: str | None, schema: Json) -> Json:
+        """Rewrite a sub-class of a base, which is itself held against its own rules already."""
+        return {} if name_of(schema) == base else self._own(schema)
+
     def _own(self, schema: Json) -> Json:
         """Rewrite a schema as what is inherited from it, not as a choice among its heirs."""
         name = name_of(schema)
@@ -178,7 +183,7 @@ def _address(view: View) -> str:
 
 
 def _spell_bounds(rules: Json) -> None:
-    """Write number formats as bounds, and OpenAPI 3.0's exclusive bounds as JSON Schema has them."""
+    """Write number formats as bounds, and exclusive bounds as numbers (OpenAPI 3.0 has flags)."""
     if rules.get("format") in _RANGES:
         low, high = _RANGES[rules.pop("format")]
         rules.setdefault("minimum", low)

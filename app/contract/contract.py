@@ -8,10 +8,14 @@ from pathlib import Path
 
 from app.contract import normalise
 from app.contract.bind import Binding, bind
-from app.contract.compile import UnknownTypes
+from app.contract.compile import SchemaCompiler, UnknownTypes
+from app.contract.discriminator import open_classes
+from app.contract.errors import Problem
+from app.contract.examples import without_contradictions
 from app.contract.load import Json, load
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
+from app.contract.requests import declare_request_rules
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
 
@@ -21,7 +25,8 @@ class Contract:
     """An OpenAPI document, ready to be served.
 
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
-    slash and includes the server's root path.
+    slash and includes the server's root path. `contradictions` are the examples left out because
+    they break their own schemas.
     """
 
     file: str
@@ -31,6 +36,7 @@ class Contract:
     base_path: str
     document: Json
     overlays: tuple[Applied, ...]
+    contradictions: tuple[Problem, ...]
     bindings: tuple[Binding, ...]
 
 
@@ -55,9 +61,13 @@ def open_contract(
     validate(document, str(file))
     document = normalise.normalise(upgrade(document))
     document, applied = apply(document, overlays, profile)
-    document = declare_merge_patches(document)
+    if unknown_types is UnknownTypes.KEEP:
+        document = open_classes(document)
+    document = declare_request_rules(declare_merge_patches(document))
+    compiler = SchemaCompiler(document, unknown_types)
+    document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
-    bindings = bind(document, base, unknown_types)
+    bindings = bind(document, base, compiler)
     document["servers"] = [{"url": base or "/"}]
     return Contract(
         file=str(file),
@@ -67,5 +77,6 @@ def open_contract(
         base_path=base,
         document=document,
         overlays=applied,
+        contradictions=contradictions,
         bindings=bindings,
     )

@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from app.contract.load import Json
 from app.contract.schema import attributes, follow, name_of
+
+OPEN = "x-open-discriminator"
+"""A discriminator that also lets classes pass which the document does not list."""
 
 _UNIONS = ("oneOf", "anyOf")
 
@@ -35,12 +38,40 @@ class Discriminator:
     union: tuple[Json, ...]
 
 
+def open_classes(document: Json) -> Json:
+    """Return the document with discriminators that let other classes pass.
+
+    OpenAPI's own discriminator is closed, and a `oneOf` whose branches overlap refuses what is
+    meant for one of them: whoever reads, checks or fuzzes the effective contract gets an `anyOf`.
+    """
+    opened: Json = _opened(document)
+    return opened
+
+
+def _opened(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_opened(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    value = {
+        name: inner if name in ("example", "examples", "properties") else _opened(inner)
+        for name, inner in value.items()
+    }
+    if isinstance(value.get("properties"), dict):  # where a name is an attribute's, not a keyword
+        value["properties"] = {name: _opened(each) for name, each in value["properties"].items()}
+    if isinstance(value.get("discriminator"), dict):
+        value[OPEN] = value.pop("discriminator")
+        if "oneOf" in value:
+            value["anyOf"] = [*value.get("anyOf", ()), *value.pop("oneOf")]
+    return value
+
+
 def discriminator_of(document: Json, schema: Json, name: str | None) -> Discriminator | None:
     """Return the discriminator of a schema; None where there is nothing to tell apart.
 
     `name` is the component's, None for a schema written in place.
     """
-    stated = schema.get("discriminator")
+    stated = schema.get("discriminator") or schema.get(OPEN)
     if not isinstance(stated, dict) or "propertyName" not in stated:
         return None
     union = tuple(member for word in _UNIONS for member in schema.get(word, ()))
@@ -119,7 +150,7 @@ def _resolved(document: Json, value: str, target: str) -> str:
     seen = {target}
     while True:
         schema = follow(document, {"$ref": f"#/components/schemas/{target}"})
-        further = schema.get("discriminator")
+        further = schema.get("discriminator") or schema.get(OPEN)
         mapping = further.get("mapping", {}) if isinstance(further, dict) else {}
         target_of_value = str(mapping.get(value, "")).rpartition("/")[2]
         if not target_of_value or target_of_value in seen:

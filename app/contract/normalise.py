@@ -19,6 +19,7 @@ def normalise(document: Json) -> Json:
       not decide whether a request is understood (RFC 9110 §8.3.1).
     - parameters, request bodies and responses that are references are written out, and those a
       path shares move into its operations; schemas stay references.
+    - the format `base64` gets the name that OpenAPI gives it, `byte`.
     - every operation has an operationId of its own.
     """
     paths: Json = {}
@@ -35,7 +36,8 @@ def normalise(document: Json) -> Json:
             if operation["operationId"] in taken:
                 operation["operationId"] = _operation_id(path, method)
             taken.add(operation["operationId"])
-    return {**document, "paths": paths}
+    normalised: Json = _with_named_formats({**document, "paths": paths})
+    return normalised
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -68,8 +70,13 @@ def base_path(document: Json) -> str:
     path = _server_path(document).rstrip("/")
     if path:
         return path
+    return f"/tmf-api/{api_name(document)}/v{major_version(document)}"
+
+
+def major_version(document: Json) -> str:
+    """Return the first number of the document's version, 1 when it has none."""
     major = re.match(r"\D*(\d+)", str(document["info"]["version"]))
-    return f"/tmf-api/{api_name(document)}/v{major[1] if major else '1'}"
+    return major[1] if major else "1"
 
 
 def _server_path(document: Json) -> str:
@@ -98,6 +105,20 @@ def _operation(document: Json, path: str, method: str, operation: Json, shared: 
         for code, response in operation["responses"].items()
     }
     return operation
+
+
+def _with_named_formats(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_named_formats(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    named = {
+        name: inner if name in ("example", "examples") else _with_named_formats(inner)
+        for name, inner in value.items()
+    }
+    if named.get("format") == "base64":
+        named["format"] = "byte"
+    return named
 
 
 def _operation_id(path: str, method: str) -> str:

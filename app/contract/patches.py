@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 
+from app.contract.discriminator import OPEN
 from app.contract.load import Json
 from app.contract.normalise import operations
 from app.contract.schema import attributes, body_schema, follow, name_of, success_schema
@@ -76,7 +77,7 @@ def _object_patch(document: Json, schema: Json) -> Json | None:
     name = name_of(schema)
     if name is None or target.get("type") != "object" or "properties" not in target:
         return None
-    if any(word in target for word in ("oneOf", "anyOf", "discriminator")):
+    if any(word in target for word in ("oneOf", "anyOf", "discriminator", OPEN)):
         return None
     schemas = document["components"]["schemas"]
     patch = f"{name}_MergePatch"

@@ -6,7 +6,9 @@ of its paths.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Kind(StrEnum):
@@ -20,34 +22,57 @@ class Kind(StrEnum):
     DELETE = "delete"
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
+    SUBSCRIPTION = "subscription"
     LISTEN = "listen"
     OTHER = "other"
 
 
 _COLLECTION = {"get": Kind.LIST, "post": Kind.CREATE}
 _MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "put": Kind.REPLACE, "delete": Kind.DELETE}
+_HUB = {"post": Kind.SUBSCRIBE}
+_HUB_MEMBER = {"get": Kind.SUBSCRIPTION, "delete": Kind.UNSUBSCRIBE}
+_PARAMETER = re.compile(r"\{[^/{}]+\}")
 
 
 def kind_of(path: str, method: str) -> Kind:
-    """Return the kind of the operation with this path (below the base path) and method."""
-    match path.strip("/").split("/"):
-        case ["hub"]:
-            return Kind.SUBSCRIBE if method == "post" else Kind.OTHER
-        case ["hub", id] if _is_parameter(id):
-            return Kind.UNSUBSCRIBE if method == "delete" else Kind.OTHER
-        case ["listener", _]:
-            return Kind.LISTEN if method == "post" else Kind.OTHER
-        case [name] if name and not _is_parameter(name):
-            return _COLLECTION.get(method, Kind.OTHER)
-        case [name, id] if not _is_parameter(name) and _is_parameter(id):
-            return _MEMBER.get(method, Kind.OTHER)
-    return Kind.OTHER
+    """Return the kind of the operation with this path (below the base path) and method.
+
+    Resources may lie within others (`/topic/{topicId}/event`), and so may hubs.
+    """
+    names = collection_of(path).strip("/").split("/")
+    if not _is_address(names):
+        return Kind.OTHER
+    if "listener" in names[:-1]:
+        return Kind.LISTEN if method == "post" and not is_member(path) else Kind.OTHER
+    if names[-1] == "hub":
+        return (_HUB_MEMBER if is_member(path) else _HUB).get(method, Kind.OTHER)
+    return (_MEMBER if is_member(path) else _COLLECTION).get(method, Kind.OTHER)
 
 
 def collection_of(path: str) -> str:
-    """Return the resource collection's name: the first segment of the path."""
-    return path.strip("/").split("/")[0]
+    """Return the path of the collection: the path itself, or a member's without its last part."""
+    return path.rstrip("/").rpartition("/")[0] if is_member(path) else path.rstrip("/")
+
+
+def is_member(path: str) -> bool:
+    """Whether the path ends in a parameter, and so leads to one member of a collection."""
+    return _is_parameter(path.rstrip("/").rpartition("/")[2])
+
+
+def parents_of(path: str) -> tuple[str, ...]:
+    """Return the names of the parameters that say within which resource a collection lies."""
+    return tuple(part[1:-1] for part in path.split("/") if _is_parameter(part))
+
+
+def _is_address(names: list[str]) -> bool:
+    """Whether the parts of a collection's path begin and end with a name, as `/a/{b}/c` does."""
+    if not names[0] or _is_parameter(names[0]) or _is_parameter(names[-1]):
+        return False
+    whole = all("{" not in name or _is_parameter(name) for name in names)
+    return whole and not any(
+        _is_parameter(left) and _is_parameter(right) for left, right in pairwise(names)
+    )
 
 
 def _is_parameter(segment: str) -> bool:
-    return segment.startswith("{") and segment.endswith("}")
+    return _PARAMETER.fullmatch(segment) is not None

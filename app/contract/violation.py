@@ -21,7 +21,6 @@ _SENTENCES = {
     "constant": "must be {}",
     "exclusiveMaximum": "must be less than {}",
     "exclusiveMinimum": "must be greater than {}",
-    "format": "must be a {}",
     "maxItems": "must have at most {} items",
     "maxLength": "must have at most {} characters",
     "maxProperties": "must have at most {} attributes",
@@ -35,6 +34,7 @@ _SENTENCES = {
     "type": "must be of type {}",
     "uniqueItems": "must not hold the same item twice",
 }
+_FORMATS = {"byte": "base64 text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,8 @@ def _violations(error: Any) -> list[Violation]:
         if meant is not None:
             return [violation for inner in meant for violation in _violations(inner)]
         return [Violation(pointer(path), "matches none of the forms the contract allows here")]
+    if kind.name == "format":
+        return [Violation(pointer(path), f"must be {_FORMATS.get(kind.value, f'a {kind.value}')}")]
     sentence = _SENTENCES.get(kind.name)
     if sentence is None:
         return [Violation(pointer(path), f"breaks the rule '{kind.name}'")]

@@ -1,8 +1,9 @@
 """Documents as MongoDB keeps them.
 
-A document lies in an envelope, `{_id, v, n, d}`: its id, version, place in the order of insertion,
-and its JSON as BSON. Under `d`, attribute names are escaped, so that `$`, dots and NUL in JSON from
-clients are data, never operators or paths. Endings that no escaped name has are ours:
+A document lies in an envelope, `{_id, v, n, f, d}`: its id, version, place in the order of
+insertion, form, and its JSON as BSON. Under `d`, attribute names are escaped, so that `$`, dots and
+NUL in JSON from clients are data, never operators or paths. Endings that no escaped name has are
+ours:
 
 - `a%t` beside `a` holds the instant (or the instants of an array) that the text of `a` reads as;
 - `a%n` holds the digits of an integer that BSON has no type for;

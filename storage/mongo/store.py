@@ -81,15 +81,16 @@ class MongoStore:
             names = {each["name"] for each in self._collection(collection).list_indexes()}
         return frozenset(names - {"_id_", "newest"})
 
-    def insert(self, collection: str, id: str, content: bytes) -> Document:
+    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
         """See `Store.insert`."""
-        envelope = {"_id": id, "v": 1, "n": self._numbers.next(), "d": encode(json.loads(content))}
+        envelope = {"_id": id, "v": 1, "n": self._numbers.next(), "f": form}
+        envelope["d"] = encode(json.loads(content))
         with _explained():
             try:
                 self._collection(collection).insert_one(envelope)
             except failures.DuplicateKeyError:
                 raise DocumentExists(collection, id) from None
-        return Document(id, 1, content)
+        return Document(id, 1, content, form)
 
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
@@ -99,15 +100,17 @@ class MongoStore:
             raise DocumentNotFound(collection, id)
         return _document(envelope)
 
-    def replace(self, collection: str, id: str, content: bytes, *, version: int) -> Document:
+    def replace(
+        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+    ) -> Document:
         """See `Store.replace`."""
-        change = {"$set": {"d": encode(json.loads(content)), "v": version + 1}}
+        change = {"$set": {"d": encode(json.loads(content)), "v": version + 1, "f": form}}
         with _explained(), self._turns():
             done = self._collection(collection).update_one({"_id": id, "v": version}, change)
         if not done.matched_count:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
-        return Document(id, version + 1, content)
+        return Document(id, version + 1, content, form)
 
     def delete(self, collection: str, id: str, *, version: int) -> None:
         """See `Store.delete`."""
@@ -235,7 +238,7 @@ def _projection(query: Query) -> dict[str, int] | None:
         return None
     names = [field(path) for path in query.select if path != ("href",)]
     names += [ordering.sort_field(key) for key in query.sort]
-    chosen: dict[str, int] = {"v": 1, "n": 1}
+    chosen: dict[str, int] = {"v": 1, "n": 1, "f": 1}
     for name in sorted(set(names)):
         if not any(name.startswith(f"{other}.") for other in chosen):  # else they collide
             chosen[name] = 1
@@ -243,7 +246,8 @@ def _projection(query: Query) -> dict[str, int] | None:
 
 
 def _document(envelope: Bson) -> Document:
-    return Document(envelope["_id"], int(envelope["v"]), json.dumps(decode(envelope.get("d", {}))))
+    content = json.dumps(decode(envelope.get("d", {})))
+    return Document(envelope["_id"], int(envelope["v"]), content, envelope.get("f", ""))
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class Compiler:
             case And(conditions):
                 return _joined(" AND ", "1", [self.condition(each, content) for each in conditions])
             case Or(conditions):
-                return _joined(" OR ", "0", [self.condition(each, content) for each in conditions])
+                return _either([self.condition(each, content) for each in conditions])
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
@@ -109,14 +109,22 @@ class Compiler:
         if content != "content":
             return exists
         # An index on a path below finds the few documents worth looking into.
-        narrowed = [
-            _listed(self._hints[full], each.operator, each.value)
-            for each in _required(inner)
-            if (full := path + each.path) in self._hints
-            and not isinstance(each.value, bool | datetime)
-            and each.value is not None
-        ]
-        return _joined(" AND ", "1", [*narrowed, exists])
+        return _joined(" AND ", "1", [*self._narrowed(inner, path), exists])
+
+    def _narrowed(self, tree: Condition, path: Path) -> list[Sql]:
+        """Return what the element table knows of a condition on the objects at a path."""
+        match tree:
+            case Comparison(below, operator, value):
+                full = path + below
+                usable = value is not None and not isinstance(value, bool | datetime)
+                if usable and full in self._hints:
+                    return [_listed(self._hints[full], operator, value)]
+            case And(conditions):
+                return [found for each in conditions for found in self._narrowed(each, path)]
+            case Or(conditions) if conditions:
+                branches = [self._narrowed(each, path) for each in conditions]
+                return [_either([branch[0] for branch in branches])] if all(branches) else []
+        return []
 
     @staticmethod
     def _exists(path: Path, content: str, row: str, holds: Sql) -> Sql:
@@ -127,16 +135,6 @@ class Compiler:
         return f"v{next(self._aliases)}"
 
 
-def _required(tree: Condition) -> list[Comparison]:
-    """Return comparisons without which the condition cannot hold."""
-    match tree:
-        case Comparison():
-            return [tree]
-        case And(conditions):
-            return [found for each in conditions for found in _required(each)]
-    return []
-
-
 def _joined(word: str, empty: str, parts: list[Sql]) -> Sql:
     if len(parts) < 2:
         return parts[0] if parts else Sql(empty)
@@ -144,6 +142,16 @@ def _joined(word: str, empty: str, parts: list[Sql]) -> Sql:
         word.join(f"({part.text})" for part in parts),
         tuple(value for part in parts for value in part.values),
     )
+
+
+def _either(parts: list[Sql]) -> Sql:
+    """Join alternatives; those that the element table decides alone stay one look into it."""
+    listed = [part for part in parts if isinstance(part, Listed)]
+    if len(listed) > 1 and len(listed) == len(parts):
+        rows = " UNION ".join(part.rows for part in listed)
+        values = tuple(value for part in listed for value in part.values)
+        return Listed(f"seq IN ({rows})", values, rows)
+    return _joined(" OR ", "0", parts)
 
 
 def _listed(hint: int, operator: Operator, value: Value) -> Listed:

@@ -53,6 +53,9 @@ MIGRATIONS = (
         PRIMARY KEY (hint, value, seq)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE document ADD COLUMN form TEXT NOT NULL DEFAULT '';
+    """,
 )
 """The statements that lead from each schema version to the next; only ever appended to."""
 

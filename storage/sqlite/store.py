@@ -67,39 +67,42 @@ class SqliteStore:
         with self._connections.use() as connection:
             return frozenset(schema.read_hints(connection, collection))
 
-    def insert(self, collection: str, id: str, content: bytes) -> Document:
+    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
         """See `Store.insert`."""
         try:
             self._write(
-                "INSERT INTO document (collection, id, version, content) VALUES (?, ?, 1, ?)",
-                (collection, id, content.decode()),
+                "INSERT INTO document (collection, id, version, content, form)"
+                " VALUES (?, ?, 1, ?, ?)",
+                (collection, id, content.decode(), form),
             )
         except sqlite3.IntegrityError as error:
             raise DocumentExists(collection, id) from error
-        return Document(id, 1, content)
+        return Document(id, 1, content, form)
 
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
         with self._connections.use() as connection:
             row = connection.execute(
-                "SELECT version, content FROM document WHERE collection = ? AND id = ?",
+                "SELECT version, content, form FROM document WHERE collection = ? AND id = ?",
                 (collection, id),
             ).fetchone()
         if row is None:
             raise DocumentNotFound(collection, id)
-        return Document(id, row[0], row[1])
+        return Document(id, row[0], row[1], row[2].decode())
 
-    def replace(self, collection: str, id: str, content: bytes, *, version: int) -> Document:
+    def replace(
+        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+    ) -> Document:
         """See `Store.replace`."""
         done = self._write(
-            "UPDATE document SET version = version + 1, content = ?"
+            "UPDATE document SET version = version + 1, content = ?, form = ?"
             " WHERE collection = ? AND id = ? AND version = ?",
-            (content.decode(), collection, id, version),
+            (content.decode(), form, collection, id, version),
         )
         if not done:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
-        return Document(id, version + 1, content)
+        return Document(id, version + 1, content, form)
 
     def delete(self, collection: str, id: str, *, version: int) -> None:
         """See `Store.delete`."""
@@ -137,7 +140,7 @@ class SqliteStore:
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection):
             rows = connection.execute(
-                f"SELECT id, version, content, {ordering.position_columns(query.sort)}"
+                f"SELECT id, version, content, form, {ordering.position_columns(query.sort)}"
                 f" FROM document WHERE {start.text}"
                 f" ORDER BY {ordering.order(query.sort)} LIMIT ? OFFSET ?",
                 (*start.values, limit + 1, offset),
@@ -147,8 +150,8 @@ class SqliteStore:
             if query.count:
                 whole = not more and query.after is None and (rows or not offset)
                 total = offset + len(rows) if whole else self._count(connection, stated, where)
-        end = _position(rows[-1][3:]) if more and rows else None
-        documents = (Document(row[0].decode(), row[1], row[2]) for row in rows)
+        end = _position(rows[-1][4:]) if more and rows else None
+        documents = (Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows)
         return Page(tuple(each.selected(query.select) for each in documents), total, end)
 
     def ping(self) -> None:

@@ -170,18 +170,6 @@ def test_an_unknown_address_is_not_found(one: httpx.Client, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"),
-    [
-        ("POST", "/hub"),
-        ("DELETE", "/hub/1"),
-        ("POST", "/listener/partyInteractionCreateEvent"),
-    ],
-)
-def test_what_is_not_served_yet_says_so(one: httpx.Client, method: str, path: str) -> None:
-    error_of(one.request(method, path, json={"callback": "http://x/"}), 501)
-
-
-@pytest.mark.parametrize(
     ("query", "says"),
     [
         ("limit=abc", "parameter limit must be of type integer"),

@@ -14,6 +14,8 @@ from tests.http.conftest import error_of
 from tests.server import running_server
 
 THING = {"$ref": "#/components/schemas/Thing"}
+TASK = {"$ref": "#/components/schemas/Task"}
+HUB = {"type": "object", "properties": {"callback": {"type": "string"}}, "required": ["callback"]}
 
 
 def answer(schema: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +52,28 @@ CONTRACT = {
             "parameters": [
                 {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
-            "get": {"responses": {"200": {"description": ""}}},
+            "get": {"responses": {"200": answer({"type": "array", "items": THING})}},
+            "post": {"requestBody": body(), "responses": {"202": answer(THING)}},
+        },
+        "/thing/{thingId}/part/{partId}": {
+            "parameters": [
+                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+                for name in ("thingId", "partId")
+            ],
+            "get": {"responses": {"200": answer(THING)}},
+            "patch": {"requestBody": body(), "responses": {"200": answer(THING)}},
+            "delete": {"responses": {"200": {"description": ""}}},
+        },
+        "/checkThing": {"post": {"requestBody": body(), "responses": {"200": answer(TASK)}}},
+        "/weather": {"get": {"responses": {"200": answer(THING)}}},
+        "/thing/{thingId}/hub": {
+            "parameters": [
+                {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+            "post": {
+                "requestBody": {"content": answer(HUB)["content"], "required": True},
+                "responses": {"201": answer(HUB)},
+            },
         },
     },
     "components": {
@@ -65,6 +88,10 @@ CONTRACT = {
                     "creationDate": {"type": "string", "format": "date-time"},
                     "lastUpdate": {"type": "string", "format": "date-time"},
                 },
+            },
+            "Task": {
+                "type": "object",
+                "properties": {"state": {"type": "string", "enum": ["queued", "done"]}},
             },
             "Error": {"type": "object"},
         }
@@ -113,6 +140,55 @@ def test_a_part_of_a_list_is_a_206_where_the_contract_says_so(things: httpx.Clie
     assert (part.status_code, len(part.json())) == (206, 2)
 
 
+def thing(things: httpx.Client) -> str:
+    return str(things.post("/thing", json={"name": "whole"}).json()["id"])
+
+
+def test_a_resource_within_another_is_kept_there(things: httpx.Client) -> None:
+    one, other = thing(things), thing(things)
+    answer = things.post(f"/thing/{one}/part", json={"name": "wheel", "colour": "red"})
+    assert answer.status_code == 202  # the only success the contract has
+    part = answer.json()
+    assert answer.headers["location"] == part["href"]
+    assert part["href"].endswith(f"/thing/{one}/part/{part['id']}")
+    assert things.get(part["href"]).json() == part
+    assert things.get(f"/thing/{one}/part").json() == [part]
+    assert things.get(f"/thing/{one}/part?colour=red&id={part['id']}").json() == [part]
+    assert things.get(f"/thing/{one}/part?colour=blue").json() == []
+    assert things.get(f"/thing/{one}/part?fields=name").json() == [
+        {name: part[name] for name in ("id", "href", "name")}
+    ]
+    assert things.get(f"/thing/{other}/part").json() == []
+    error_of(things.get(f"/thing/{other}/part/{part['id']}"), 404)
+
+
+def test_a_resource_within_another_changes_and_goes(things: httpx.Client) -> None:
+    part = things.post(f"/thing/{thing(things)}/part", json={"name": "wheel"}).json()
+    changed = things.patch(part["href"], json={"name": "rim"}).json()
+    assert (changed["id"], changed["href"], changed["name"]) == (part["id"], part["href"], "rim")
+    assert things.delete(part["href"]).status_code == 200
+    error_of(things.get(part["href"]), 404)
+
+
+def test_there_is_nothing_within_what_does_not_exist(things: httpx.Client) -> None:
+    error_of(things.get("/thing/none/part"), 404)
+    error_of(things.post("/thing/none/part", json={"name": "wheel"}), 404)
+
+
+def test_a_hub_may_lie_within_a_resource(things: httpx.Client) -> None:
+    listener = {"callback": "http://listener.example/"}
+    one, other = thing(things), thing(things)
+    assert things.post(f"/thing/{one}/hub", json=listener).status_code == 201
+    error_of(things.post(f"/thing/{one}/hub", json=listener), 409)
+    assert things.post(f"/thing/{other}/hub", json=listener).status_code == 201
+
+
+def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Client) -> None:
+    answer = things.post("/checkThing", json={"name": "a"})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["state"] == "queued"
+
+
 def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
-    assert "no handler" in error_of(things.get("/thing/1/part"), 501)["message"]
+    assert "one object" in error_of(things.get("/weather"), 501)["message"]
     error_of(things.patch("/thing/1", json={}), 405)

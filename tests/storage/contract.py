@@ -120,6 +120,19 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (And(()), "abcdefghijk"),
     (Or(()), ""),
     (And((Comparison(("s",), EQ, "x"), Comparison(("n",), EQ, 5))), "e"),
+    (Or((Comparison(("s",), EQ, "y"), Comparison(("r", "id"), EQ, "8"))), "bfg"),
+    (
+        Some(
+            ("r",),
+            And(
+                (
+                    Or((Comparison(("id",), EQ, "7"), Comparison(("id",), EQ, "9"))),
+                    Comparison(("role",), EQ, "c"),
+                )
+            ),
+        ),
+        "fh",
+    ),
     (Or((Comparison(("s",), EQ, "y"), And((Not(Or(())), Comparison(("b",), EQ, True))))), "ab"),
 ]
 
@@ -149,6 +162,18 @@ class StoreContract:
             assert (written.version, written.content) == (1, content)
             read = store.get(collection, document["id"])
             assert (read.id, read.version, read.content) == (document["id"], 1, content)
+
+    def test_a_document_keeps_the_form_it_was_written_in(
+        self, store: Store, collection: str
+    ) -> None:
+        store.prepare(collection, ())
+        assert store.insert(collection, "a", b'{"id":"a"}', form="4").form == "4"
+        assert store.insert(collection, "b", b'{"id":"b"}').form == ""
+        assert store.get(collection, "a").form == "4"
+        assert store.replace(collection, "a", b'{"id":"a"}', version=1, form="5").form == "5"
+        selected = Query(select=(("id",),))
+        for query in (Query(), selected):
+            assert [each.form for each in store.find(collection, query).documents] == ["", "5"]
 
     def test_an_id_is_taken_once(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())

@@ -1,0 +1,70 @@
+"""Registering at the hub, and receiving the events of others."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.http.conftest import error_of
+
+
+def listener(**attributes: Any) -> dict[str, Any]:
+    return {"callback": f"https://listener.example/{uuid.uuid4()}"} | attributes
+
+
+def test_a_listener_registers_and_unregisters(api: httpx.Client) -> None:
+    wanted = listener(query="eventType=PartyInteractionCreateEvent")
+    answer = api.post("/hub", json=wanted)
+    assert answer.status_code == 201
+    subscription = answer.json()
+    assert subscription.items() >= wanted.items()
+    assert answer.headers["location"].endswith(f"/hub/{subscription['id']}")
+    assert api.delete(answer.headers["location"]).status_code == 204
+    error_of(api.delete(answer.headers["location"]), 404)
+
+
+def test_the_same_callback_and_query_register_once(api: httpx.Client) -> None:
+    wanted = listener(query="eventType=PartyInteractionCreateEvent")
+    first = api.post("/hub", json=wanted).json()
+    assert first["id"] in error_of(api.post("/hub", json=wanted), 409)["message"]
+    assert api.post("/hub", json=wanted | {"query": "other=1"}).status_code == 201
+
+
+def test_an_empty_query_is_no_query(api: httpx.Client) -> None:
+    wanted = listener()
+    assert api.post("/hub", json=wanted).status_code == 201
+    error_of(api.post("/hub", json=wanted | {"query": ""}), 409)
+
+
+@pytest.mark.parametrize(
+    "callback",
+    [
+        "", "listener", "/listener", "ftp://a.example/", "https://", "http://a.example/#part",
+        "http://user:secret@a.example/", "http://a b/", "http://a.example:port/", None, 7,
+    ],
+)  # fmt: skip
+def test_a_callback_is_an_absolute_url(one: httpx.Client, callback: Any) -> None:
+    error = error_of(one.post("/hub", json={"callback": callback}), 400)
+    assert error["message"].startswith("/callback")
+    assert "secret" not in error["message"]
+
+
+def test_a_listener_must_say_where_it_is(one: httpx.Client) -> None:
+    assert error_of(one.post("/hub", json={}), 400)["message"] == "/callback is required"
+
+
+def test_an_event_is_received_once(api: httpx.Client) -> None:
+    event = {"eventId": str(uuid.uuid4()), "eventType": "PartyInteractionCreateEvent"}
+    first = api.post("/listener/partyInteractionCreateEvent", json=event)
+    again = api.post("/listener/partyInteractionCreateEvent", json=event)
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert first.json() == again.json()
+
+
+def test_an_event_has_the_shape_of_the_contract(one: httpx.Client) -> None:
+    answer = one.post("/listener/partyInteractionCreateEvent", json={"eventTime": "yesterday"})
+    assert error_of(answer, 400)["message"] == "/eventTime must be a date-time"
+    error_of(one.post("/listener/somethingElseEvent", json={}), 404)
