@@ -104,8 +104,8 @@ def _api_url(context: click.Context, parameter: click.Parameter, value: str) -> 
 @click.option(
     "--suite",
     type=Path,
-    default=OPENAPI_FOLDER / "conformance" / "tmf683-v4.0.0.yaml",
-    help="The suite to run instead of TMF683 v4's.",
+    default=next((OPENAPI_FOLDER / "conformance").glob("*.yaml")),
+    help="The suite to run instead of the certificate's.",
 )
 @click.option("--minimal", is_flag=True, help="Create with no more than what is mandatory.")
 @click.option("--html", type=click.File("w", "utf-8", lazy=False), help="Report page to write.")

@@ -19,6 +19,7 @@ from app import address, pages
 from app.bridge import ContractApp
 from app.contract import Binding, Contract, Kind, open_contract
 from app.contract.compile import UnknownTypes
+from app.contract.mapping import read_mappings
 from app.contract.overlay import read_overlays
 from app.errors import ErrorBoundary
 from app.response_validation import ContractResponseMiddleware
@@ -41,12 +42,14 @@ def open_contracts(settings: Settings) -> tuple[Contract, ...]:
         ContractError: one cannot be served.
     """
     overlays = read_overlays(OPENAPI_FOLDER / "overlays")
+    mappings = read_mappings(OPENAPI_FOLDER / "mappings")
     return tuple(
         open_contract(
             Path(file),
             overlays=overlays,
+            mappings=mappings,
             profile=settings.profile,
-            base_path=settings.base_path if len(settings.spec) == 1 else None,
+            base_path=settings.base_path,
             root_path=settings.root_path,
             unknown_types=UnknownTypes(settings.unknown_types),
         )

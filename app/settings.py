@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TMF_", frozen=True, extra="forbid")
 
     spec: Annotated[tuple[Path, ...], NoDecode] = Field(
-        (OPENAPI_FOLDER / "tmf683-v4.0.0.yaml",),
+        tuple(sorted(OPENAPI_FOLDER.glob("*.yaml"))),
         description="Contracts to serve, separated by the system's path separator.",
     )
     profile: Literal["conformance", "strict"] = Field(
@@ -106,6 +106,12 @@ class Settings(BaseSettings):
     def _split_paths(cls, value: Any) -> Any:
         return tuple(value.split(os.pathsep)) if isinstance(value, str) else value
 
+    @model_validator(mode="after")
+    def _one_base_path(self) -> Settings:
+        if self.base_path is not None and len(self.spec) != 1:
+            raise ValueError("TMF_BASE_PATH moves one contract; choose it with --spec")
+        return self
+
     @field_validator("root_path", "base_path")
     @classmethod
     def _plain_path(cls, value: str | None) -> str | None:
@@ -144,7 +150,10 @@ def read_settings(**given: Any) -> Settings:
     except ValidationError as error:
         problems = []
         for each in error.errors():
-            name = str(each["loc"][0]) if each["loc"] else "settings"
+            if not each["loc"]:
+                problems.append(each["msg"].removeprefix("Value error, "))
+                continue
+            name = str(each["loc"][0])
             source = "--" + name.replace("_", "-") if name in chosen else f"TMF_{name.upper()}"
             problems.append(f"{source}: {each['msg'].removeprefix('Value error, ')}")
         raise SettingsError("\n".join(problems)) from None

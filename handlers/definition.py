@@ -58,6 +58,12 @@ class Forms(Protocol):
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """Return where other forms keep what this contract has at a path, if elsewhere."""
 
+    def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
+        """Return what to keep of a document in another form beside the change that replaces it.
+
+        `before` is what `read` made of it, `after` what it becomes.
+        """
+
 
 class OneForm:
     """The forms of a collection that only one contract knows."""
@@ -72,6 +78,10 @@ class OneForm:
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""
         return ()
+
+    def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
+        """See `Forms.kept`."""
+        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,33 @@ from handlers.definition import Resource, ResourceDefinition
 from storage import Document, json
 
 INSIDE = "/in"
-"""Where a stored resource names the one it lies within; no path of a client leads there."""
+"""Where a stored resource names the one it lies within; what clients write there is not kept."""
+
+KEPT = "/kept"
+"""Where stored content holds what only another form can; what clients write there is not kept."""
+
+_NOT_STORED = frozenset({"href", INSIDE, KEPT})
 
 
 def encode(definition: ResourceDefinition, resource: Resource) -> bytes:
     """Return the content to store: JSON with `id` first and no `href`."""
-    rest = {name: value for name, value in resource.items() if name not in ("href", INSIDE)}
-    return json.dumps(_head(definition, resource["id"]) | rest)
+    return json.dumps(_content(definition, resource))
+
+
+def encode_change(
+    definition: ResourceDefinition, document: Document, before: Resource, after: Resource
+) -> tuple[bytes, str]:
+    """Return the content and form to store in place of a document that was read as `before`.
+
+    What only another form can hold is kept in the content, and the form says so.
+    """
+    forms = definition.forms
+    if document.form == forms.name:
+        return encode(definition, after), forms.name
+    kept = forms.kept(json.loads(document.content), document.form, before, after)
+    if not kept:
+        return encode(definition, after), forms.name
+    return json.dumps(_content(definition, after) | {KEPT: kept}), f"{forms.name}+kept"
 
 
 def decode(definition: ResourceDefinition, document: Document) -> Resource:
@@ -61,6 +81,11 @@ def render(definition: ResourceDefinition, document: Document, base: str) -> byt
 def render_all(definition: ResourceDefinition, documents: tuple[Document, ...], base: str) -> bytes:
     """Return the JSON array of the documents."""
     return b"[%b]" % b",".join(render(definition, document, base) for document in documents)
+
+
+def _content(definition: ResourceDefinition, resource: Resource) -> Resource:
+    rest = {name: value for name, value in resource.items() if name not in _NOT_STORED}
+    return _head(definition, resource["id"]) | rest
 
 
 def _head(definition: ResourceDefinition, id: str) -> Resource:

@@ -19,7 +19,16 @@ from handlers.errors import (
 )
 from handlers.paging import Cursor, Cursors
 from handlers.preconditions import check_write, entity_tag, is_unchanged
-from handlers.representation import INSIDE, decode, encode, href, in_form, render, render_all
+from handlers.representation import (
+    INSIDE,
+    decode,
+    encode,
+    encode_change,
+    href,
+    in_form,
+    render,
+    render_all,
+)
 from handlers.response import empty_response, json_response
 from storage import (
     And,
@@ -248,13 +257,14 @@ class ResourceHandlers:
                 self._definition.check(after, before)
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
+            content, form = encode_change(self._definition, document, before, after)
             try:
                 document = self._store.replace(
                     self._definition.collection,
                     document.id,
-                    encode(self._definition, after),
+                    content,
                     version=document.version,
-                    form=self._definition.forms.name,
+                    form=form,
                 )
             except VersionConflict:
                 continue

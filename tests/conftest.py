@@ -12,7 +12,9 @@ from app.settings import OPENAPI_FOLDER
 from tests.mongo.running import mongo_url
 
 OURS = OPENAPI_FOLDER / "tmf683-v4.0.0.yaml"
+OURS_V5 = OPENAPI_FOLDER / "tmf683-v5.0.0.yaml"
 OFFICIAL_NAME = "TMF683-PartyInteraction-v4.0.0.swagger.json"
+OFFICIAL_V5_NAME = "TMF683-Party_Interaction-v5.0.0.oas.yaml"
 
 
 @pytest.fixture(scope="session")

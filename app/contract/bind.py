@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +10,7 @@ from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
 from app.contract.define import definitions_of, success_status
 from app.contract.load import Json
+from app.contract.mapping import Mapping as VersionMapping
 from app.contract.parameters import Parameter
 from app.contract.schema import body_schema, follow, success_schema
 from app.contract.shape import Kind, collection_of, kind_of
@@ -39,9 +40,14 @@ class Binding:
     unserved: str | None
 
 
-def bind(document: Json, base_path: str, compiler: SchemaCompiler) -> tuple[Binding, ...]:
+def bind(
+    document: Json,
+    base_path: str,
+    compiler: SchemaCompiler,
+    version_mappings: Sequence[VersionMapping] = (),
+) -> tuple[Binding, ...]:
     """Bind every operation of an effective document, whose schemas `compiler` compiles."""
-    definitions = definitions_of(document, compiler, base_path)
+    definitions = definitions_of(document, compiler, base_path, version_mappings)
     return tuple(
         _binding(document, compiler, path, method, operation, base_path, definitions)
         for path, method, operation in normalise.operations(document)

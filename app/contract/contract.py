@@ -13,6 +13,7 @@ from app.contract.discriminator import open_classes
 from app.contract.errors import Problem
 from app.contract.examples import without_contradictions
 from app.contract.load import Json, load
+from app.contract.mapping import Mapping
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
 from app.contract.requests import declare_request_rules
@@ -44,6 +45,7 @@ def open_contract(
     file: Path,
     *,
     overlays: Sequence[Overlay] = (),
+    mappings: Sequence[Mapping] = (),
     profile: str = "conformance",
     base_path: str | None = None,
     root_path: str = "",
@@ -67,7 +69,7 @@ def open_contract(
     compiler = SchemaCompiler(document, unknown_types)
     document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
-    bindings = bind(document, base, compiler)
+    bindings = bind(document, base, compiler, mappings)
     document["servers"] = [{"url": base or "/"}]
     return Contract(
         file=str(file),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
+from app.contract.forms import MappedForms
 from app.contract.load import Json
+from app.contract.mapping import Mapping
 from app.contract.patches import IDENTITY
 from app.contract.schema import (
     AttributePaths,
@@ -27,7 +29,7 @@ _COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE)
 
 
 def definitions_of(
-    document: Json, compiler: SchemaCompiler, base_path: str
+    document: Json, compiler: SchemaCompiler, base_path: str, mappings: Sequence[Mapping]
 ) -> dict[str, ResourceDefinition]:
     """Return the definition of every collection that can be kept, by the collection's path."""
     collections = {
@@ -35,7 +37,9 @@ def definitions_of(
         for path, method, _ in normalise.operations(document)
         if kind_of(path, method) in _COLLECTION_KINDS
     }
-    return {path: _definition(document, compiler, base_path, path) for path in collections}
+    return {
+        path: _definition(document, compiler, base_path, path, mappings) for path in collections
+    }
 
 
 def success_status(operation: Json, usual: int) -> int:
@@ -47,7 +51,11 @@ def success_status(operation: Json, usual: int) -> int:
 
 
 def _definition(
-    document: Json, compiler: SchemaCompiler, base_path: str, path: str
+    document: Json,
+    compiler: SchemaCompiler,
+    base_path: str,
+    path: str,
+    mappings: Sequence[Mapping],
 ) -> ResourceDefinition:
     item = document["paths"].get(path, {})
     member = _member(document, path)
@@ -59,11 +67,13 @@ def _definition(
     paths = AttributePaths(document, resource)
     name = path.rpartition("/")[2]
     parents = parents_of(path)
+    validator = compiler.compile(resource, View.RESPONSE)
+    api, version = normalise.api_name(document), normalise.major_version(document)
     return ResourceDefinition(
         type=name_of(resource) or name[:1].upper() + name[1:],
-        collection=_stored_under(document, path),
+        collection=_stored_under(document, path, mappings),
         path=f"{base_path}{path}",
-        check=_checker(compiler.compile(resource, View.RESPONSE), demanded.required),
+        check=_checker(validator, demanded.required),
         attributes=paths,
         managed={
             name: Moment(moment)
@@ -81,8 +91,9 @@ def _definition(
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
+        forms=MappedForms(api, version, resource_name(path), mappings, validator),
         parents=parents,
-        within=_stored_under(document, path.rpartition("/{")[0]) if parents else None,
+        within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
     )
 
 
@@ -96,15 +107,20 @@ def _member(document: Json, path: str) -> Json:
     return next(members, {})
 
 
-def _stored_under(document: Json, path: str) -> str:
-    """Return a collection's name in the store, which the versions of an API share.
+def resource_name(path: str) -> str:
+    """Return the name of the resource at a collection's path: its parts, parameters left out."""
+    return "/".join(part for part in path.split("/") if part and "{" not in part)
 
-    Not so for a hub: what a listener is sent follows the version it has registered with.
+
+def _stored_under(document: Json, path: str, mappings: Sequence[Mapping]) -> str:
+    """Return a collection's name in the store.
+
+    The major versions of an API share it where a mapping leads from one to the other.
     """
-    names = [part for part in path.split("/") if part and "{" not in part]
-    if names[-1] == "hub":
-        names.append(f"v{normalise.major_version(document)}")
-    return "/".join([normalise.api_name(document), *names])
+    api, version = normalise.api_name(document), normalise.major_version(document)
+    name = resource_name(path)
+    shared = any(each.side_of(api, version) and name in each.resources for each in mappings)
+    return f"{api}/{name}" if shared else f"{api}/v{version}/{name}"
 
 
 def _answers(item: Json, member: Json) -> Answers:
