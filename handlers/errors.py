@@ -1,5 +1,9 @@
 """What a handler can refuse, in terms of the API."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 
 class BadQuery(Exception):
     """A query parameter has no meaning; `parameter` names it, the message says the rule."""
@@ -40,7 +44,11 @@ class SubscriptionExists(Exception):
 
 
 class InvalidResource(Exception):
-    """A change would leave the resource in breach of its contract; the message says where."""
+    """A resource breaks its contract; each of `rules` names a place and what is wrong there."""
+
+    def __init__(self, rules: Sequence[str]) -> None:
+        super().__init__("; ".join(rules))
+        self.rules = tuple(rules)
 
 
 class UpdateContended(Exception):

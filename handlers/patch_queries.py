@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 import jsonpath_rfc9535 as jsonpath
 
-from handlers.errors import BadPatch, PatchConflict
+from handlers.errors import PatchConflict
 
 _NEEDS_TARGET = frozenset({"remove", "replace", "test"})
 
@@ -19,8 +19,7 @@ def expand(operation: dict[str, Any], resource: Any, position: int) -> list[dict
     move the others.
 
     Raises:
-        BadPatch: the path is of neither form.
-        PatchConflict: it selects nothing that could be changed.
+        PatchConflict: the path is of neither form, or selects nothing that could be changed.
     """
     word = operation.get("op")
     word = "remove" if word == "delete" else word
@@ -41,7 +40,9 @@ def _by_jsonpath(path: str, resource: Any, position: int) -> list[tuple[str | in
         nodes = jsonpath.find(path, resource)
     except jsonpath.JSONPathError as error:
         reason = str(error).splitlines()[0]
-        raise BadPatch(f"operation {position} has a path that is not JSONPath: {reason}") from None
+        raise PatchConflict(
+            f"operation {position} has a path that is no JSONPath: {reason}"
+        ) from None
     return sorted((node.location for node in nodes), key=_in_document_order)
 
 

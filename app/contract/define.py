@@ -173,12 +173,12 @@ def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[..., N
         if before is not None:
             missing = [name for name in missing if name in before]
         if missing:
-            raise InvalidResource("; ".join(f"/{name} is required" for name in missing))
+            raise InvalidResource([f"/{name} is required" for name in missing])
         if not validator.accepts(resource):
             # Only what goes out has an href; contracts that require one are not broken yet.
             violations = validator.violations({"href": _ANY_HREF, **resource})
             if violations:
-                raise InvalidResource("; ".join(map(str, violations)))
+                raise InvalidResource([str(each) for each in violations])
 
     return check
 

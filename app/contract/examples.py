@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from typing import Any
 
 from app.contract.compile import SchemaCompiler, View
 from app.contract.errors import Problem, pointer
@@ -40,6 +41,14 @@ def without_contradictions(
     return document, tuple(problems)
 
 
+def examples_of(document: Json, path: str, method: str) -> list[Any]:
+    """Return the example bodies of an operation's JSON request."""
+    body = document["paths"][path][method].get("requestBody", {})
+    content = body.get("content", {}).get("application/json", {})
+    named = [_value(document, each) for each in content.get("examples", {}).values()]
+    return [*named, *([content["example"]] if "example" in content else [])]
+
+
 def _contents(document: Json) -> Iterator[tuple[list[str], View, Json]]:
     """Yield where the document describes bodies: the place, whose they are, and by media type."""
     for path, method, operation in operations(document):
@@ -52,7 +61,7 @@ def _contents(document: Json) -> Iterator[tuple[list[str], View, Json]]:
             yield [*place, "responses", code, "content"], View.RESPONSE, content
 
 
-def _value(document: Json, example: Json) -> object:
+def _value(document: Json, example: Json) -> Any:
     while "$ref" in example:
         example = resolve(document, example["$ref"])
     return example.get("value")

@@ -1,0 +1,170 @@
+"""`check`, `diff` and `migrate`: from one contract to the next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from app.commands.errors import plain_errors
+from app.contract import Contract, diff_report
+from app.contract.diff import differences
+from app.contract.load import Json, load
+from app.contract.mapping import read_mappings
+from app.contract.normalise import normalise
+from app.contract.upgrade import upgrade
+from app.contract.validate import validate
+from app.server import open_contracts
+from app.settings import OPENAPI_FOLDER, Settings, read_settings
+from app.upkeep import Finding, check_documents, commit_migration, migrate, sources_of
+from storage import Store, open_store
+
+_STORE_HELP = "sqlite:///file.db or mongodb://…"
+
+
+@click.command()
+@click.argument("path", type=Path)
+@click.option("--profile", help="conformance or strict.")
+@click.option("--store", help=f"Check the documents stored here too: {_STORE_HELP}")
+def check(path: Path, profile: str | None, store: str | None) -> None:
+    """Validate the contract at PATH and list what would be served.
+
+    With --store, hold every stored document against the contract as well; nothing is changed, and
+    the exit code is 1 when one does not fit.
+    """
+    with plain_errors():
+        settings = read_settings(spec=(path,), profile=profile, store=store)
+        (contract,) = open_contracts(settings)
+        _describe(contract)
+        if store is None:
+            return
+        with _opened(settings) as opened, _bar(contract, opened, "checking") as bar:
+            found = check_documents(contract, opened, lambda: bar.update(1))
+    fitting = True
+    for each in found:
+        fitting = fitting and each.passed == each.documents
+        click.echo(
+            f"{each.collection}: {each.passed} of {each.documents} documents fit,"
+            f" {each.translated} of them read through a mapping"
+        )
+        _list("breaks", each.broken)
+        _list("kept aside", each.aside)
+    if not found:
+        click.echo("no documents are stored")
+    sys.exit(0 if fitting else 1)
+
+
+@click.command()
+@click.argument("old", type=Path)
+@click.argument("new", type=Path)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
+@click.option("--markdown", type=click.File("w", "utf-8", lazy=False), help="Page to write.")
+def diff(old: Path, new: Path, as_json: bool, markdown: IO[str] | None) -> None:
+    """Compare two contracts: what changes, what breaks clients, what becomes of stored data.
+
+    The exit code is 1 when something breaks clients.
+    """
+    with plain_errors():
+        before, after = _plain_document(old), _plain_document(new)
+        changes = differences(before, after, read_mappings(OPENAPI_FOLDER / "mappings"))
+    title = f"{_named(before)} to {_named(after)}"
+    if markdown:
+        markdown.write(diff_report.markdown(title, changes))
+    click.echo(diff_report.json(title, changes) if as_json else diff_report.text(title, changes))
+    sys.exit(1 if any(each.breaking for each in changes) else 0)
+
+
+@click.command(name="migrate")
+@click.option("--to", "spec", type=Path, required=True, help="The contract to migrate to.")
+@click.option("--store", help=_STORE_HELP)
+@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
+@click.option("--commit", is_flag=True, help="Remove what an earlier migration left of before.")
+def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) -> None:
+    """Bring stored documents into the form of a contract.
+
+    Killed, it goes on where it stopped when it is started again. What the documents were stays
+    beside them until --commit.
+    """
+    if dry_run and commit:
+        raise click.UsageError("--dry-run and --commit exclude each other")
+    with plain_errors():
+        settings = read_settings(spec=(spec,), store=store)
+        (contract,) = open_contracts(settings)
+        with _opened(settings) as opened:
+            if commit:
+                removed = commit_migration(contract, opened)
+                click.echo(f"{removed} documents of before removed")
+                return
+            with _bar(contract, opened, "migrating") as bar:
+                found = migrate(contract, opened, dry_run=dry_run, progress=lambda: bar.update(1))
+    rejected = False
+    for each in found:
+        would = "would be " if dry_run else ""
+        click.echo(
+            f"{each.collection}: {each.migrated} documents {would}migrated,"
+            f" {each.already} are in this form already"
+        )
+        _list("left as it is", each.rejected)
+        _list("kept aside", each.aside)
+        rejected = rejected or bool(each.rejected)
+    if not found:
+        click.echo("no documents are stored")
+    sys.exit(1 if rejected else 0)
+
+
+def _describe(contract: Contract) -> None:
+    click.echo(f"{contract.title} {contract.version}, valid")
+    click.echo(f"base path  {contract.base_path}")
+    for overlay in contract.overlays:
+        click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
+    for problem in contract.contradictions:
+        click.echo(f"left out   example {problem}")
+    rows = [
+        (each.method.upper(), each.path, each.operation_id, _handler(each.unserved, each.kind))
+        for each in contract.bindings
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        padded = (text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
+        click.echo("  ".join(padded))
+    served = sum(each.unserved is None for each in contract.bindings)
+    click.echo(f"{served} of {len(rows)} operations served")
+
+
+def _handler(unserved: str | None, kind: str) -> str:
+    return f"501: {unserved}" if unserved else kind
+
+
+def _plain_document(file: Path) -> Json:
+    """Return a document as its author meant it: without overlays, in one dialect."""
+    document = load(file)
+    validate(document, str(file))
+    return normalise(upgrade(document))
+
+
+def _named(document: Json) -> str:
+    return f"{document['info']['title']} {document['info']['version']}"
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Store]:
+    store = open_store(settings.store, busy_seconds=settings.busy_seconds)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _bar(contract: Contract, store: Store, label: str) -> Any:
+    total = sum(source.count(store) for source in sources_of(contract))
+    return click.progressbar(length=total, label=label, file=sys.stderr)
+
+
+def _list(word: str, findings: dict[str, Finding]) -> None:
+    for text, finding in sorted(findings.items(), key=lambda each: -each[1].count):
+        examples = ", ".join(finding.examples)
+        click.echo(f"  {word}: {text} ({finding.count}, such as {examples})")

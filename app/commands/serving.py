@@ -1,0 +1,92 @@
+"""`serve`, `config` and `indexes`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.commands.errors import plain_errors
+from app.contract import Contract, Kind
+from app.server import collections_of, open_contracts, open_prepared_store
+from app.settings import Settings, read_settings, shown
+from storage import open_store
+
+
+@click.command()
+@click.option("--spec", multiple=True, type=Path, help="A contract to serve; repeatable.")
+@click.option("--store", help="sqlite:///file.db, memory: or mongodb://…")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Worker processes.")
+@click.option("--profile", help="conformance or strict.")
+@click.option("--dev", is_flag=True, help="One process, reload on change, responses validated.")
+def serve(
+    spec: tuple[Path, ...],
+    store: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    profile: str | None,
+    dev: bool,
+) -> None:
+    """Serve the contracts."""
+    from app import serving
+
+    with plain_errors():
+        settings = read_settings(
+            spec=spec,
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            profile=profile,
+            validate_responses=dev or None,
+        )
+        contracts = open_contracts(settings)
+        serving.check_address(settings)
+        # Here, so that a store that cannot be used stops the start, not worker after worker.
+        open_prepared_store(settings, contracts).close()
+        _announce(settings, contracts)
+        (serving.serve_for_development if dev else serving.serve)(settings)
+
+
+@click.command()
+def config() -> None:
+    """Print the effective settings."""
+    with plain_errors():
+        for name, text in shown(read_settings()):
+            click.echo(f"{name}={text}")
+
+
+@click.command()
+@click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
+@click.option("--store", help="sqlite:///file.db or mongodb://…")
+def indexes(spec: tuple[Path, ...], store: str | None) -> None:
+    """List the indexes that the contracts ask for, and whether the store has them."""
+    with plain_errors():
+        settings = read_settings(spec=spec, store=store)
+        wanted = collections_of(open_contracts(settings))
+        opened = open_store(settings.store, busy_seconds=settings.busy_seconds)
+        try:
+            for collection, indexes in wanted.items():
+                there = opened.indexes(collection)
+                click.echo(collection)
+                for index in indexes:
+                    click.echo(f"  {'there' if index.name in there else 'missing':8} {index.name}")
+        finally:
+            opened.close()
+
+
+def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
+    origin = f"http://{settings.host}:{settings.port}"
+    for contract in contracts:
+        base = origin + contract.base_path
+        click.echo(f"{contract.title} {contract.version}")
+        click.echo(f"  API         {base}")
+        click.echo(f"  Swagger UI  {base}/ui/")
+        first = next((each for each in contract.bindings if each.kind is Kind.LIST), None)
+        if first is not None and first.definition is not None:
+            click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
+    click.echo(f"Health        {origin}/health/ready")
+    click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")

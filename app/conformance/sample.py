@@ -1,0 +1,119 @@
+"""Samples: a value that a schema allows, as plain and as small as that goes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.contract.discriminator import discriminator_of
+from app.contract.load import Json
+from app.contract.schema import attributes, follow, name_of
+
+_DEEPEST = 12
+_SCALARS = frozenset({"string", "number", "integer", "boolean"})
+_TEXTS = {
+    "date-time": "2026-03-02T09:30:00Z",
+    "date": "2026-03-02",
+    "time": "09:30:00Z",
+    "uri": "https://example.com/sample",
+    "url": "https://example.com/sample",
+    "email": "sample@example.com",
+    "byte": "c2FtcGxl",
+    "uuid": "0b9d3f0a-2c1e-4f57-8f0a-6f6a3c1d9e21",
+}
+_LEFT_OUT = frozenset({"id", "href", "@baseType", "@schemaLocation"})
+"""What a sample has only where it must: servers give these, or links and classes need sense."""
+
+
+def sample(document: Json, schema: Json, *, mark: str = "sample", whole: bool = True) -> Any:
+    """Return a value of a schema; its free texts contain `mark`.
+
+    `whole` adds the optional scalar attributes of the outermost object; otherwise there are none
+    but the mandatory ones.
+    """
+    return _value(document, schema, mark, 0, whole)
+
+
+def is_scalar(document: Json, schema: Json) -> bool:
+    """Whether a schema is one of texts, numbers or booleans."""
+    return follow(document, schema).get("type") in _SCALARS
+
+
+def _value(document: Json, schema: Json, mark: str, depth: int, whole: bool) -> Any:
+    name = name_of(schema)
+    schema = follow(document, schema)
+    if "enum" in schema:
+        return schema["enum"][0]
+    if "default" in schema and not isinstance(schema["default"], dict | list):
+        return schema["default"]
+    chosen = _chosen(document, schema, name)
+    if chosen is not None:
+        value, case = chosen
+        made = _value(document, case, mark, depth, whole) if case is not schema else {}
+        if isinstance(made, dict) and value:
+            return made | {"@type": value} if "@type" in made else made
+        return made
+    if schema.get("type") == "array":
+        count = max(schema.get("minItems", 0), 1 if depth == 1 else 0)
+        items = schema.get("items", {})
+        return [_value(document, items, mark, depth + 1, False) for _ in range(count)]
+    described = attributes(document, schema)
+    if described.properties or schema.get("type") == "object":
+        return _object(document, schema, name, mark, depth, whole)
+    return _scalar(schema, mark)
+
+
+def _object(
+    document: Json, schema: Json, name: str | None, mark: str, depth: int, whole: bool
+) -> Json:
+    described = attributes(document, schema)
+    made: Json = {}
+    for attribute, inner in described.properties.items():
+        wanted = attribute in described.required or (
+            whole
+            and attribute not in _LEFT_OUT
+            and is_scalar(document, inner)
+            and follow(document, inner).get("readOnly") is not True
+        )
+        if wanted and depth < _DEEPEST:
+            made[attribute] = _value(document, inner, mark, depth + 1, False)
+    if "@type" in made:
+        made["@type"] = _type(document, schema, name)
+    for attribute in described.required - made.keys():
+        made[attribute] = mark  # required, and described nowhere
+    return made
+
+
+def _type(document: Json, schema: Json, name: str | None) -> str:
+    """Return the value of `@type` that stands for a schema itself."""
+    stated = schema.get("discriminator") or schema.get("x-open-discriminator") or {}
+    for value, target in stated.get("mapping", {}).items():
+        if target.rpartition("/")[2] == name:
+            return str(value)
+    return (name or "Sample").removesuffix("_FVO").removesuffix("_MVO").partition("_")[0]
+
+
+def _chosen(document: Json, schema: Json, name: str | None) -> tuple[str, Json] | None:
+    """Return one of the schemas that a union allows, and the class it stands for."""
+    discriminator = discriminator_of(document, schema, name)
+    if discriminator is not None and discriminator.union and discriminator.cases:
+        value, target = next(iter(discriminator.cases.items()))
+        return value, {"$ref": f"#/components/schemas/{target}"}
+    for word in ("oneOf", "anyOf"):
+        if schema.get(word) and not attributes(document, schema).properties:
+            return "", schema[word][0]
+    if len(schema.get("allOf", ())) == 1 and "properties" not in schema:
+        return "", schema["allOf"][0]
+    return None
+
+
+def _scalar(schema: Json, mark: str) -> Any:
+    match schema.get("type"):
+        case "integer":
+            return max(1, int(schema.get("minimum", 1)))
+        case "number":
+            return max(1.5, float(schema.get("minimum", 1.5)))
+        case "boolean":
+            return True
+    text = _TEXTS.get(schema.get("format", ""), mark)
+    shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
+    return (text + "x" * (shortest - len(text)))[:longest]
