@@ -172,13 +172,12 @@ def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[..., N
         missing = sorted(mandatory - resource.keys())
         if before is not None:
             missing = [name for name in missing if name in before]
-        if missing:
-            raise InvalidResource([f"/{name} is required" for name in missing])
+        rules = [f"/{name} is required" for name in missing]
         if not validator.accepts(resource):
             # Only what goes out has an href; contracts that require one are not broken yet.
-            violations = validator.violations({"href": _ANY_HREF, **resource})
-            if violations:
-                raise InvalidResource([str(each) for each in violations])
+            rules += map(str, validator.violations({"href": _ANY_HREF, **resource}))
+        if rules:
+            raise InvalidResource(list(dict.fromkeys(rules)))
 
     return check
 

@@ -1,0 +1,241 @@
+"""Differences between contracts: what they are, and which break clients."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract import diff_report
+from app.contract.diff import Change, differences
+from app.contract.load import load
+from app.contract.mapping import read_mappings
+from app.contract.normalise import normalise
+from app.contract.upgrade import upgrade
+from app.settings import OPENAPI_FOLDER
+from tests.conftest import OURS, OURS_V5
+
+PAGE = OPENAPI_FOLDER / "tmf683-v4-v5.md"
+
+
+def body(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"application/json": {"schema": schema}}}
+
+
+def contract() -> dict[str, Any]:
+    thing = {"$ref": "#/components/schemas/Thing"}
+    return {
+        "openapi": "3.0.3",
+        "info": {"title": "Thing", "version": "1.0"},
+        "paths": {
+            "/thing": {
+                "get": {
+                    "parameters": [{"name": "limit", "in": "query", "schema": {"type": "integer"}}],
+                    "responses": {
+                        "200": {"description": "", **body({"type": "array", "items": thing})}
+                    },
+                },
+                "post": {
+                    "requestBody": body({"$ref": "#/components/schemas/NewThing"}),
+                    "responses": {"201": {"description": "", **body(thing)}},
+                },
+            },
+            "/thing/{id}": {"get": {"responses": {"200": {"description": "", **body(thing)}}}},
+        },
+        "components": {
+            "schemas": {
+                name: {
+                    "type": "object",
+                    "required": ["name"],
+                    "properties": {
+                        "name": {"type": "string"},
+                        "size": {"type": "integer"},
+                        "colour": {"type": "string", "enum": ["red", "blue"]},
+                        "part": {
+                            "type": "array",
+                            "items": {"type": "object", "properties": {"no": {"type": "string"}}},
+                        },
+                    },
+                }
+                for name in ("Thing", "NewThing")
+            }
+        },
+    }
+
+
+def changes(*edits: tuple[str, Any], remove: str = "") -> list[tuple[str, str, bool]]:
+    """Return what is different once values are set, or one is removed, by their pointers."""
+    new = contract()
+    for pointer, value in edits:
+        parent, name = _parent(new, pointer)
+        parent[name] = value
+    if remove:
+        parent, name = _parent(new, remove)
+        del parent[name]
+    found = differences(normalise(contract()), normalise(new))
+    return [(each.place, each.what, each.breaking) for each in found]
+
+
+def _parent(document: dict[str, Any], pointer: str) -> tuple[Any, Any]:
+    *path, last = (part.replace("~1", "/") for part in pointer.split("/")[1:])
+    value: Any = document
+    for part in path:
+        value = value[int(part)] if isinstance(value, list) else value[part]
+    return value, int(last) if isinstance(value, list) else last
+
+
+NEW = "/components/schemas/NewThing"
+THING = "/components/schemas/Thing"
+TEXT = {"type": "string"}
+GET = "/paths/~1thing/get"
+
+
+def test_a_contract_does_not_differ_from_itself() -> None:
+    assert changes() == []
+
+
+def test_where_a_schema_lies_does_not_matter() -> None:
+    inline = copy.deepcopy(contract()["components"]["schemas"]["NewThing"])
+    assert changes(("/paths/~1thing/post/requestBody", body({"allOf": [inline]}))) == []
+
+
+@pytest.mark.parametrize(
+    ("edit", "place", "what", "breaking"),
+    [
+        ((f"{NEW}/properties/extra", TEXT), "thing.extra", "added", False),
+        ((f"{THING}/properties/extra", TEXT), "thing.extra", "added", False),
+        ((f"{NEW}/required", ["name", "size"]), "thing.size", "became required", True),
+        ((f"{THING}/required", ["name", "size"]), "thing.size", "became required", False),
+        ((f"{NEW}/required", []), "thing.name", "became optional", False),
+        ((f"{THING}/required", []), "thing.name", "became optional", True),
+        (
+            (f"{NEW}/properties/size/type", "string"),
+            "thing.size",
+            "type integer became string",
+            True,
+        ),
+        (
+            (f"{THING}/properties/size/type", "string"),
+            "thing.size",
+            "type integer became string",
+            True,
+        ),
+        ((f"{NEW}/properties/colour/enum", ["red"]), "thing.colour", "value blue removed", True),
+        ((f"{THING}/properties/colour/enum", ["red"]), "thing.colour", "value blue removed", False),
+        (
+            (f"{NEW}/properties/colour/enum", ["red", "blue", "x"]),
+            "thing.colour",
+            "value x added",
+            False,
+        ),
+        (
+            (f"{THING}/properties/colour/enum", ["red", "blue", "x"]),
+            "thing.colour",
+            "value x added",
+            True,
+        ),
+        ((f"{NEW}/properties/colour", TEXT), "thing.colour", "a list became any value", False),
+        ((f"{THING}/properties/colour", TEXT), "thing.colour", "a list became any value", True),
+        (
+            (f"{NEW}/properties/name/format", "uri"),
+            "thing.name",
+            "format any text became uri",
+            True,
+        ),
+        (
+            (f"{THING}/properties/name/format", "uri"),
+            "thing.name",
+            "format any text became uri",
+            False,
+        ),
+        (
+            (f"{THING}/properties/part/items/properties/no/type", "number"),
+            "thing.part[].no",
+            "type string became number",
+            True,
+        ),
+        (
+            ("/paths/~1thing~1{id}/delete", {"responses": {"204": {"description": ""}}}),
+            "DELETE /thing/{id}",
+            "added",
+            False,
+        ),
+        (
+            (f"{GET}/parameters/0/schema/type", "string"),
+            "GET /thing ?limit",
+            "type integer became string",
+            True,
+        ),
+        ((f"{GET}/parameters/0/name", "top"), "GET /thing ?limit", "removed", True),
+        ((f"{GET}/responses/206", {"description": ""}), "GET /thing 206", "added", False),
+        (
+            ("/paths/~1thing/post/requestBody/content/application~1xml", {}),
+            "POST /thing takes application/xml",
+            "added",
+            False,
+        ),
+    ],
+)
+def test_a_change_is_found_and_judged(
+    edit: tuple[str, Any], place: str, what: str, breaking: bool
+) -> None:
+    assert (place, what, breaking) in changes(edit)
+
+
+@pytest.mark.parametrize(
+    ("pointer", "place", "breaking"),
+    [
+        (f"{NEW}/properties/size", "thing.size", True),
+        (f"{THING}/properties/size", "thing.size", True),
+        ("/paths/~1thing/post", "POST /thing", True),
+        (f"{GET}/responses/200", "GET /thing 200", True),
+    ],
+)
+def test_a_removal_is_found_and_judged(pointer: str, place: str, breaking: bool) -> None:
+    if pointer.endswith("200"):
+        assert (place, "removed", True) in changes(
+            (f"{GET}/responses", {"204": {"description": ""}})
+        )
+    else:
+        assert (place, "removed", breaking) in changes(remove=pointer)
+
+
+def test_the_name_of_a_path_parameter_does_not_matter() -> None:
+    item = contract()["paths"]["/thing/{id}"]
+    new = contract()
+    new["paths"] = {"/thing": new["paths"]["/thing"], "/thing/{thingId}": item}
+    assert differences(normalise(contract()), normalise(new)) == ()
+
+
+def of_our_versions() -> tuple[Change, ...]:
+    old, new = (normalise(upgrade(load(file))) for file in (OURS, OURS_V5))
+    return differences(old, new, read_mappings(OPENAPI_FOLDER / "mappings"))
+
+
+def test_what_becomes_of_stored_data_is_said() -> None:
+    data = {each.place: each.data for each in of_our_versions() if each.what == "removed"}
+    assert data["partyInteraction.channel"] == "read as relatedChannel"
+    assert data["partyInteraction.relatedParty[].id"] == "read as relatedParty.partyOrPartyRole.id"
+    assert data["partyInteraction.creationDate"] == "kept as it is"
+
+
+def test_the_page_in_the_documentation_is_what_the_command_writes() -> None:
+    title = "Party Interaction 4.0.0 to Party Interaction 5.0.0"
+    assert PAGE.read_text() == diff_report.markdown(title, of_our_versions())
+
+
+def test_json_holds_every_change() -> None:
+    found = of_our_versions()
+    written = json.loads(diff_report.json("a to b", found))
+    assert (written["title"], written["breaking"]) == ("a to b", True)
+    assert len(written["changes"]) == len(found)
+    assert written["changes"][0].keys() == {"group", "place", "what", "breaking", "uses", "data"}
+
+
+def test_text_says_what_breaks_first(tmp_path: Path) -> None:
+    lines = diff_report.text("a to b", of_our_versions()).splitlines()
+    headings = [line for line in lines if line.startswith(("Breaking", "Compatible"))]
+    assert headings == sorted(headings, key=lambda line: line.startswith("Compatible"))
