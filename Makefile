@@ -13,7 +13,7 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
 	@touch $@
 
-run: .venv/run ## Set up and serve TMF683 v4 on http://127.0.0.1:8080, documents in ./data
+run: .venv/run ## Set up and serve TMF683 on http://127.0.0.1:8080, documents in ./data
 	@$(BIN)/tmf683 serve
 
 test: .venv/dev ## Set up and run the tests
@@ -27,7 +27,7 @@ lint: .venv/dev ## Check style and types
 conformance: .venv/dev ## Run the conformance certificate's 18 requests against a server of its own
 	@$(BIN)/python -m tests.conformance_run
 
-fuzz: .venv/dev ## Fuzz every operation of both documents for long; EXAMPLES=1000 says how long
+fuzz: .venv/dev ## Fuzz every document on both stores for long; EXAMPLES=1000 says how long
 	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000)
 
 bench: .venv/dev ## Print requests per second beside stock connexion, in one run

@@ -48,7 +48,7 @@ def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
 
 
 def api_name(document: Json) -> str:
-    """Return the API's name as TM Forum writes it in URLs, `partyInteraction` for example.
+    """Return the API's name as TM Forum writes it in URLs, `shoppingCart` for example.
 
     It is the segment after `tmf-api` in the document's own base path, else its title in lower
     camel case.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import OURS
+from tests.conftest import OURS, OURS_V5
 from tests.fuzz_run import fuzz, fuzzed_server
 
 EXAMPLES = 6
@@ -17,6 +17,13 @@ EXAMPLES = 6
 def test_our_document_survives_fuzzing(profile: str) -> None:
     with fuzzed_server(OURS, profile) as server:
         clean, report = fuzz(server, EXAMPLES)
+    assert clean, report
+
+
+@pytest.mark.slow
+def test_our_newer_document_survives_fuzzing() -> None:
+    with fuzzed_server(OURS_V5, "conformance") as server:
+        clean, report = fuzz(server, 3)
     assert clean, report
 
 

@@ -1,0 +1,160 @@
+"""TM Forum's own documents, all served at once: conformance derived from each, and its examples."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.conformance import run_derived, text_report
+from app.contract import Contract, Kind, open_contract
+from app.contract.examples import examples_of
+from app.contract.load import load
+from app.contract.overlay import read_overlays
+from app.settings import OPENAPI_FOLDER
+from tests.conftest import OFFICIAL_V5_NAME, official_specs
+from tests.http.conftest import error_of
+from tests.server import Server, running_server
+
+CONTRADICTIONS = {
+    "TMF621-Trouble_Ticket-v5.0.1.oas.yaml": [
+        "/paths/~1listener~1troubleTicketCreateEvent/post/requestBody/content/application~1json"
+        "/examples/TroubleTicket_listener_troubleTicketCreateEvent_POST_204_1:"
+        " /event/troubleTicket/attachment/0/content must be base64 text"
+    ],
+}
+"""The examples of each document that break their own schemas."""
+
+
+def documents() -> list[Path]:
+    return sorted(official_specs().glob("TMF*"))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mongo"])
+def server(request: pytest.FixtureRequest) -> Iterator[Server]:
+    store = None
+    if request.param == "mongo":
+        store = f"{request.getfixturevalue('mongo')}official{uuid.uuid4().hex[:8]}"
+    env = {"TMF_VALIDATE_RESPONSES": "true", "TMF_DURABILITY": "normal"}
+    with running_server(*documents(), store=store, env=env) as running:
+        yield running
+
+
+def opened(file: Path) -> Contract:
+    return open_contract(file, overlays=read_overlays(OPENAPI_FOLDER / "overlays"))
+
+
+def test_every_operation_of_every_document_is_served() -> None:
+    for file in documents():
+        unserved = [each.path for each in opened(file).bindings if each.unserved]
+        assert not unserved, file.name
+
+
+def test_every_document_passes_the_run_derived_from_it(server: Server) -> None:
+    for file, url in zip(documents(), server.base_urls, strict=True):
+        outcome = run_derived(opened(file), url)
+        assert outcome.failed == 0, text_report(outcome)
+        assert outcome.assertions > 50
+
+
+def test_examples_that_contradict_their_schema_are_listed() -> None:
+    for file in documents():
+        found = [str(each) for each in opened(file).contradictions]
+        assert found == CONTRADICTIONS.get(file.name, [])
+
+
+def test_every_example_request_is_accepted_and_comes_back_whole(server: Server) -> None:
+    tried = 0
+    for file, url in zip(documents(), server.base_urls, strict=True):
+        contract = opened(file)
+        for binding in contract.bindings:
+            if binding.kind is not Kind.CREATE:
+                continue
+            for example in examples_of(contract.document, binding.path, "post"):
+                answer = httpx.post(f"{url}{binding.path}", json=example, trust_env=False)
+                assert answer.status_code == 201, answer.text
+                read = httpx.get(answer.headers["location"], trust_env=False).json()
+                managed = {"id", "href", "creationDate", "lastUpdate"}
+                for name in example.keys() - managed:
+                    assert read[name] == example[name], name
+                tried += 1
+    assert tried >= 3
+
+
+def test_every_example_patch_is_accepted(server: Server) -> None:
+    """Among them one whose operation is `delete`, which TM Forum's schema does not list."""
+    files = documents()
+    url = server.base_urls[[each.name for each in files].index(OFFICIAL_V5_NAME)]
+    document = load(official_specs() / OFFICIAL_V5_NAME)
+    examples = document["components"]["examples"]
+    created = examples["Party_Interaction_create_example_request"]["value"]
+    prefix = "Party_Interaction_partialupdate_example_"
+    types = {
+        "application_json": "application/json",
+        "merge_patch_json": "application/merge-patch+json",
+        "json_patch_json": "application/json-patch+json",
+        "json_patch_query_json": "application/json-patch-query+json",
+    }
+    for word, media_type in types.items():
+        patch = examples[f"{prefix}{word}_request"]["value"]
+        there = httpx.post(f"{url}/partyInteraction", json=created, trust_env=False)
+        answer = httpx.patch(
+            there.headers["location"],
+            json=patch,
+            headers={"Content-Type": media_type},
+            trust_env=False,
+        )
+        assert answer.status_code == 200, (word, answer.text)
+        assert answer.json() != there.json()
+
+
+def test_unknown_types_are_kept_or_refused() -> None:
+    example = {
+        "@type": "PartyInteraction",
+        "reason": "r",
+        "direction": "inbound",
+        "relatedChannel": [
+            {"@type": "RelatedChannel", "role": "r", "channel": {"@type": "ChannelRef", "id": "1"}}
+        ],
+        "relatedParty": [
+            {
+                "@type": "RelatedPartyOrPartyRole",
+                "role": "r",
+                "partyOrPartyRole": {"@type": "Robot", "serial": {"empty": {}}},
+            }
+        ],
+    }
+    file = official_specs() / OFFICIAL_V5_NAME
+    for policy in ("keep", "refuse"):
+        with running_server(file, store="memory:", env={"TMF_UNKNOWN_TYPES": policy}) as server:
+            answer = httpx.post(
+                f"{server.base_url}/partyInteraction", json=example, trust_env=False
+            )
+        if policy == "keep":
+            assert answer.status_code == 201
+            assert answer.json()["relatedParty"] == example["relatedParty"]
+        else:
+            message = error_of(answer, 400)["message"]
+            assert message.startswith(
+                "/relatedParty/0/partyOrPartyRole/@type must be one of PartyRef or PartyRoleRef"
+            )
+            assert len(message) < 300
+
+
+def test_a_deep_error_is_told_in_the_words_of_the_chosen_class(server: Server) -> None:
+    files = documents()
+    url = server.base_urls[[each.name for each in files].index(OFFICIAL_V5_NAME)]
+    document = load(official_specs() / OFFICIAL_V5_NAME)
+    body = document["components"]["examples"]["Party_Interaction_create_example_request"]["value"]
+    party = {
+        "@type": "Individual",
+        "languageAbility": [{"@type": "LanguageAbility", "languageName": 5}],
+    }
+    body["relatedParty"][0]["partyOrPartyRole"] = party
+    answer = httpx.post(f"{url}/partyInteraction", json=body, trust_env=False)
+    message = error_of(answer, 400)["message"]
+    place = "/relatedParty/0/partyOrPartyRole/languageAbility/0/languageName"
+    assert message == f"{place} must be of type string"
