@@ -36,6 +36,9 @@ bench: .venv/dev ## Print requests per second beside stock connexion, in one run
 bench-store: .venv/dev ## Load a million interactions and print query latencies; STORE=mongodb://… for another
 	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store $(STORE))
 
+bench-validation: .venv/dev ## Print the time to validate a v5 creation, beside stock jsonschema
+	@$(BIN)/python -m tests.bench.validation
+
 lock: .venv/dev ## Pin the newest versions of everything in requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --all-extras --no-annotate \
@@ -48,4 +51,4 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench bench-store lock clean help
+.PHONY: run test lint conformance fuzz bench bench-store bench-validation lock clean help

@@ -6,12 +6,14 @@ import gc
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
 from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
+from app.contract import Contract
 from app.server import create_app
 from app.settings import Settings, SettingsError
 from storage.opening import is_private
@@ -21,9 +23,14 @@ GRACEFUL_SECONDS = 30
 
 
 class Gunicorn(BaseApplication):
-    """gunicorn, configured by our settings; each worker makes its own application and store."""
+    """gunicorn, configured by our settings.
 
-    def __init__(self, settings: Settings) -> None:
+    The contracts are opened once, before the workers come; each of these makes its own application
+    and store.
+    """
+
+    def __init__(self, settings: Settings, contracts: Sequence[Contract]) -> None:
+        self._contracts = contracts
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
@@ -40,7 +47,7 @@ class Gunicorn(BaseApplication):
         What start-up made stays for the worker's life: the garbage collector need not walk it
         again and again.
         """
-        app = create_app(self._settings)
+        app = create_app(self._settings, contracts=self._contracts)
         gc.collect()
         gc.freeze()
         return app
@@ -102,9 +109,10 @@ def check_address(settings: Settings) -> None:
             ) from None
 
 
-def serve(settings: Settings) -> None:
-    """Serve until told to stop."""
-    Gunicorn(settings).run()
+def serve(settings: Settings, contracts: Sequence[Contract]) -> None:
+    """Serve the contracts until told to stop."""
+    gc.freeze()  # what the workers share stays shared
+    Gunicorn(settings, contracts).run()
 
 
 def serve_for_development(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The `filter` parameter: JSONPath predicates as conditions of the query tree (TMF630 part 6).
 
-The syntax is RFC 9535's, and `=~` for regular expressions as TMF630 has it. Accepted are
+The syntax is RFC 9535's, with `=~` for regular expressions as TMF630 has it, and `@size` for
+`@.size` as TM Forum's documents do. Accepted are
 
 - a predicate, alone or as `$[?(…)]`, on the resources of the collection;
 - a path from one resource, as `$.note[?(@.author=='x')]`, which asks that it selects something;
@@ -29,6 +30,7 @@ from storage import And, Comparison, Condition, Matches, Not, Operator, Or, Path
 _REGEX = re.compile(
     r"(@[^\s!=<>&|()]*)\s*=~\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|/(?:[^/\\]|\\.)*/)"
 )
+_LOOSE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.@(?P<at>\w+)|@(?=[A-Za-z_])""")
 _OPERATORS = {
     "==": Operator.EQ, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE,
 }  # fmt: skip
@@ -44,7 +46,9 @@ def condition(text: str, limits: Limits) -> Condition:
     if len(text) > limits.text_length:
         raise BadQuery("filter", f"has more than {limits.text_length} characters")
     try:
-        query = jsonpath.compile(_rooted(_REGEX.sub(_as_search, text.strip())))
+        query = jsonpath.compile(
+            _rooted(_REGEX.sub(_as_search, _LOOSE.sub(_as_strict, text.strip())))
+        )
     except jsonpath.JSONPathError as error:
         raise BadQuery("filter", f"is not JSONPath: {str(error).splitlines()[0]}") from None
     except RecursionError:
@@ -59,6 +63,13 @@ def _rooted(text: str) -> str:
     if text.startswith(("[", ".")):
         return f"${text}"
     return f"$[?({text})]" if "@" in text and not re.match(r"[\w.]+\[", text) else f"$.{text}"
+
+
+def _as_strict(found: re.Match[str]) -> str:
+    """Spell as RFC 9535 wants what TM Forum's documents write: `@size`, `@.@type`; not in texts."""
+    if found["at"]:
+        return f"['@{found['at']}']"
+    return "@." if found[0] == "@" else found[0]
 
 
 def _as_search(found: re.Match[str]) -> str:

@@ -48,7 +48,10 @@ def serve(
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         open_prepared_store(settings, contracts).close()
         _announce(settings, contracts)
-        (serving.serve_for_development if dev else serving.serve)(settings)
+        if dev:
+            serving.serve_for_development(settings)
+        else:
+            serving.serve(settings, contracts)
 
 
 @click.command()

@@ -1,0 +1,32 @@
+"""The server is there soon, however many contracts it serves."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import OURS, OURS_V5, official_specs
+from tests.server import clean_environment
+
+SECONDS = 3.0
+PROGRAM = "from app.server import create_app; create_app()"
+
+
+@pytest.mark.slow
+def test_a_worker_with_every_document_starts_in_seconds() -> None:
+    """Processor time, so that whatever else the machine does is not counted."""
+    documents = [OURS, OURS_V5, *sorted(official_specs().glob("TMF*"))]
+    moved = {
+        "TMF_SPEC": os.pathsep.join(map(str, documents[:1] + documents[2:])),
+        "TMF_STORE": "memory:",
+    }
+    environment = clean_environment(moved)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    assert spent < SECONDS
