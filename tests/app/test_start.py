@@ -19,12 +19,9 @@ PROGRAM = "from app.server import create_app; create_app()"
 @pytest.mark.slow
 def test_a_worker_with_every_document_starts_in_seconds() -> None:
     """Processor time, so that whatever else the machine does is not counted."""
-    documents = [OURS, OURS_V5, *sorted(official_specs().glob("TMF*"))]
-    moved = {
-        "TMF_SPEC": os.pathsep.join(map(str, documents[:1] + documents[2:])),
-        "TMF_STORE": "memory:",
-    }
-    environment = clean_environment(moved)
+    others = [each for each in official_specs().glob("TMF*") if "TMF683" not in each.name]
+    specs = os.pathsep.join(map(str, [OURS, OURS_V5, *others]))
+    environment = clean_environment({"TMF_SPEC": specs, "TMF_STORE": "memory:"})
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, timeout=60)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
