@@ -5,9 +5,10 @@ This is the specification of every adapter; `tests/storage/contract.py` is its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
 from storage import json
@@ -68,8 +69,22 @@ class Index:
         return ",".join(words) + ("[]" if self.many else "")
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a write caused, as the log of events keeps it.
+
+    `number` grows from event to event, in the order of the writes to each document, and is never
+    given twice. `content` is the writer's, a JSON object in UTF-8.
+    """
+
+    number: int
+    content: bytes
+
+
 class Store(Protocol):
     """Documents in named collections, safe to share between threads and processes.
+
+    Writes take the events they cause, and keep them with the document in one atomic step.
 
     A method that returns has done its work durably. Every method raises `StoreError` (or its
     `StoreBusy`) when the database cannot serve.
@@ -81,7 +96,15 @@ class Store(Protocol):
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """Make the collection and its indexes; quick when they are there, never drops one."""
 
-    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
+    def insert(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
         """Add a document at version 1.
 
         Raises:
@@ -96,7 +119,14 @@ class Store(Protocol):
         """
 
     def replace(
-        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        version: int,
+        form: str = "",
+        events: Sequence[bytes] = (),
     ) -> Document:
         """Replace the document if it is still at `version`; one atomic step.
 
@@ -105,7 +135,9 @@ class Store(Protocol):
             VersionConflict: it has another version by now.
         """
 
-    def delete(self, collection: str, id: str, *, version: int) -> None:
+    def delete(
+        self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
+    ) -> None:
         """Remove the document if it is still at `version`; one atomic step.
 
         Raises:
@@ -127,6 +159,18 @@ class Store(Protocol):
             UnsupportedQuery: the store cannot express the query.
             QueryTooSlow: it used up the time a query may take.
         """
+
+    def events(self, after: int, limit: int) -> tuple[Event, ...]:
+        """Return the oldest events with greater numbers, in their order.
+
+        What is returned is complete: no event with a smaller number can come later.
+        """
+
+    def last_event(self) -> int:
+        """Return the number of the newest event, 0 when there has been none."""
+
+    def forget_events(self, before: datetime) -> int:
+        """Remove the events logged before an instant, and return how many those were."""
 
     def indexes(self, collection: str) -> frozenset[str]:
         """Return the names of the indexes the collection has."""

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, TypeAlias
 
 from storage.errors import UnsupportedQuery
-from storage.mongo.envelope import INSTANT_SUFFIX, field, to_millisecond
+from storage.instants import to_millisecond
+from storage.mongo.envelope import INSTANT_SUFFIX, field
 from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
 from storage.regex import compiled
 

@@ -9,15 +9,15 @@ turns, so only one process may use such a server. MongoDB never comes this way.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from functools import cmp_to_key
 from typing import Any
 
 from pymongo import MongoClient
 
 from storage.errors import UnsupportedQuery
+from storage.evaluation import holds, kind_of
 from storage.mongo import ordering
-from storage.mongo.envelope import Bson, decode, instant_of, to_millisecond
+from storage.mongo.envelope import Bson, decode
 from storage.port import Document, Page
 from storage.query import (
     And,
@@ -25,15 +25,10 @@ from storage.query import (
     Condition,
     Matches,
     Not,
-    Operator,
     Or,
-    Path,
     Query,
     Some,
 )
-from storage.regex import compiled
-
-_KINDS = (type(None), bool, datetime, int | float, str, dict, list)
 
 
 def is_needed(client: MongoClient[Bson]) -> bool:
@@ -52,7 +47,7 @@ def find(envelopes: Iterable[Bson], query: Query, document_of: Callable[[Bson], 
     found = [
         envelope
         for envelope in envelopes
-        if query.where is None or _holds(query.where, decode(envelope["d"]), envelope["_id"])
+        if query.where is None or holds(query.where, decode(envelope["d"]), envelope["_id"])
     ]
     found.sort(key=cmp_to_key(lambda left, right: _compare(query, left, right)))
     total = len(found)
@@ -87,64 +82,6 @@ def _meets_elements(tree: Condition) -> bool:
     return False
 
 
-def _holds(tree: Condition, value: Any, id: str | None = None) -> bool:
-    match tree:
-        case Comparison(path, operator, wanted):
-            values = [id] if id is not None and path == ("id",) else _values(value, path)
-            if wanted is None:
-                return all(each is None for each in values)
-            return any(_stands(each, operator, wanted) for each in values)
-        case Matches(path, pattern):
-            search = compiled(pattern).search
-            return any(isinstance(each, str) and search(each) for each in _values(value, path))
-        case Some(path, inner):
-            return any(
-                isinstance(each, dict) and _holds(inner, each) for each in _values(value, path)
-            )
-        case Not(inner):
-            return not _holds(inner, value, id)
-        case And(conditions):
-            return all(_holds(each, value, id) for each in conditions)
-        case Or(conditions):
-            return any(_holds(each, value, id) for each in conditions)
-
-
-def _values(value: Any, path: Path) -> list[Any]:
-    """Return the values at a path, arrays entered, but not those directly within arrays."""
-    found = [value]
-    for name in path:
-        steps = [each[name] for each in found if isinstance(each, dict) and name in each]
-        found = [inner for each in steps for inner in (each if isinstance(each, list) else [each])]
-    return found
-
-
-def _stands(value: Any, operator: Operator, wanted: Any) -> bool:
-    if isinstance(wanted, datetime):
-        value = instant_of(value) if isinstance(value, str) else None
-        wanted = to_millisecond(wanted)
-    if _kind(value) != _kind(wanted):
-        return False
-    match operator:
-        case Operator.EQ:
-            return bool(value == wanted)
-        case Operator.LT:
-            return bool(value < wanted)
-        case Operator.LE:
-            return bool(value <= wanted)
-        case Operator.GT:
-            return bool(value > wanted)
-        case Operator.GE:
-            return bool(value >= wanted)
-
-
-def _kind(value: Any) -> int:
-    """Return a number that tells the JSON types, and instants, apart."""
-    for rank, types in enumerate(_KINDS):
-        if isinstance(value, types):
-            return rank
-    return len(_KINDS)
-
-
 def _place(query: Query, envelope: Bson) -> tuple[Any, ...]:
     return ordering.position(query.sort, envelope)
 
@@ -160,7 +97,7 @@ def _compare_places(query: Query, left: tuple[Any, ...], right: tuple[Any, ...])
         if mine is None or theirs is None:
             result = (mine is None) - (theirs is None)
         else:
-            first, second = (_kind(mine), mine), (_kind(theirs), theirs)
+            first, second = (kind_of(mine), mine), (kind_of(theirs), theirs)
             result = (first > second) - (first < second)
             result = -result if descending else result
         if result:

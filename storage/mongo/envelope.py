@@ -12,10 +12,11 @@ ours:
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeAlias
 
-from storage.query import INSTANT, Path
+from storage.instants import instant_of
+from storage.query import Path
 
 Bson: TypeAlias = dict[str, Any]
 
@@ -28,7 +29,6 @@ _WHOLE = {"": "%e", "_id": "%i"}
 
 _WHOLE_BACK = {key: name for name, key in _WHOLE.items()}
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST = 2**63
 
 
@@ -96,22 +96,6 @@ def decode(value: Any) -> Any:
     if isinstance(value, list):
         return [decode(inner) for inner in value]
     return value
-
-
-def instant_of(text: str) -> datetime | None:
-    """Return the instant a text reads as, to the millisecond; None when it is none."""
-    if not INSTANT.fullmatch(text):
-        return None
-    try:
-        return to_millisecond(datetime.fromisoformat(text))
-    except ValueError:  # the 31st of a shorter month
-        return None
-
-
-def to_millisecond(instant: datetime) -> datetime:
-    """Round an instant to what BSON can hold."""
-    milliseconds = round((instant - _EPOCH) / timedelta(milliseconds=1))
-    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def _element(value: Any) -> Any:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from storage.errors import UnsupportedQuery
+from storage.instants import to_millisecond
 from storage.mongo.conditions import Filter
-from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field, to_millisecond
+from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field
 from storage.query import Position, Scalar, SortKey
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

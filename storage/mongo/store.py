@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from typing import Any
 
 import pymongo
@@ -22,10 +23,11 @@ from storage.errors import (
     StoreUrlError,
     VersionConflict,
 )
-from storage.mongo import conditions, emulation, ordering
+from storage.mongo import conditions, emulation, log, ordering
 from storage.mongo.conditions import Filter
 from storage.mongo.envelope import INSTANT_SUFFIX, Bson, decode, encode, field
-from storage.port import Document, Index, Page
+from storage.mongo.log import Log
+from storage.port import Document, Event, Index, Page
 from storage.query import Query
 
 _DEFAULTS = {"retryWrites": True, "w": "majority", "appname": "tmf683"}
@@ -59,6 +61,8 @@ class MongoStore:
         self._numbers = _Numbers()
         self._turn = threading.Lock()
         self._emulated: bool | None = None
+        self._log = Log(self._database)
+        self._prepared: set[str] = set()
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
@@ -72,53 +76,103 @@ class MongoStore:
                 for name, keys in wanted.items()
                 if name not in there
             ]
+            if log.PENDING not in there and not self._is_emulated():
+                missing.append(log.index())
             if missing:
                 found.create_indexes(missing)
+            self._log.prepare()
+        self._prepared.add(collection)
 
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         with _explained():
             names = {each["name"] for each in self._collection(collection).list_indexes()}
-        return frozenset(names - {"_id_", "newest"})
+        return frozenset(names - {"_id_", "newest", "pending"})
 
-    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
+    def insert(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
         """See `Store.insert`."""
-        envelope = {"_id": id, "v": 1, "n": self._numbers.next(), "f": form}
+        envelope: Bson = {"v": 1, "n": self._numbers.next(), "f": form}
         envelope["d"] = encode(json.loads(content))
-        with _explained():
+        pending = log.pending(events)
+        with _explained(), self._turns():
+            found = self._collection(collection)
             try:
-                self._collection(collection).insert_one(envelope)
+                found.insert_one({"_id": id, **envelope, **log.nested(pending)})
             except failures.DuplicateKeyError:
-                raise DocumentExists(collection, id) from None
+                change = {"$set": {**envelope, **pending}, "$unset": {"x": 1}}
+                if not found.update_one({"_id": id, "x": True}, change).matched_count:
+                    raise DocumentExists(collection, id) from None
         return Document(id, 1, content, form)
 
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
         with _explained():
-            envelope = self._collection(collection).find_one({"_id": id})
+            envelope = self._collection(collection).find_one({"_id": id, "x": None})
         if envelope is None:
             raise DocumentNotFound(collection, id)
         return _document(envelope)
 
     def replace(
-        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        version: int,
+        form: str = "",
+        events: Sequence[bytes] = (),
     ) -> Document:
         """See `Store.replace`."""
-        change = {"$set": {"d": encode(json.loads(content)), "v": version + 1, "f": form}}
+        changed = {"d": encode(json.loads(content)), "v": version + 1, "f": form}
+        change = {"$set": {**changed, **log.pending(events)}}
+        this = {"_id": id, "v": version, "x": None}
         with _explained(), self._turns():
-            done = self._collection(collection).update_one({"_id": id, "v": version}, change)
+            done = self._collection(collection).update_one(this, change)
         if not done.matched_count:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
         return Document(id, version + 1, content, form)
 
-    def delete(self, collection: str, id: str, *, version: int) -> None:
+    def delete(
+        self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
+    ) -> None:
         """See `Store.delete`."""
+        this = {"_id": id, "v": version, "x": None}
         with _explained(), self._turns():
-            done = self._collection(collection).delete_one({"_id": id, "v": version})
-        if not done.deleted_count:
+            found = self._collection(collection)
+            if events or self._has_pending(found, this):
+                change = {"$set": {"x": True, **log.pending(events)}, "$unset": {"d": 1}}
+                done = found.update_one(this, change).matched_count
+            else:
+                done = found.delete_one({**this, log.PENDING: None}).deleted_count
+        if not done:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
+
+    def events(self, after: int, limit: int) -> tuple[Event, ...]:
+        """See `Store.events`."""
+        with _explained():
+            self._log.collect(map(self._collection, sorted(self._prepared)))
+            return self._log.read(after, limit)
+
+    def last_event(self) -> int:
+        """See `Store.last_event`."""
+        with _explained():
+            self._log.collect(map(self._collection, sorted(self._prepared)))
+            return self._log.last()
+
+    def forget_events(self, before: datetime) -> int:
+        """See `Store.forget_events`."""
+        with _explained():
+            return self._log.forget(before)
 
     def batch(self) -> AbstractContextManager[None]:
         """See `Store.batch`; a majority write waits for other machines, not for this thread."""
@@ -127,10 +181,12 @@ class MongoStore:
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
         with _explained():
-            where = conditions.condition(query.where) if query.where is not None else {}
+            where: Filter = {"x": None}
+            if query.where is not None:
+                where = {"$and": [where, conditions.condition(query.where)]}
             if self._lacks(query):
                 candidates = self._collection(collection).find(
-                    {}, max_time_ms=self._query_milliseconds
+                    {"x": None}, max_time_ms=self._query_milliseconds
                 )
                 return emulation.find(candidates, query, _document)
             rows = self._rows(collection, query, where)
@@ -192,9 +248,14 @@ class MongoStore:
 
     def _count(self, collection: str, where: Filter) -> int:
         found = self._collection(collection)
-        if not where:
+        if where.keys() == {"x"}:  # tombstones are few, and soon gone
             return found.estimated_document_count(maxTimeMS=self._query_milliseconds)
         return found.count_documents(where, maxTimeMS=self._query_milliseconds)
+
+    @staticmethod
+    def _has_pending(found: Collection[Bson], this: Filter) -> bool:
+        """Whether earlier events of a document still wait in its envelope."""
+        return found.find_one({**this, log.PENDING: True}, {"_id": 1}) is not None
 
     def _lacks(self, query: Query) -> bool:
         """Whether the server, which is not quite MongoDB, cannot answer this query itself."""

@@ -55,6 +55,12 @@ MIGRATIONS = (
     """,
     """
     ALTER TABLE document ADD COLUMN form TEXT NOT NULL DEFAULT '';
+    CREATE TABLE event (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        content TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX event_by_time ON event (at);
     """,
 )
 """The statements that lead from each schema version to the next; only ever appended to."""

@@ -6,17 +6,18 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
-from storage.port import Document, Index, Page
+from storage.port import Document, Event, Index, Page
 from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema
 from storage.sqlite.conditions import Listed, Sql
-from storage.sqlite.connections import Connections, Durability, commit
+from storage.sqlite.connections import Connections, Durability, commit, transaction
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
 _LARGEST = 2**63 - 1
@@ -67,13 +68,22 @@ class SqliteStore:
         with self._connections.use() as connection:
             return frozenset(schema.read_hints(connection, collection))
 
-    def insert(self, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
+    def insert(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
         """See `Store.insert`."""
         try:
             self._write(
                 "INSERT INTO document (collection, id, version, content, form)"
                 " VALUES (?, ?, 1, ?, ?)",
                 (collection, id, content.decode(), form),
+                events,
             )
         except sqlite3.IntegrityError as error:
             raise DocumentExists(collection, id) from error
@@ -91,28 +101,64 @@ class SqliteStore:
         return Document(id, row[0], row[1], row[2].decode())
 
     def replace(
-        self, collection: str, id: str, content: bytes, *, version: int, form: str = ""
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        version: int,
+        form: str = "",
+        events: Sequence[bytes] = (),
     ) -> Document:
         """See `Store.replace`."""
         done = self._write(
             "UPDATE document SET version = version + 1, content = ?, form = ?"
             " WHERE collection = ? AND id = ? AND version = ?",
             (content.decode(), form, collection, id, version),
+            events,
         )
         if not done:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
         return Document(id, version + 1, content, form)
 
-    def delete(self, collection: str, id: str, *, version: int) -> None:
+    def delete(
+        self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
+    ) -> None:
         """See `Store.delete`."""
         done = self._write(
             "DELETE FROM document WHERE collection = ? AND id = ? AND version = ?",
             (collection, id, version),
+            events,
         )
         if not done:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
+
+    def events(self, after: int, limit: int) -> tuple[Event, ...]:
+        """See `Store.events`."""
+        with self._connections.use() as connection:
+            rows = connection.execute(
+                "SELECT number, content FROM event WHERE number > ? ORDER BY number LIMIT ?",
+                (after, limit),
+            ).fetchall()
+        return tuple(Event(number, content) for number, content in rows)
+
+    def last_event(self) -> int:
+        """See `Store.last_event`."""
+        with self._connections.use() as connection:
+            row = connection.execute(
+                "SELECT seq FROM sqlite_sequence WHERE name = 'event'"
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def forget_events(self, before: datetime) -> int:
+        """See `Store.forget_events`."""
+        with self._connections.use() as connection:
+            done = connection.execute(
+                "DELETE FROM event WHERE at < ?", (conditions.milliseconds(before),)
+            )
+            return done.rowcount
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -163,11 +209,24 @@ class SqliteStore:
         """See `Store.close`."""
         self._connections.close()
 
-    def _write(self, statement: str, values: tuple[str | int, ...]) -> int:
+    def _write(
+        self, statement: str, values: tuple[str | int, ...], events: Sequence[bytes] = ()
+    ) -> int:
+        """Change one document, and log the events of the change in the same transaction."""
         with self._connections.use() as connection:
             if self._batches.open and not connection.in_transaction:
                 self._begin(connection)
-            return connection.execute(statement, values).rowcount
+            if not events:
+                return connection.execute(statement, values).rowcount
+            with nullcontext() if connection.in_transaction else transaction(connection):
+                done = connection.execute(statement, values).rowcount
+                if done:
+                    at = round(time.time() * 1000)
+                    connection.executemany(
+                        "INSERT INTO event (at, content) VALUES (?, ?)",
+                        [(at, content.decode()) for content in events],
+                    )
+                return done
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Open the batch's transaction; where that failed, its other writes need not wait again."""

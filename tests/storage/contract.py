@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -174,6 +175,97 @@ class StoreContract:
         selected = Query(select=(("id",),))
         for query in (Query(), selected):
             assert [each.form for each in store.find(collection, query).documents] == ["", "5"]
+
+    def test_a_write_logs_its_events_in_order(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        start = store.last_event()
+        store.insert(collection, "a", b'{"id":"a"}', events=[b'{"e":1}', b'{"e":2}'])
+        store.insert(collection, "b", b'{"id":"b"}')
+        store.replace(collection, "a", b'{"id":"a"}', version=1, events=[b'{"e":3}'])
+        store.delete(collection, "a", version=2, events=[b'{"e":4}'])
+        found = store.events(start, 10)
+        assert [each.content for each in found] == [b'{"e":%d}' % e for e in (1, 2, 3, 4)]
+        assert [each.number for each in found] == list(range(start + 1, start + 5))
+        assert store.last_event() == start + 4
+        assert store.events(start + 1, 2) == found[1:3]
+        with pytest.raises(DocumentNotFound):
+            store.get(collection, "a")
+        assert [each.id for each in store.find(collection, Query()).documents] == ["b"]
+
+    def test_a_write_that_fails_logs_nothing(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        store.insert(collection, "a", b'{"id":"a"}')
+        start = store.last_event()
+        with pytest.raises(DocumentExists):
+            store.insert(collection, "a", b'{"id":"a"}', events=[b"{}"])
+        with pytest.raises(VersionConflict):
+            store.replace(collection, "a", b'{"id":"a"}', version=7, events=[b"{}"])
+        with pytest.raises(VersionConflict):
+            store.delete(collection, "a", version=7, events=[b"{}"])
+        with pytest.raises(DocumentNotFound):
+            store.delete(collection, "b", version=1, events=[b"{}"])
+        assert store.events(start, 10) == ()
+
+    def test_an_id_is_free_again_before_its_events_are_read(
+        self, store: Store, collection: str
+    ) -> None:
+        store.prepare(collection, ())
+        start = store.last_event()
+        store.insert(collection, "a", b'{"id":"a"}', events=[b'{"e":1}'])
+        store.delete(collection, "a", version=1, events=[b'{"e":2}'])
+        with pytest.raises(DocumentNotFound):
+            store.get(collection, "a")
+        again = store.insert(collection, "a", b'{"id":"a","n":2}', events=[b'{"e":3}'])
+        assert again.version == 1
+        store.delete(collection, "a", version=1)
+        found = [each.content for each in store.events(start, 10)]
+        assert found == [b'{"e":1}', b'{"e":2}', b'{"e":3}']
+        with pytest.raises(DocumentNotFound):
+            store.get(collection, "a")
+
+    def test_events_of_a_batch_are_logged_together(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        start = store.last_event()
+        with store.batch():
+            for id in "abc":
+                store.insert(collection, id, b'{"id":"x"}', events=[b'"%b"' % id.encode()])
+        assert [each.content for each in store.events(start, 10)] == [b'"a"', b'"b"', b'"c"']
+
+    def test_forgotten_events_do_not_come_again(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        for id in "ab":
+            store.insert(collection, id, b'{"id":"x"}', events=[b"{}"])
+        last = store.last_event()
+        assert store.forget_events(datetime(2020, 1, 1, tzinfo=UTC)) == 0
+        assert store.forget_events(datetime(2100, 1, 1, tzinfo=UTC)) >= 1
+        assert store.last_event() == last
+        store.insert(collection, "c", b'{"id":"c"}', events=[b'{"new":1}'])
+        assert [(each.number, each.content) for each in store.events(last, 10)] == [
+            (last + 1, b'{"new":1}')
+        ]
+
+    def test_many_writers_lose_no_event(self, store: Store, collection: str) -> None:
+        store.prepare(collection, ())
+        start = store.last_event()
+        seen: list[int] = []
+
+        def write(writer: int) -> None:
+            for number in range(20):
+                id = f"{writer}-{number}"
+                store.insert(collection, id, b'{"id":"x"}', events=[b'"%b"' % id.encode()])
+
+        threads = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+        for thread in threads:
+            thread.start()
+        position = start
+        deadline = time.monotonic() + 60
+        while len(seen) < 80 and time.monotonic() < deadline:
+            for event in store.events(position, 7):
+                seen.append(event.number)
+                position = event.number
+        for thread in threads:
+            thread.join()
+        assert seen == list(range(start + 1, start + 81))
 
     def test_an_id_is_taken_once(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())
