@@ -14,7 +14,7 @@ BIN := .venv/bin
 	@touch $@
 
 run: .venv/run ## Set up and serve TMF683 on http://127.0.0.1:8080, documents in ./data
-	@$(BIN)/tmf683 serve
+	@TMF_CALLBACK_ALLOW="$${TMF_CALLBACK_ALLOW-localhost,127.0.0.0/8,::1}" $(BIN)/tmf683 serve
 
 test: .venv/dev ## Set up and run the tests
 	@$(BIN)/pytest

@@ -11,7 +11,7 @@ import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import flask
 from connexion import FlaskApp
@@ -104,10 +104,31 @@ class FlaskBridge(FlaskASGIApp):
         self._pool.stop()
 
 
-class ContractApp(FlaskApp):
-    """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends."""
+class Background(Protocol):
+    """Work in threads of its own."""
 
-    def __init__(self, import_name: str, *, threads: int, store: Store, **options: Any) -> None:
+    def start(self) -> None:
+        """Begin."""
+
+    def stop(self) -> None:
+        """End, and return when it has ended."""
+
+
+class ContractApp(FlaskApp):
+    """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends.
+
+    `background` works beside it from start to end.
+    """
+
+    def __init__(
+        self,
+        import_name: str,
+        *,
+        threads: int,
+        store: Store,
+        background: Background | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(import_name, lifespan=self._lifespan, **options)
         # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
         self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store)
@@ -115,11 +136,16 @@ class ContractApp(FlaskApp):
         self.middleware.app = self.bridge
         self.app: flask.Flask = self.bridge.app
         self._store = store
+        self._background = background
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
+        if self._background:
+            self._background.start()
         yield
         self.bridge.close()
+        if self._background:
+            self._background.stop()
         self._store.close()
 
 

@@ -6,6 +6,7 @@ import click
 
 from app.commands.conformance import conformance
 from app.commands.contracts import check, diff, migrate_command
+from app.commands.events import deliver, events
 from app.commands.serving import config, indexes, serve
 
 
@@ -15,5 +16,9 @@ def main() -> None:
     """Serve TM Forum Open APIs from their contracts."""
 
 
-for command in (serve, check, diff, migrate_command, conformance, config, indexes):
+for command in (serve, deliver, events, check, diff, migrate_command, conformance, config, indexes):
     main.add_command(command)
+
+
+if __name__ == "__main__":
+    main()

@@ -24,6 +24,7 @@ from app.contract.parameters import InvalidParameter
 from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
     AttributesNotPatchable,
+    BadCallback,
     BadPatch,
     BadQuery,
     InvalidResource,
@@ -108,6 +109,8 @@ def failure_of(error: Exception) -> Failure:
             )
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
+        case BadCallback():
+            return Failure(400, "invalidCallback", "The callback is refused.", f"/callback {text}")
         case SubscriptionExists():
             return Failure(409, "subscribed", "The listener is registered already.", text)
         case UpdateContended():

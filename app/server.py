@@ -21,6 +21,9 @@ from app.contract import Binding, Contract, Kind, open_contract
 from app.contract.compile import UnknownTypes
 from app.contract.mapping import read_mappings
 from app.contract.overlay import read_overlays
+from app.delivery.lanes import open_lane, prepare_lanes
+from app.delivery.running import DeliveryThread, callback_policy, worker_of
+from app.delivery.subscriptions import lane_of
 from app.errors import ErrorBoundary
 from app.response_validation import ContractResponseMiddleware
 from app.routing import ContractPaths, TidyPath, routes_of
@@ -33,6 +36,7 @@ from handlers.paging import Cursors
 from handlers.resources import ResourceHandlers, Surroundings
 from handlers.unserved import UnservedHandler
 from storage import Index, Store, open_store
+from storage.opening import is_private
 
 
 def open_contracts(settings: Settings) -> tuple[Contract, ...]:
@@ -71,6 +75,7 @@ def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> St
     )
     for collection, indexes in collections_of(contracts).items():
         store.prepare(collection, indexes)
+    prepare_lanes(store)
     return store
 
 
@@ -101,10 +106,15 @@ def create_app(
     contracts = contracts or open_contracts(settings)
     store = store or open_prepared_store(settings, contracts)
     paths = ContractPaths(contracts)
+    delivery = None
+    if settings.delivery == "server" and is_private(settings.store):
+        worker = worker_of(settings, contracts, store, limits_of(settings))
+        delivery = DeliveryThread(worker)  # no other process can see the store
     app = ContractApp(
         "app",
         threads=settings.threads,
         store=store,
+        background=delivery,
         middlewares=[
             partial(ErrorBoundary, allowed=paths.methods),
             LifespanMiddleware,
@@ -122,9 +132,12 @@ def create_app(
     surroundings = Surroundings(
         store=store,
         base_url=base_url,
-        limits=_limits(settings),
+        limits=limits_of(settings),
         cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
         require_if_match=settings.require_if_match,
+        return_duplicates=settings.hub_duplicate == "return",
+        check_callback=callback_policy(settings).check,
+        begin_lane=partial(_begin_lane, store),
     )
     known = frozenset(collections_of(contracts))
     for contract in contracts:
@@ -141,7 +154,12 @@ def create_app(
     return app
 
 
-def _limits(settings: Settings) -> Limits:
+def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
+    open_lane(store, lane_of(hub, id), store.last_event())
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the bounds on queries that the settings state."""
     return Limits(
         default_page=settings.default_limit,
         largest_page=settings.max_limit,

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
 from app.contract import Contract
+from app.delivery.running import DeliveryProcess
 from app.server import create_app
-from app.settings import Settings, SettingsError
+from app.settings import Settings, SettingsError, environment_of
 from storage.opening import is_private
 
 GRACEFUL_SECONDS = 30
@@ -35,6 +36,18 @@ class Gunicorn(BaseApplication):
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
         super().__init__()
+
+    def run(self) -> None:
+        """Serve until told to stop, and deliver events meanwhile."""
+        delivery = None
+        if self._settings.delivery == "server" and not is_private(self._settings.store):
+            delivery = DeliveryProcess(environment_of(self._settings))
+            delivery.start()
+        try:
+            super().run()
+        finally:
+            if delivery is not None:
+                delivery.stop()
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
@@ -129,14 +142,3 @@ def serve_for_development(settings: Settings) -> None:
         reload_dirs=["app", "handlers", "storage", "openapi"],
         log_level="info",
     )
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the settings as environment variables, for a process started anew."""
-    environment = {}
-    for name, value in settings.model_dump().items():
-        if isinstance(value, tuple):
-            environment[f"TMF_{name.upper()}"] = os.pathsep.join(map(str, value))
-        elif value is not None:
-            environment[f"TMF_{name.upper()}"] = str(value)
-    return environment

@@ -5,6 +5,7 @@ Later sources win, in that order. A value that is not understood stops the start
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections.abc import Iterator
@@ -97,9 +98,73 @@ class Settings(BaseSettings):
         " Else one is made at each start.",
     )
     require_if_match: bool = Field(False, description="Refuse changes without `If-Match` (428).")
+    delivery: Literal["server", "off"] = Field(
+        "server",
+        description="Who delivers events: the `server`, in a process beside it, or nobody (`off`)"
+        " unless `tmf683 deliver` runs.",
+    )
+    callback_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Where events may be sent beside the public internet: host names (`*` is any"
+        " part), addresses and networks, separated by commas.",
+    )
+    hub_duplicate: Literal["refuse", "return"] = Field(
+        "refuse",
+        description="A callback registered again with the same query: `refuse` (409) or `return`"
+        " the subscription there is (201).",
+    )
+    event_content: Literal["contract", "whole", "changes"] = Field(
+        "contract",
+        description="What events carry: the `whole` resource, only `changes`, or as the release of"
+        " the `contract` wants (whole up to 4).",
+    )
+    event_retention_hours: float = Field(
+        72.0, gt=0, description="How long events are kept, delivered or not."
+    )
+    webhook_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Secrets that sign events (Standard Webhooks, `whsec_…`), separated by commas;"
+        " each signs, so that a new one can come before the old one goes.",
+    )
+    delivery_attempts: int = Field(
+        8, ge=1, le=100, description="Attempts before a delivery is parked."
+    )
+    delivery_wait: float = Field(
+        60.0,
+        gt=0,
+        description="Seconds before the first repetition, at most; four times as long each time.",
+    )
+    delivery_timeout: float = Field(10.0, gt=0, description="Seconds a listener has to answer.")
+    delivery_concurrency: int = Field(
+        16, ge=1, le=1000, description="Events sent to one listener at the same time."
+    )
+    lease_seconds: float = Field(
+        15.0,
+        gt=0,
+        description="How long a delivery worker holds a listener's lane without a sign of life.",
+    )
     validate_responses: bool = Field(
         False, description="Hold every response against the contract: for tests, costs time."
     )
+
+    @field_validator("callback_allow", "webhook_keys", mode="before")
+    @classmethod
+    def _split_list(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+    @field_validator("webhook_keys")
+    @classmethod
+    def _usable_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            try:
+                usable = bool(base64.b64decode(key.removeprefix("whsec_") + "==", validate=False))
+            except ValueError:
+                usable = False
+            if not usable:
+                raise ValueError("a key must be base64, with or without whsec_ before it")
+        return value
 
     @field_validator("spec", mode="before")
     @classmethod
@@ -130,12 +195,27 @@ class Settings(BaseSettings):
 def shown(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each setting as its environment variable and its value, secrets masked."""
     for name, value in settings.model_dump().items():
-        text = os.pathsep.join(map(str, value)) if isinstance(value, tuple) else str(value)
-        if name == "cursor_key" and value is not None:
+        text = _joined(name, value) if isinstance(value, tuple) else str(value)
+        if name in ("cursor_key", "webhook_keys") and value:
             text = "***"
         elif name == "store":
             text = re.sub(r"(//[^:/@]*:)[^@/]*@", r"\1***@", text)
         yield f"TMF_{name.upper()}", "" if value is None else text
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the settings as environment variables, for a process started anew."""
+    environment = {}
+    for name, value in settings.model_dump().items():
+        if isinstance(value, tuple):
+            environment[f"TMF_{name.upper()}"] = _joined(name, value)
+        elif value is not None:
+            environment[f"TMF_{name.upper()}"] = str(value)
+    return environment
+
+
+def _joined(name: str, values: tuple[object, ...]) -> str:
+    return (os.pathsep if name == "spec" else ",").join(map(str, values))
 
 
 def read_settings(**given: Any) -> Settings:

@@ -95,8 +95,10 @@ class ValidatedOperation:
         match self._binding.kind:
             case Kind.CREATE | Kind.PATCH | Kind.REPLACE | Kind.DELETE:
                 return Lane.WRITER
-            case Kind.SUBSCRIBE | Kind.UNSUBSCRIBE | Kind.LISTEN:
+            case Kind.UNSUBSCRIBE | Kind.LISTEN:
                 return Lane.WRITER
+            case Kind.SUBSCRIBE:
+                return Lane.POOL  # names are resolved
             case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):
                 return Lane.POOL
         return Lane.LOOP

@@ -44,6 +44,15 @@ class Attributes(Protocol):
         """Whether the attribute at this path is a date-time."""
 
 
+class Change(StrEnum):
+    """What happens to a resource that others may want to hear of."""
+
+    CREATE = "create"
+    ATTRIBUTE = "attribute"
+    STATUS = "status"
+    DELETE = "delete"
+
+
 class Forms(Protocol):
     """The forms in which a collection's documents are kept, one for each version of the contract.
 
@@ -57,6 +66,9 @@ class Forms(Protocol):
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """Return where other forms keep what this contract has at a path, if elsewhere."""
+
+    def named(self, name: str, form: str) -> str:
+        """Return what this contract calls an attribute that another form has by this name."""
 
     def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
         """Return what to keep of a document in another form beside the change that replaces it.
@@ -79,6 +91,10 @@ class OneForm:
         """See `Forms.aliases`."""
         return ()
 
+    def named(self, name: str, form: str) -> str:
+        """See `Forms.named`."""
+        return name
+
     def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
         """See `Forms.kept`."""
         return {}
@@ -100,10 +116,10 @@ class ResourceDefinition:
 
     `collection` names it in the store; `path` is where it is served, without scheme and host;
     `check(resource)` raises `InvalidResource` for one that breaks the contract, and
-    `check(resource, before)` for a change that does; `managed` attributes
-    are the server's, `fills` complete what a client sends, `initial` what a new resource starts
-    with; `chooses_id` says that clients may choose ids; `partial` that the contract declares 206
-    for a page that is not the whole list.
+    `check(resource, before)` for a change that does; `managed` attributes are the server's, `fills`
+    complete what a client sends, `initial` what a new resource starts with; `announces` says which
+    changes have an event; `chooses_id` that clients may choose ids; `partial` that the contract
+    declares 206 for a page that is not the whole list.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
@@ -124,6 +140,7 @@ class ResourceDefinition:
     indexes: tuple[Index, ...] = ()
     partial: bool = False
     answers: Answers = Answers()
+    announces: frozenset[Change] = frozenset()
     forms: Forms = OneForm()  # noqa: RUF009 - it never changes
     parents: tuple[str, ...] = ()
     within: str | None = None

@@ -36,6 +36,10 @@ class AttributesNotPatchable(Exception):
         self.attributes = attributes
 
 
+class BadCallback(Exception):
+    """Events may not be sent to the address a listener registers; the message says why."""
+
+
 class SubscriptionExists(Exception):
     """A listener with this callback and query is registered at the hub already."""
 

@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 
 from flask import Response
 
-from handlers import filtering, jsonpath, lifecycle, paging, patching, request, scope, selection
+from handlers import (
+    announcing,
+    filtering,
+    jsonpath,
+    lifecycle,
+    paging,
+    patching,
+    request,
+    scope,
+    selection,
+)
 from handlers.definition import Limits, Resource, ResourceDefinition
 from handlers.errors import (
     BadQuery,
@@ -53,6 +63,9 @@ class Surroundings:
     """What handlers share: the store, bounds, and where clients reach the server.
 
     `base_url` gives scheme, host and prefix, without trailing slash, for the current request.
+    `check_callback` raises `BadCallback` for an address that events may not be sent to, and
+    `begin_lane` lets events flow to a new subscription from now on; `return_duplicates` says what
+    becomes of a subscription that is there already.
     """
 
     store: Store
@@ -60,6 +73,9 @@ class Surroundings:
     limits: Limits
     cursors: Cursors
     require_if_match: bool = False
+    return_duplicates: bool = False
+    check_callback: Callable[[str], None] = lambda url: None
+    begin_lane: Callable[[ResourceDefinition, str], None] = lambda hub, id: None
 
 
 class ResourceHandlers:
@@ -117,18 +133,20 @@ class ResourceHandlers:
         """
         resource = lifecycle.created(self._definition, request.current().body)
         self._definition.check(resource)
+        content, base = encode(self._definition, resource), self._around.base_url()
         try:
             document = self._store.insert(
                 self._definition.collection,
                 self._definition.key(resource["id"]),
-                encode(self._definition, resource),
+                content,
                 form=self._definition.forms.name,
+                events=announcing.created(self._definition, resource["id"], content, base),
             )
         except DocumentExists:
             if request.header("If-None-Match") == "*":
                 raise PreconditionFailed("a resource with this id exists") from None
             raise
-        location = href(self._definition, self._around.base_url(), resource["id"])
+        location = href(self._definition, base, resource["id"])
         return self._answer(document, self._definition.answers.created, {"Location": location})
 
     def retrieve(self, id: str) -> Response:
@@ -188,7 +206,16 @@ class ResourceHandlers:
             check_write(document, required=self._around.require_if_match)
             try:
                 self._store.delete(
-                    self._definition.collection, document.id, version=document.version
+                    self._definition.collection,
+                    document.id,
+                    version=document.version,
+                    events=announcing.deleted(
+                        self._definition,
+                        id,
+                        document.content,
+                        document.form,
+                        self._around.base_url(),
+                    ),
                 )
             except VersionConflict:
                 continue
@@ -258,6 +285,7 @@ class ResourceHandlers:
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
             content, form = encode_change(self._definition, document, before, after)
+            base = self._around.base_url()
             try:
                 document = self._store.replace(
                     self._definition.collection,
@@ -265,6 +293,7 @@ class ResourceHandlers:
                     content,
                     version=document.version,
                     form=form,
+                    events=announcing.changed(self._definition, before, after, content, form, base),
                 )
             except VersionConflict:
                 continue

@@ -14,8 +14,9 @@ from storage.errors import (
     UnsupportedQuery,
     VersionConflict,
 )
+from storage.evaluation import holds
 from storage.opening import open_store
-from storage.port import Document, Index, Page, Store
+from storage.port import Document, Event, Index, Page, Store
 from storage.query import (
     INSTANT,
     And,
@@ -42,6 +43,7 @@ __all__ = [
     "Document",
     "DocumentExists",
     "DocumentNotFound",
+    "Event",
     "Index",
     "Matches",
     "Not",
@@ -62,5 +64,6 @@ __all__ = [
     "Value",
     "VersionConflict",
     "Window",
+    "holds",
     "open_store",
 ]

@@ -93,3 +93,5 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
             click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
     click.echo(f"Health        {origin}/health/ready")
     click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
+    if settings.callback_allow:
+        click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from app.contract import normalise
 from app.contract.bind import Binding, bind
 from app.contract.compile import SchemaCompiler, UnknownTypes
+from app.contract.define import resource_name
 from app.contract.discriminator import open_classes
 from app.contract.errors import Problem
+from app.contract.events import EventDefinition, events_of
 from app.contract.examples import without_contradictions
 from app.contract.load import Json, load
-from app.contract.mapping import Mapping
+from app.contract.mapping import Mapping as VersionMapping
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
 from app.contract.requests import declare_request_rules
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
+from handlers.definition import Change, ResourceDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A resource of a contract, and the events it has."""
+
+    definition: ResourceDefinition
+    events: Mapping[Change, EventDefinition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +38,8 @@ class Contract:
 
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
     slash and includes the server's root path. `contradictions` are the examples left out because
-    they break their own schemas.
+    they break their own schemas. `announced` are the resources that have events, and `major` is
+    the number that versions share which are not to break clients.
     """
 
     file: str
@@ -39,13 +51,15 @@ class Contract:
     overlays: tuple[Applied, ...]
     contradictions: tuple[Problem, ...]
     bindings: tuple[Binding, ...]
+    announced: tuple[Announced, ...]
+    major: str
 
 
 def open_contract(
     file: Path,
     *,
     overlays: Sequence[Overlay] = (),
-    mappings: Sequence[Mapping] = (),
+    mappings: Sequence[VersionMapping] = (),
     profile: str = "conformance",
     base_path: str | None = None,
     root_path: str = "",
@@ -70,6 +84,7 @@ def open_contract(
     document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
     bindings = bind(document, base, compiler, mappings)
+    definitions = {each.definition.path: each.definition for each in bindings if each.definition}
     document["servers"] = [{"url": base or "/"}]
     return Contract(
         file=str(file),
@@ -81,4 +96,10 @@ def open_contract(
         overlays=applied,
         contradictions=contradictions,
         bindings=bindings,
+        announced=tuple(
+            Announced(each, events_of(document, compiler, resource_name(each.path[len(base) :])))
+            for each in definitions.values()
+            if each.announces
+        ),
+        major=normalise.major_version(document),
     )

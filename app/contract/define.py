@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
+from app.contract.events import EventPaths, events_of
 from app.contract.forms import MappedForms
 from app.contract.load import Json
 from app.contract.mapping import Mapping
@@ -21,6 +22,7 @@ from app.contract.schema import (
 )
 from app.contract.shape import Kind, collection_of, is_member, kind_of, parents_of
 from handlers.definition import Answers, Fill, Moment, Resource, ResourceDefinition
+from handlers.definition import Attributes as Attributed
 from handlers.errors import InvalidResource
 from storage import Index
 
@@ -64,8 +66,10 @@ def _definition(
     update = body_schema(member.get("patch", {"responses": {}}))
     described = attributes(document, resource)
     demanded = attributes(document, create)
-    paths = AttributePaths(document, resource)
+    paths: Attributed = AttributePaths(document, resource)
     name = path.rpartition("/")[2]
+    if name == "hub":
+        paths = EventPaths(document)  # what the query of a subscription is about
     parents = parents_of(path)
     validator = compiler.compile(resource, View.RESPONSE)
     api, version = normalise.api_name(document), normalise.major_version(document)
@@ -91,6 +95,7 @@ def _definition(
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
+        announces=frozenset(events_of(document, compiler, resource_name(path))),
         forms=MappedForms(api, version, resource_name(path), mappings, validator),
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
@@ -182,8 +187,10 @@ def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[..., N
     return check
 
 
-def _indexes(document: Json, paths: AttributePaths) -> Iterator[Index]:
+def _indexes(document: Json, paths: Attributed) -> Iterator[Index]:
     """Yield the hinted indexes whose every path this resource has."""
+    if not isinstance(paths, AttributePaths):
+        return
     for hint in document.get("x-index-hints", []):
         hinted = tuple(tuple(path.split(".")) for path in hint.split(","))
         if all(map(paths.knows, hinted)):

@@ -71,6 +71,12 @@ class MappedForms:
                 read[name] = value["value"]
         return read
 
+    def named(self, name: str, form: str) -> str:
+        """See `Forms.named`."""
+        written = form.partition("+")[0]
+        way = None if written == self.name else self._way(written)
+        return way[1].move((name,), way[0])[0] if way else name
+
     def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
         """See `Forms.kept`."""
         older_kept = stored.get(KEPT, {})

@@ -1,0 +1,114 @@
+"""Callbacks: which addresses events may be sent to.
+
+A listener chooses the address, so it could point into the network this server runs in. Private,
+loopback, link-local, multicast and reserved addresses are refused, whatever name or notation leads
+there, unless the operator allows them. The check is made where the connection is made: between the
+two a name cannot come to mean another address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+from handlers.errors import BadCallback
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 addresses as IPv6 hosts reach them (RFC 6052)."""
+
+
+class CallbackPolicy:
+    """Decides where events may go.
+
+    `allow` names what is allowed beside the public internet: host names (`*` matches any part),
+    addresses, and networks as `10.0.0.0/8`.
+    """
+
+    def __init__(
+        self,
+        allow: Sequence[str] = (),
+        resolve: Callable[..., list[Any]] = socket.getaddrinfo,
+    ) -> None:
+        self._resolve = resolve
+        self._networks: list[Network] = []
+        self._names: list[str] = []
+        for entry in allow:
+            try:
+                self._networks.append(ipaddress.ip_network(entry, strict=False))
+            except ValueError:
+                self._names.append(entry.lower())
+
+    def check(self, url: str) -> None:
+        """Check the URL of a listener that registers.
+
+        A name that cannot be resolved now may pass: it is checked again at each delivery.
+
+        Raises:
+            BadCallback: events may not be sent there; the message says why.
+        """
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            raise BadCallback("is not a URL") from None
+        if parts.scheme not in ("http", "https") or not host:
+            raise BadCallback("must be an absolute http or https URL")
+        if parts.username is not None or parts.password is not None:
+            raise BadCallback("must not hold credentials")
+        if parts.fragment:
+            raise BadCallback("must not have a fragment")
+        try:
+            found = self._resolve(host, port or 0, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return
+        for each in found:
+            self.check_address(host, each[4][0])
+
+    def check_address(self, host: str, address: str) -> None:
+        """Check one address that a host has.
+
+        Raises:
+            BadCallback: events may not be sent there.
+        """
+        if not self._permits(host, address):
+            raise BadCallback(
+                f"leads to {address.partition('%')[0]}, which is no public address;"
+                " TMF_CALLBACK_ALLOW can allow it"
+            )
+
+    def _permits(self, host: str, address: str) -> bool:
+        if any(fnmatchcase(host.lower().rstrip("."), name) for name in self._names):
+            return True
+        try:
+            ip: Address = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        plain = _embedded(ip)
+        if any(
+            each.version == network.version and each in network
+            for network in self._networks
+            for each in (ip, plain)
+        ):
+            return True
+        return all(
+            each.is_global and not each.is_multicast and not each.is_reserved
+            for each in (ip, plain)
+        ) or (plain != ip and plain.is_global and not plain.is_multicast)
+
+
+def _embedded(ip: Address) -> Address:
+    """Return the IPv4 address that an IPv6 address stands for, or the address itself."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _TRANSLATED:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
+    if ip.teredo is not None:
+        return ip.teredo[1]
+    return ip.ipv4_mapped or ip.sixtofour or ip

@@ -1,0 +1,185 @@
+"""Sending an event: one POST, signed, to an address that was checked (Standard Webhooks 1.0)."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
+from standardwebhooks.webhooks import Webhook
+
+from app.delivery.callbacks import CallbackPolicy
+from app.delivery.events import OutgoingEvent
+from handlers.errors import BadCallback
+
+_MOST_READ = 16 * 1024
+"""Bytes of an answer that are worth reading to use its connection again."""
+
+_LONGEST_WAIT = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one attempt: `error` is empty when the listener has taken the event.
+
+    `wait` is how long the listener asks to be left alone, in seconds; `gone` that it wants no more.
+    """
+
+    error: str = ""
+    wait: float = 0.0
+    gone: bool = False
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the listener has taken the event."""
+        return not self.error
+
+
+class Sender:
+    """Posts events; made and closed within a running event loop."""
+
+    def __init__(
+        self, policy: CallbackPolicy, *, keys: Sequence[str] = (), seconds: float = 10.0
+    ) -> None:
+        self._policy = policy
+        self._webhooks = [Webhook(key) for key in keys]
+        connector = aiohttp.TCPConnector(
+            limit=0, limit_per_host=0, resolver=_CheckedResolver(policy), ttl_dns_cache=10
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=seconds),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._session.close()
+
+    async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
+        """Post an event, once; whatever goes wrong is in the verdict."""
+        body = orjson.dumps(event.body)
+        try:
+            self._check_literal(callback)
+            async with self._session.post(
+                callback,
+                data=body,
+                headers=self._headers(event.id, body),
+                allow_redirects=False,
+            ) as answer:
+                await _drain(answer)
+                return _verdict(answer)
+        except BadCallback as error:
+            return Verdict(f"the callback {error}")
+        except TimeoutError:
+            return Verdict("no answer in time")
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reason = error.__cause__ if isinstance(error.__cause__, BadCallback) else error
+            return Verdict(f"{type(reason).__name__}: {reason}"[:300])
+
+    def _headers(self, id: str, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "webhook-id": id}
+        if self._webhooks:
+            at = datetime.now(UTC)
+            text = body.decode()
+            headers["webhook-timestamp"] = str(int(at.timestamp()))
+            headers["webhook-signature"] = " ".join(
+                each.sign(id, at, text) for each in self._webhooks
+            )
+        return headers
+
+    def _check_literal(self, callback: str) -> None:
+        """Check an address written in the URL itself: no resolver sees it."""
+        host = urlsplit(callback).hostname or ""
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return
+        self._policy.check_address(host, host)
+
+
+class _CheckedResolver(AbstractResolver):
+    """Resolves names to addresses that events may be sent to, and to no others."""
+
+    def __init__(self, policy: CallbackPolicy) -> None:
+        self._policy = policy
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Return the addresses of a host.
+
+        Raises:
+            OSError: it has none, or one of them is refused (the cause is a `BadCallback`).
+        """
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        results: list[ResolveResult] = []
+        for kind, _, protocol, _, place in found:
+            address: Any = place[0]
+            try:
+                self._policy.check_address(host, address)
+            except BadCallback as error:
+                raise OSError(f"the callback {error}") from error
+            results.append(
+                ResolveResult(
+                    hostname=host,
+                    host=address,
+                    port=port,
+                    family=kind,
+                    proto=protocol,
+                    flags=socket.AI_NUMERICHOST,
+                )
+            )
+        return results
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+async def _drain(answer: aiohttp.ClientResponse) -> None:
+    """Read a short answer, so that the connection can be used again; leave a long one."""
+    length = answer.content_length
+    if length is not None and length <= _MOST_READ:
+        await answer.read()
+    elif length is None:
+        read = 0
+        async for part in answer.content.iter_chunked(4096):
+            read += len(part)
+            if read > _MOST_READ:
+                answer.close()
+                return
+    else:
+        answer.close()
+
+
+def _verdict(answer: aiohttp.ClientResponse) -> Verdict:
+    if 200 <= answer.status < 300:
+        return Verdict()
+    error = f"it answered {answer.status}"
+    if answer.status in (429, 503):
+        return Verdict(error, wait=_seconds(answer.headers.get("Retry-After", "")))
+    return Verdict(error, gone=answer.status == 410)
+
+
+def _seconds(text: str) -> float:
+    """Return how long a `Retry-After` asks to wait (RFC 9110 §10.2.3)."""
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_WAIT)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, min((at - datetime.now(UTC)).total_seconds(), _LONGEST_WAIT))

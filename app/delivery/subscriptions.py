@@ -1,0 +1,102 @@
+"""Subscriptions: who has registered at which hub, and for what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.contract import Contract, Kind
+from app.delivery.events import Announcer, EventContent, OutgoingEvent
+from handlers.definition import Limits, ResourceDefinition
+from handlers.errors import BadQuery
+from handlers.hub import SubscriptionQuery, parse_query
+from storage import Query, Store, UnsupportedQuery, Window, holds, json
+from storage.projection import select, selection_of
+from storage.query import Position
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One listener; `callback` is where its events go."""
+
+    id: str
+    callback: str
+    wants: SubscriptionQuery
+    announcer: Announcer
+
+    def events_of(self, record: dict[str, Any]) -> list[OutgoingEvent]:
+        """Return the events of a record that the listener wants, as it wants them."""
+        found = []
+        for event in self.announcer.events_of(record):
+            if self.wants.where is not None and not holds(self.wants.where, event.body):
+                continue
+            body = event.body
+            if self.wants.fields:
+                body = select(selection_of(self.wants.fields), body)
+            found.append(OutgoingEvent(event.id, event.type, body))
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Hub:
+    definition: ResourceDefinition
+    announcer: Announcer
+
+
+class Subscriptions:
+    """The subscriptions at the hubs of all contracts."""
+
+    def __init__(
+        self,
+        contracts: Sequence[Contract],
+        store: Store,
+        limits: Limits,
+        content: EventContent = EventContent.CONTRACT,
+    ) -> None:
+        self._store = store
+        self._limits = limits
+        self._known: dict[tuple[str, str], Subscription] = {}
+        self._hubs = [
+            _Hub(binding.definition, Announcer(contract, content))
+            for contract in contracts
+            for binding in contract.bindings
+            if binding.kind is Kind.SUBSCRIBE
+            and binding.definition is not None
+            and not binding.definition.parents
+        ]
+
+    def read(self) -> dict[str, Subscription]:
+        """Return every subscription by its lane's name."""
+        found = {}
+        for hub in self._hubs:
+            after: Position | None = None
+            while True:
+                query = Query(window=Window(0, _PAGE), after=after, count=False)
+                page = self._store.find(hub.definition.collection, query)
+                for document in page.documents:
+                    subscription = self._parsed(hub, document.content, document.id)
+                    if subscription is not None:
+                        found[lane_of(hub.definition, document.id)] = subscription
+                if page.end is None:
+                    break
+                after = page.end
+        return found
+
+    def _parsed(self, hub: _Hub, content: bytes, id: str) -> Subscription | None:
+        key = (hub.definition.collection, id)
+        if key not in self._known:
+            body = json.loads(content)
+            try:
+                wants = parse_query(hub.definition, body.get("query") or "", self._limits)
+            except (BadQuery, UnsupportedQuery):
+                return None  # registered under wider limits
+            self._known[key] = Subscription(id, body["callback"], wants, hub.announcer)
+        return self._known[key]
+
+
+def lane_of(definition: ResourceDefinition, id: str) -> str:
+    """Return the name of a subscription's lane, unlike that of any other hub's."""
+    return f"{definition.collection}/{id}"
