@@ -65,7 +65,7 @@ class CallbackPolicy:
         if parts.fragment:
             raise BadCallback("must not have a fragment")
         try:
-            found = self._resolve(host, port or 0, type=socket.SOCK_STREAM)
+            found = self._resolve(host.rstrip("."), port or 0, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return
         for each in found:
@@ -90,17 +90,14 @@ class CallbackPolicy:
             ip: Address = ipaddress.ip_address(address.partition("%")[0])
         except ValueError:
             return False
-        plain = _embedded(ip)
-        if any(
-            each.version == network.version and each in network
-            for network in self._networks
-            for each in (ip, plain)
-        ):
+        plain = _embedded(ip)  # what stands behind an address decides, not its wrapping
+        if any(each in network for network in self._networks for each in (ip, plain)):
             return True
-        return all(
-            each.is_global and not each.is_multicast and not each.is_reserved
-            for each in (ip, plain)
-        ) or (plain != ip and plain.is_global and not plain.is_multicast)
+        return _is_public(plain)
+
+
+def _is_public(ip: Address) -> bool:
+    return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
 def _embedded(ip: Address) -> Address:

@@ -85,8 +85,7 @@ class Sender:
         except TimeoutError:
             return Verdict("no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = error.__cause__ if isinstance(error.__cause__, BadCallback) else error
-            return Verdict(f"{type(reason).__name__}: {reason}"[:300])
+            return Verdict(_reason(error))
 
     def _headers(self, id: str, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "webhook-id": id}
@@ -171,6 +170,16 @@ def _verdict(answer: aiohttp.ClientResponse) -> Verdict:
     if answer.status in (429, 503):
         return Verdict(error, wait=_seconds(answer.headers.get("Retry-After", "")))
     return Verdict(error, gone=answer.status == 410)
+
+
+def _reason(error: BaseException) -> str:
+    """Return what went wrong, in the words of the check that refused an address if it was one."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BadCallback):
+            return f"the callback {cause}"
+        cause = cause.__cause__
+    return f"{type(error).__name__}: {error}"[:300]
 
 
 def _seconds(text: str) -> float:

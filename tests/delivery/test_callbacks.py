@@ -1,0 +1,170 @@
+"""Where events may not be sent, however the address is written."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from app.delivery.callbacks import CallbackPolicy
+from app.delivery.events import OutgoingEvent
+from app.delivery.sender import Sender
+from handlers.errors import BadCallback
+from tests.delivery.receiver import receiving, status
+
+NAMES = {
+    "loop.example.com": "127.0.0.1",
+    "inside.example.com": "10.1.2.3",
+    "mapped.example.com": "::ffff:127.0.0.1",
+    "six.example.com": "::1",
+    "public.example.com": "93.184.216.34",
+    "both.example.com": "93.184.216.34,192.168.1.1",
+    "metadata.example.com": "169.254.169.254",
+    "xn--bcher-kva.example.com": "127.0.0.53",
+}
+
+
+def resolve(host: str, port: int, **options: Any) -> list[Any]:
+    """Resolve the names above as a name server would, and everything else as this machine does."""
+    if host not in NAMES:
+        return socket.getaddrinfo(host, port, **options)
+    return [
+        (
+            socket.AF_INET6 if ":" in each else socket.AF_INET,
+            socket.SOCK_STREAM,
+            6,
+            "",
+            (each, port),
+        )
+        for each in NAMES[host].split(",")
+    ]
+
+
+REFUSED = [
+    "http://127.0.0.1/", "http://127.0.0.1:8080/x", "https://127.0.0.1/", "http://127.1/",
+    "http://127.255.255.254/", "http://2130706433/", "http://0177.0.0.1/", "http://0x7f.0.0.1/",
+    "http://0x7f000001/", "http://017700000001/", "http://127.0.1/", "http://0/", "http://0.0.0.0/",
+    "http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://[::1]/",
+    "http://[0:0:0:0:0:0:0:1]/", "http://[::]/", "http://[::ffff:127.0.0.1]/",
+    "http://[::ffff:7f00:1]/", "http://[::ffff:10.0.0.1]/", "http://[64:ff9b::7f00:1]/",
+    "http://[64:ff9b::10.0.0.1]/", "http://[2002:7f00:1::]/", "http://[2002:a00:1::1]/",
+    "http://[fe80::1]/", "http://[fc00::1]/", "http://[fd12:3456::1]/", "http://[ff02::1]/",
+    "http://10.0.0.1/", "http://10.255.255.255/", "http://172.16.0.1/", "http://172.31.255.255/",
+    "http://192.168.0.1/", "http://169.254.169.254/latest/meta-data/", "http://2852039166/",
+    "http://0xa9fea9fe/", "http://169.254.0.1/", "http://100.64.0.1/", "http://192.0.0.1/",
+    "http://192.0.2.1/", "http://198.18.0.1/", "http://198.51.100.7/", "http://203.0.113.9/",
+    "http://224.0.0.1/", "http://239.255.255.250/", "http://240.0.0.1/", "http://255.255.255.255/",
+    "http://loop.example.com/", "http://inside.example.com/", "http://mapped.example.com/",
+    "http://six.example.com/", "http://both.example.com/", "http://metadata.example.com/",
+    "http://xn--bcher-kva.example.com/", "ftp://93.184.216.34/", "file:///etc/passwd",
+    "gopher://127.0.0.1/", "//93.184.216.34/", "/events", "http://", "http:///x",
+    "http://user:pw@93.184.216.34/", "http://user@93.184.216.34/", "http://93.184.216.34/#part",
+    "http://93.184.216.34:99999/", "http://[::1", "",
+]  # fmt: skip
+
+ALLOWED = [
+    "http://93.184.216.34/", "https://93.184.216.34:8443/a?b=c", "http://public.example.com/",
+    "http://[2606:2800:220:1:248:1893:25c8:1946]/", "http://[::ffff:93.184.216.34]/",
+    "http://not-resolved.invalid/",
+]  # fmt: skip
+
+
+def test_the_table_is_long_enough() -> None:
+    assert len(REFUSED) >= 40
+    assert len(set(REFUSED)) == len(REFUSED)
+
+
+@pytest.mark.parametrize("url", REFUSED)
+def test_a_callback_is_refused(url: str) -> None:
+    with pytest.raises(BadCallback):
+        CallbackPolicy(resolve=resolve).check(url)
+
+
+@pytest.mark.parametrize("url", ALLOWED)
+def test_a_callback_is_accepted(url: str) -> None:
+    CallbackPolicy(resolve=resolve).check(url)
+
+
+@pytest.mark.parametrize(
+    ("allow", "url", "refused"),
+    [
+        ("127.0.0.0/8", "http://127.0.0.1/", False),
+        ("127.0.0.0/8", "http://[::ffff:127.0.0.1]/", False),
+        ("127.0.0.0/8", "http://10.0.0.1/", True),
+        ("10.1.2.3", "http://inside.example.com/", False),
+        ("10.1.2.4", "http://inside.example.com/", True),
+        ("inside.example.com", "http://inside.example.com/", False),
+        ("inside.example.com", "http://INSIDE.example.com/", False),
+        ("*.example.com", "http://loop.example.com/", False),
+        ("*.example.com", "http://localhost/", True),
+        ("example.com", "http://loop.example.com/", True),
+        ("::1", "http://[::1]/", False),
+        ("fd00::/8", "http://[fd12:3456::1]/", False),
+    ],
+)
+def test_an_operator_can_allow_more(allow: str, url: str, refused: bool) -> None:
+    policy = CallbackPolicy([allow], resolve)
+    if refused:
+        with pytest.raises(BadCallback):
+            policy.check(url)
+    else:
+        policy.check(url)
+
+
+def sent(url: str, policy: CallbackPolicy) -> str:
+    """Send an event; return what went wrong."""
+
+    async def run() -> str:
+        sender = Sender(policy, seconds=3)
+        try:
+            return (await sender.send(url, OutgoingEvent("1", "T", {"a": 1}))).error
+        finally:
+            await sender.close()
+
+    return asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "0x7f000001", "[::ffff:127.0.0.1]", "127.1", "2130706433"]
+)
+def test_the_address_is_checked_again_where_the_connection_is_made(host: str) -> None:
+    with receiving() as receiver:
+        error = sent(f"http://{host}:{receiver.port}/", CallbackPolicy())
+        assert "no public address" in error or "not a canonical IPv4 address" in error
+        assert not receiver.got
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_an_allowed_address_is_reached(host: str) -> None:
+    with receiving() as receiver:
+        url = f"http://{host}:{receiver.port}/"
+        assert sent(url, CallbackPolicy(["127.0.0.0/8", "localhost"])) == ""
+        assert len(receiver.got) == 1
+
+
+def test_a_name_that_changes_its_address_after_registration_leads_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """DNS rebinding: public when it registers, loopback when an event is sent."""
+    policy = CallbackPolicy(resolve=lambda host, port, **_: resolve("public.example.com", port))
+    with receiving() as receiver:
+        url = f"http://rebinding.example.com:{receiver.port}/"
+        policy.check(url)
+        real = socket.getaddrinfo
+
+        def rebound(host: Any, *arguments: Any, **options: Any) -> Any:
+            return real("127.0.0.1" if "rebinding" in str(host) else host, *arguments, **options)
+
+        monkeypatch.setattr(socket, "getaddrinfo", rebound)
+        assert "no public address" in sent(url, policy)
+        assert not receiver.got
+
+
+def test_a_redirect_is_not_followed() -> None:
+    with receiving() as receiver, receiving() as other:
+        receiver.answer = status("302 Found", f"Location: {other.url()}\r\n")
+        error = sent(receiver.url(), CallbackPolicy(["127.0.0.1"]))
+        assert error == "it answered 302"
+        assert not other.got
