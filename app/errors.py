@@ -110,7 +110,7 @@ def failure_of(error: Exception) -> Failure:
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
         case BadCallback():
-            return Failure(400, "invalidCallback", "The callback is refused.", f"/callback {text}")
+            return Failure(403, "callbackRefused", "The callback is refused.", f"/callback {text}")
         case SubscriptionExists():
             return Failure(409, "subscribed", "The listener is registered already.", text)
         case UpdateContended():

@@ -45,11 +45,11 @@ def changed(
     base: str,
 ) -> list[bytes]:
     """Return the record of a change: which attributes differ, those the server manages aside."""
-    names = [
+    names = sorted(
         name
         for name in {**before, **after}
         if before.get(name) != after.get(name) and name not in definition.managed
-    ]
+    )
     moved = [name for name in names if name in STATUS_ATTRIBUTES]
     announced = definition.announces & {Change.STATUS, Change.ATTRIBUTE}
     if not names or not announced or (announced == {Change.STATUS} and not moved):

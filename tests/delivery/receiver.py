@@ -69,8 +69,8 @@ class Receiver:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    """Listen on a free port until the block ends."""
+def receiving(port: int = 0) -> Iterator[Receiver]:
+    """Listen on a port, a free one for 0, until the block ends."""
     receiver = Receiver()
     loop = asyncio.new_event_loop()
 
@@ -88,13 +88,20 @@ def receiving() -> Iterator[Receiver]:
                 receiver.got.append(got)
                 await receiver.answer(writer, got)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()
 
     async def start() -> asyncio.Server:
-        return await asyncio.start_server(serve, "127.0.0.1", 0)
+        return await asyncio.start_server(serve, "127.0.0.1", port, reuse_address=True)
+
+    async def stop(server: asyncio.Server) -> None:
+        server.close()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
@@ -103,6 +110,7 @@ def receiving() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
-        loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(stop(server), loop).result(10)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
+        loop.close()
