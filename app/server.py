@@ -36,7 +36,6 @@ from handlers.paging import Cursors
 from handlers.resources import ResourceHandlers, Surroundings
 from handlers.unserved import UnservedHandler
 from storage import Index, Store, open_store
-from storage.opening import is_private
 
 
 def open_contracts(settings: Settings) -> tuple[Contract, ...]:
@@ -107,9 +106,9 @@ def create_app(
     store = store or open_prepared_store(settings, contracts)
     paths = ContractPaths(contracts)
     delivery = None
-    if settings.delivery == "server" and is_private(settings.store):
+    if settings.delivery == "server" and store.solitary:
         worker = worker_of(settings, contracts, store, limits_of(settings))
-        delivery = DeliveryThread(worker)  # no other process can see the store
+        delivery = DeliveryThread(worker)
     app = ContractApp(
         "app",
         threads=settings.threads,

@@ -30,8 +30,11 @@ class Gunicorn(BaseApplication):
     and store.
     """
 
-    def __init__(self, settings: Settings, contracts: Sequence[Contract]) -> None:
+    def __init__(
+        self, settings: Settings, contracts: Sequence[Contract], *, solitary: bool
+    ) -> None:
         self._contracts = contracts
+        self._solitary = solitary
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
@@ -40,7 +43,7 @@ class Gunicorn(BaseApplication):
     def run(self) -> None:
         """Serve until told to stop, and deliver events meanwhile."""
         delivery = None
-        if self._settings.delivery == "server" and not is_private(self._settings.store):
+        if self._settings.delivery == "server" and not self._solitary:
             delivery = DeliveryProcess(environment_of(self._settings))
             delivery.start()
         try:
@@ -122,10 +125,13 @@ def check_address(settings: Settings) -> None:
             ) from None
 
 
-def serve(settings: Settings, contracts: Sequence[Contract]) -> None:
-    """Serve the contracts until told to stop."""
+def serve(settings: Settings, contracts: Sequence[Contract], *, solitary: bool) -> None:
+    """Serve the contracts until told to stop.
+
+    With a `solitary` store events are delivered by the server's worker, else by a process beside.
+    """
     gc.freeze()  # what the workers share stays shared
-    Gunicorn(settings, contracts).run()
+    Gunicorn(settings, contracts, solitary=solitary).run()
 
 
 def serve_for_development(settings: Settings) -> None:

@@ -93,6 +93,10 @@ class Store(Protocol):
     quick: bool
     """Whether reading by key takes microseconds: no network, no waiting for writers."""
 
+    @property
+    def solitary(self) -> bool:
+        """Whether only one process may write to it."""
+
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """Make the collection and its indexes; quick when they are there, never drops one."""
 

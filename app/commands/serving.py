@@ -46,12 +46,14 @@ def serve(
         contracts = open_contracts(settings)
         serving.check_address(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
-        open_prepared_store(settings, contracts).close()
+        opened = open_prepared_store(settings, contracts)
+        solitary = opened.solitary
+        opened.close()
         _announce(settings, contracts)
         if dev:
             serving.serve_for_development(settings)
         else:
-            serving.serve(settings, contracts)
+            serving.serve(settings, contracts, solitary=solitary)
 
 
 @click.command()

@@ -64,6 +64,12 @@ class MongoStore:
         self._log = Log(self._database)
         self._prepared: set[str] = set()
 
+    @property
+    def solitary(self) -> bool:
+        """See `Store.solitary`; MongoDB is not, what stands in for it in tests is."""
+        with _explained():
+            return self._is_emulated()
+
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
         wanted = {"newest": _ORDER_OF_INSERTION}
@@ -160,13 +166,13 @@ class MongoStore:
     def events(self, after: int, limit: int) -> tuple[Event, ...]:
         """See `Store.events`."""
         with _explained():
-            self._log.collect(map(self._collection, sorted(self._prepared)))
+            self._collect()
             return self._log.read(after, limit)
 
     def last_event(self) -> int:
         """See `Store.last_event`."""
         with _explained():
-            self._log.collect(map(self._collection, sorted(self._prepared)))
+            self._collect()
             return self._log.last()
 
     def forget_events(self, before: datetime) -> int:
@@ -208,6 +214,10 @@ class MongoStore:
     def close(self) -> None:
         """See `Store.close`."""
         self._client.close()
+
+    def _collect(self) -> None:
+        with self._turns():
+            self._log.collect(map(self._collection, sorted(self._prepared)))
 
     def _collection(self, name: str) -> Collection[Bson]:
         return self._database[name.replace("/", ".")]

@@ -45,6 +45,7 @@ class SqliteStore:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"store {file}: no folder for it: {error.strerror}") from error
+        self.solitary = file is None
         self._connections = Connections(file, durability=durability, busy_seconds=busy_seconds)
         self._batches = _Batches()
         self._known: dict[str, _Known] = {}
