@@ -36,6 +36,9 @@ bench: .venv/dev ## Print requests per second beside stock connexion, in one run
 bench-store: .venv/dev ## Load a million interactions and print query latencies; STORE=mongodb://… for another
 	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store $(STORE))
 
+bench-events: .venv/dev ## Print what a listener costs a POST, and deliveries per second
+	@$(BIN)/python -m tests.bench.events
+
 bench-validation: .venv/dev ## Print the time to validate a v5 creation, beside stock jsonschema
 	@$(BIN)/python -m tests.bench.validation
 
@@ -51,4 +54,4 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench bench-store bench-validation lock clean help
+.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation lock clean help

@@ -216,7 +216,7 @@ def survive(store: str, operations: int, kills: int, servers: int = 2) -> None:
         done = 0
         while work.is_alive():
             time.sleep(0.05)
-            if done < kills and clients.acknowledged > (done + 1) * operations / (kills + 2):
+            if done < kills and clients.acknowledged > (done + 1) * operations / (kills + 6):
                 killed[random.choice(processes).kill_one()] += 1
                 done += 1
         assert done == kills, f"{done} kills, then the work was over"
