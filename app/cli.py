@@ -8,6 +8,7 @@ from app.commands.conformance import conformance
 from app.commands.contracts import check, diff, migrate_command
 from app.commands.events import deliver, events
 from app.commands.serving import config, indexes, serve
+from app.commands.sources import sources
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -16,7 +17,9 @@ def main() -> None:
     """Serve TM Forum Open APIs from their contracts."""
 
 
-for command in (serve, deliver, events, check, diff, migrate_command, conformance, config, indexes):
+for command in (serve, deliver, events, sources, config, indexes):
+    main.add_command(command)
+for command in (check, diff, migrate_command, conformance):
     main.add_command(command)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,17 @@ from app.contract import Binding, Contract, Kind, open_contract
 from app.contract.compile import UnknownTypes
 from app.contract.mapping import read_mappings
 from app.contract.overlay import read_overlays
+from app.contract.sources import read_sources
 from app.delivery.lanes import open_lane, prepare_lanes
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
 from app.errors import ErrorBoundary
+from app.listening import Applications, listeners_of
 from app.response_validation import ContractResponseMiddleware
 from app.routing import ContractPaths, TidyPath, routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.validation import ContractValidationMiddleware
+from handlers.applying import Application
 from handlers.definition import Limits, ResourceDefinition
 from handlers.hub import HubHandlers
 from handlers.listener import ListenerHandlers
@@ -44,20 +47,33 @@ def open_contracts(settings: Settings) -> tuple[Contract, ...]:
     Raises:
         ContractError: one cannot be served.
     """
+    return tuple(_open_all(settings, settings.spec, settings.base_path))
+
+
+def open_sources(settings: Settings) -> tuple[Contract, ...]:
+    """Open the contracts whose events become resources here: their listeners alone.
+
+    Raises:
+        ContractError: one cannot be served.
+    """
+    return tuple(map(listeners_of, _open_all(settings, settings.sources, None)))
+
+
+def _open_all(
+    settings: Settings, files: Sequence[Path], base_path: str | None
+) -> Iterator[Contract]:
     overlays = read_overlays(OPENAPI_FOLDER / "overlays")
     mappings = read_mappings(OPENAPI_FOLDER / "mappings")
-    return tuple(
-        open_contract(
+    for file in files:
+        yield open_contract(
             Path(file),
             overlays=overlays,
             mappings=mappings,
             profile=settings.profile,
-            base_path=settings.base_path,
+            base_path=base_path,
             root_path=settings.root_path,
             unknown_types=UnknownTypes(settings.unknown_types),
         )
-        for file in settings.spec
-    )
 
 
 def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> Store:
@@ -88,6 +104,8 @@ def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]
                 wanted.update((index.name, index) for index in binding.definition.indexes)
             elif binding.listener is not None:
                 found.setdefault(binding.listener.collection, {})
+        for announced in contract.announced:
+            found.setdefault(f"{announced.definition.collection}@applied", {})
     return {collection: tuple(wanted.values()) for collection, wanted in found.items()}
 
 
@@ -95,6 +113,7 @@ def create_app(
     settings: Settings | None = None,
     *,
     contracts: Sequence[Contract] | None = None,
+    sources: Sequence[Contract] | None = None,
     store: Store | None = None,
 ) -> ASGIApp:
     """Make the ASGI application; without arguments, from the environment's settings.
@@ -103,8 +122,11 @@ def create_app(
     """
     settings = settings or read_settings()
     contracts = contracts or open_contracts(settings)
-    store = store or open_prepared_store(settings, contracts)
-    paths = ContractPaths(contracts)
+    sources = open_sources(settings) if sources is None else sources
+    store = store or open_prepared_store(settings, [*contracts, *sources])
+    served = {contract.base_path for contract in contracts}
+    routed = [*contracts, *(each for each in sources if each.base_path not in served)]
+    paths = ContractPaths(routed)
     delivery = None
     if settings.delivery == "server" and store.solitary:
         worker = worker_of(settings, contracts, store, limits_of(settings))
@@ -139,9 +161,18 @@ def create_app(
         begin_lane=partial(_begin_lane, store),
     )
     known = frozenset(collections_of(contracts))
-    for contract in contracts:
+    applications = Applications(
+        contracts,
+        sources,
+        read_sources(OPENAPI_FOLDER / "mappings"),
+        apply=settings.listener == "apply",
+    )
+    for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
-        views = {name: _view(binding, surroundings, known) for name, binding in bindings.items()}
+        views = {
+            name: _view(binding, surroundings, known, applications.of(contract, binding))
+            for name, binding in bindings.items()
+        }
         app.add_api(
             routes_of(contract.document),
             base_path=contract.base_path,
@@ -149,7 +180,7 @@ def create_app(
             bindings=bindings,
             max_body=settings.max_body,
         )
-    app.app.register_blueprint(pages.blueprint(contracts, store, settings.root_path, base_url))
+    app.app.register_blueprint(pages.blueprint(routed, store, settings.root_path, base_url))
     return app
 
 
@@ -170,11 +201,14 @@ def limits_of(settings: Settings) -> Limits:
 
 
 def _view(
-    binding: Binding, surroundings: Surroundings, known: frozenset[str]
+    binding: Binding,
+    surroundings: Surroundings,
+    known: frozenset[str],
+    applications: Sequence[Application],
 ) -> Callable[..., Any]:
     """Return the function that Flask calls for an operation."""
     if binding.listener is not None:
-        return ListenerHandlers(binding.listener, surroundings).receive
+        return ListenerHandlers(binding.listener, surroundings, applications).receive
     if binding.definition is None:
         return UnservedHandler(binding.unserved or "no handler fits").refuse
     definition = binding.definition

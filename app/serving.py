@@ -31,9 +31,15 @@ class Gunicorn(BaseApplication):
     """
 
     def __init__(
-        self, settings: Settings, contracts: Sequence[Contract], *, solitary: bool
+        self,
+        settings: Settings,
+        contracts: Sequence[Contract],
+        sources: Sequence[Contract],
+        *,
+        solitary: bool,
     ) -> None:
         self._contracts = contracts
+        self._sources = sources
         self._solitary = solitary
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
@@ -63,7 +69,7 @@ class Gunicorn(BaseApplication):
         What start-up made stays for the worker's life: the garbage collector need not walk it
         again and again.
         """
-        app = create_app(self._settings, contracts=self._contracts)
+        app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
         gc.collect()
         gc.freeze()
         return app
@@ -125,13 +131,19 @@ def check_address(settings: Settings) -> None:
             ) from None
 
 
-def serve(settings: Settings, contracts: Sequence[Contract], *, solitary: bool) -> None:
+def serve(
+    settings: Settings,
+    contracts: Sequence[Contract],
+    sources: Sequence[Contract],
+    *,
+    solitary: bool,
+) -> None:
     """Serve the contracts until told to stop.
 
     With a `solitary` store events are delivered by the server's worker, else by a process beside.
     """
     gc.freeze()  # what the workers share stays shared
-    Gunicorn(settings, contracts, solitary=solitary).run()
+    Gunicorn(settings, contracts, sources, solitary=solitary).run()
 
 
 def serve_for_development(settings: Settings) -> None:

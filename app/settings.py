@@ -108,6 +108,16 @@ class Settings(BaseSettings):
         description="Where events may be sent beside the public internet: host names (`*` is any"
         " part), addresses and networks, separated by commas.",
     )
+    listener: Literal["keep", "apply"] = Field(
+        "keep",
+        description="Events about the API's own resources that listeners receive: `keep` them, or"
+        " `apply` them to the copies here too.",
+    )
+    sources: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (),
+        description="Contracts of other APIs whose events become resources here, by"
+        " `openapi/mappings/*.source.yaml`; separated as `TMF_SPEC`.",
+    )
     hub_duplicate: Literal["refuse", "return"] = Field(
         "refuse",
         description="A callback registered again with the same query: `refuse` (409) or `return`"
@@ -166,10 +176,12 @@ class Settings(BaseSettings):
                 raise ValueError("a key must be base64, with or without whsec_ before it")
         return value
 
-    @field_validator("spec", mode="before")
+    @field_validator("spec", "sources", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
-        return tuple(value.split(os.pathsep)) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        return tuple(part for part in value.split(os.pathsep) if part)
 
     @model_validator(mode="after")
     def _one_base_path(self) -> Settings:
@@ -215,7 +227,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
 
 
 def _joined(name: str, values: tuple[object, ...]) -> str:
-    return (os.pathsep if name == "spec" else ",").join(map(str, values))
+    return (os.pathsep if name in ("spec", "sources") else ",").join(map(str, values))
 
 
 def read_settings(**given: Any) -> Settings:

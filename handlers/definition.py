@@ -67,6 +67,12 @@ class Forms(Protocol):
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """Return where other forms keep what this contract has at a path, if elsewhere."""
 
+    def conforming(self, resource: Resource) -> Resource:
+        """Return a resource with what its contract cannot have left out, what it must have added.
+
+        For what comes from elsewhere, where refusing would lose it.
+        """
+
     def named(self, name: str, form: str) -> str:
         """Return what this contract calls an attribute that another form has by this name."""
 
@@ -90,6 +96,10 @@ class OneForm:
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""
         return ()
+
+    def conforming(self, resource: Resource) -> Resource:
+        """See `Forms.conforming`."""
+        return resource
 
     def named(self, name: str, form: str) -> str:
         """See `Forms.named`."""

@@ -8,7 +8,7 @@ import click
 
 from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
-from app.server import collections_of, open_contracts, open_prepared_store
+from app.server import collections_of, open_contracts, open_prepared_store, open_sources
 from app.settings import Settings, read_settings, shown
 from storage import open_store
 
@@ -43,17 +43,17 @@ def serve(
             profile=profile,
             validate_responses=dev or None,
         )
-        contracts = open_contracts(settings)
+        contracts, sources = open_contracts(settings), open_sources(settings)
         serving.check_address(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
-        opened = open_prepared_store(settings, contracts)
+        opened = open_prepared_store(settings, [*contracts, *sources])
         solitary = opened.solitary
         opened.close()
         _announce(settings, contracts)
         if dev:
             serving.serve_for_development(settings)
         else:
-            serving.serve(settings, contracts, solitary=solitary)
+            serving.serve(settings, contracts, sources, solitary=solitary)
 
 
 @click.command()

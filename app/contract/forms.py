@@ -63,7 +63,7 @@ class MappedForms:
         if way is None:
             return resource
         side, shape = way
-        read: Resource = self._conforming(shape.translate(resource, side))
+        read: Resource = self.conforming(shape.translate(resource, side))
         for name, value in kept.get(self.name, {}).items():
             if value is None:
                 read.pop(name, None)
@@ -123,8 +123,8 @@ class MappedForms:
                 return side, shape
         return None
 
-    def _conforming(self, resource: Resource) -> Resource:
-        """Return the resource with what its contract cannot have left out, or made up."""
+    def conforming(self, resource: Resource) -> Resource:
+        """See `Forms.conforming`."""
         if self._valid.accepts(resource):
             return resource
         mended = copy.deepcopy(resource)
