@@ -20,6 +20,7 @@ from handlers.errors import BadCallback
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_LONGEST = 2000
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses as IPv6 hosts reach them (RFC 6052)."""
 
@@ -53,6 +54,8 @@ class CallbackPolicy:
         Raises:
             BadCallback: events may not be sent there; the message says why.
         """
+        if len(url) > _LONGEST:
+            raise BadCallback(f"has more than {_LONGEST} characters")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port

@@ -61,7 +61,7 @@ REFUSED = [
     "http://xn--bcher-kva.example.com/", "ftp://93.184.216.34/", "file:///etc/passwd",
     "gopher://127.0.0.1/", "//93.184.216.34/", "/events", "http://", "http:///x",
     "http://user:pw@93.184.216.34/", "http://user@93.184.216.34/", "http://93.184.216.34/#part",
-    "http://93.184.216.34:99999/", "http://[::1", "",
+    "http://93.184.216.34:99999/", "http://[::1", "", "http://93.184.216.34/" + "a" * 2000,
 ]  # fmt: skip
 
 ALLOWED = [
