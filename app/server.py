@@ -36,7 +36,8 @@ from handlers.definition import Limits, ResourceDefinition
 from handlers.hub import HubHandlers
 from handlers.listener import ListenerHandlers
 from handlers.paging import Cursors
-from handlers.resources import ResourceHandlers, Surroundings
+from handlers.resources import ResourceHandlers
+from handlers.surroundings import Surroundings
 from handlers.unserved import UnservedHandler
 from storage import Index, Store, open_store
 

@@ -13,8 +13,9 @@ from handlers import filtering, request, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
 from handlers.errors import SubscriptionExists
 from handlers.representation import encode, href, render
-from handlers.resources import ResourceHandlers, Surroundings
+from handlers.resources import ResourceHandlers
 from handlers.response import json_response
+from handlers.surroundings import Surroundings
 from storage import Condition, Document, DocumentExists, DocumentNotFound, Path, holds
 
 

@@ -12,8 +12,8 @@ from handlers import request
 from handlers.applying import Application, Applier
 from handlers.definition import ListenerDefinition
 from handlers.lifecycle import now
-from handlers.resources import Surroundings
 from handlers.response import empty_response, json_response
+from handlers.surroundings import Surroundings
 from storage import DocumentExists, json
 
 

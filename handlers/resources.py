@@ -3,79 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 
 from flask import Response
 
-from handlers import (
-    announcing,
-    filtering,
-    jsonpath,
-    lifecycle,
-    paging,
-    patching,
-    request,
-    scope,
-    selection,
-)
-from handlers.definition import Limits, Resource, ResourceDefinition
-from handlers.errors import (
-    BadQuery,
-    InvalidResource,
-    NoSuchPage,
-    PatchConflict,
-    PreconditionFailed,
-    UpdateContended,
-)
-from handlers.paging import Cursor, Cursors
+from handlers import announcing, lifecycle, patching, request
+from handlers.definition import Resource, ResourceDefinition
+from handlers.errors import InvalidResource, PatchConflict, PreconditionFailed, UpdateContended
+from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
-from handlers.representation import (
-    INSIDE,
-    decode,
-    encode,
-    encode_change,
-    href,
-    in_form,
-    render,
-    render_all,
-)
+from handlers.representation import decode, encode, encode_change, href, in_form, render
 from handlers.response import empty_response, json_response
-from storage import (
-    And,
-    Condition,
-    Document,
-    DocumentExists,
-    Page,
-    Path,
-    Query,
-    SortKey,
-    Store,
-    VersionConflict,
-    Window,
-)
+from handlers.selection import selected
+from handlers.surroundings import Surroundings
+from storage import Document, DocumentExists, VersionConflict
 
 PATCH_ATTEMPTS = 20
 """How often a change starts again because another came between its read and its write."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What handlers share: the store, bounds, and where clients reach the server.
-
-    `base_url` gives scheme, host and prefix, without trailing slash, for the current request.
-    `check_callback` raises `BadCallback` for an address that events may not be sent to, and
-    `begin_lane` lets events flow to a new subscription from now on; `return_duplicates` says what
-    becomes of a subscription that is there already.
-    """
-
-    store: Store
-    base_url: Callable[[], str]
-    limits: Limits
-    cursors: Cursors
-    require_if_match: bool = False
-    return_duplicates: bool = False
-    check_callback: Callable[[str], None] = lambda url: None
-    begin_lane: Callable[[ResourceDefinition, str], None] = lambda hub, id: None
 
 
 class ResourceHandlers:
@@ -87,41 +30,8 @@ class ResourceHandlers:
         self._around = surroundings
 
     def list(self) -> Response:
-        """Answer 200 with the matching resources, newest first unless `sort` says otherwise.
-
-        `X-Total-Count` counts all that match, `X-Result-Count` those in this answer. A part of the
-        list is a 206 where the contract declares that (TMF630 part 1).
-
-        Raises:
-            BadQuery: a filter, sort or paging parameter has no meaning.
-            NoSuchPage: the cursor in `after` leads nowhere.
-        """
-        asked = request.current()
-        where = scope.scoped(self._definition, self._condition())
-        sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
-        window = paging.window(asked.parameters, self._around.limits)
-        query = paging.fingerprint(self._definition, where, sort)
-        cursor = None
-        if asked.values("before"):
-            raise NoSuchPage("parameter before is not a cursor of this server")
-        if after := asked.values("after"):
-            cursor = self._around.cursors.read(query, after[-1])
-        page = self._find(where, sort, window, cursor)
-        total = cursor.total if cursor else page.total or 0
-        base = self._around.base_url()
-        next_ = None
-        if page.end is not None:
-            next_ = self._around.cursors.write(query, Cursor(page.end, total))
-        url = base + self._definition.path
-        return json_response(
-            render_all(self._definition, page.documents, base),
-            206 if self._definition.partial and len(page.documents) < total else 200,
-            {
-                "X-Total-Count": str(total),
-                "X-Result-Count": str(len(page.documents)),
-                "Link": paging.links(asked, url, window, page, next_),
-            },
-        )
+        """Answer with the matching resources; see `Listing.answer`."""
+        return Listing(self._definition, self._around).answer()
 
     def create(self) -> Response:
         """Answer 201, or as the contract has it, with the new resource, `Location` and `ETag`.
@@ -222,50 +132,8 @@ class ResourceHandlers:
             return empty_response(self._definition.answers.deleted)
         raise UpdateContended(f"{id} kept changing while it was being deleted")
 
-    def _condition(self) -> Condition | None:
-        asked = request.current()
-        strict = "handling=strict" in (request.header("Prefer") or "")
-        limits = self._around.limits
-        conditions = [
-            filtering.condition(self._definition, asked.raw_query, limits, strict=strict),
-            *(jsonpath.condition(text, limits) for text in asked.values("filter")),
-        ]
-        stated = tuple(each for each in conditions if each is not None)
-        return And(stated) if len(stated) > 1 else next(iter(stated), None)
-
-    def _find(
-        self,
-        where: Condition | None,
-        sort: tuple[SortKey, ...],
-        window: Window,
-        cursor: Cursor | None,
-    ) -> Page:
-        select = self._selected()
-        aliases = (other for path in select for other in self._definition.forms.aliases(path))
-        far = window.offset > self._around.limits.largest_offset
-        page = self._store.find(
-            self._definition.collection,
-            Query(
-                where=where,
-                sort=sort,
-                window=Window(0, 0) if far else window,
-                after=cursor.position if cursor else None,
-                select=(*select, *aliases),
-                count=cursor is None,
-            ),
-        )
-        if far and (page.total or 0) > window.offset:
-            raise BadQuery("offset", "goes too far; follow the Link header's next instead")
-        return replace(page, documents=tuple(self._shown(each, select) for each in page.documents))
-
     def _get(self, id: str) -> Document:
         return self._store.get(self._definition.collection, self._definition.key(id))
-
-    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
-        """Return what the store selected of a document, as this contract has it."""
-        if document.form == self._definition.forms.name:
-            return document
-        return in_form(self._definition, document).selected(select)
 
     def _change(self, id: str, change: Callable[[Resource], Resource], status: int) -> Response:
         """Change a resource as it stands at the moment of writing.
@@ -305,13 +173,9 @@ class ResourceHandlers:
     ) -> Response:
         """Return a document, or what `fields` selects of it, with its entity tag."""
         tag = entity_tag(document)
-        document = in_form(self._definition, document).selected(self._selected())
+        document = in_form(self._definition, document).selected(selected(self._definition))
         return json_response(
             render(self._definition, document, self._around.base_url()),
             status,
             {**(headers or {}), "ETag": tag},
         )
-
-    def _selected(self) -> tuple[Path, ...]:
-        paths = selection.parse(request.current().values("fields"), self._definition.identity)
-        return (*paths, (INSIDE,)) if paths and self._definition.parent is not None else paths

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from handlers import request
+from handlers.definition import ResourceDefinition
+from handlers.representation import INSIDE
 from storage import Path
 
 
@@ -17,3 +20,9 @@ def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
         return ()
     paths = [(name,) for name in identity]
     return (*paths, *(tuple(name.split(".")) for name in names if name != "none"))
+
+
+def selected(definition: ResourceDefinition) -> tuple[Path, ...]:
+    """Return the paths that the request being handled selects."""
+    paths = parse(request.current().values("fields"), definition.identity)
+    return (*paths, (INSIDE,)) if paths and definition.parent is not None else paths

@@ -9,7 +9,7 @@ what the contract declares is tried, and every answer is held against it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -19,6 +19,16 @@ import httpx
 
 from app.conformance.assertions import shown
 from app.conformance.outcome import Assertion, Exchange, Outcome
+from app.conformance.resource_assertions import (
+    differing,
+    is_scalar,
+    missing,
+    not_among,
+    of_contract,
+    parsed,
+    unlike,
+    without_id,
+)
 from app.conformance.runner import HEADERS, SECONDS
 from app.conformance.sample import sample
 from app.conformance.suite import Request
@@ -79,7 +89,7 @@ class _Session:
         document = self._contract.document
         mark = uuid.uuid4().hex[:12]
         for example in examples_of(document, binding.path, binding.method):
-            self._create(binding, definition, _without_id(example))
+            self._create(binding, definition, without_id(example))
         self._create(binding, definition, sample(document, schema, mark=mark, whole=False))
         sent = sample(document, schema, mark=mark)
         created = self._create(binding, definition, sent)
@@ -103,9 +113,9 @@ class _Session:
         if not isinstance(created, dict):
             return None
         checks = [
-            Assertion("Instance has id and href", _missing(created, ("id", "href"))),
-            Assertion("Instance has all mandatory attributes", _missing(created, tuple(body))),
-            Assertion("Instance has the values sent", _differing(definition, body, created)),
+            Assertion("Instance has id and href", missing(created, ("id", "href"))),
+            Assertion("Instance has all mandatory attributes", missing(created, tuple(body))),
+            Assertion("Instance has the values sent", differing(definition, body, created)),
         ]
         self._assert(*checks)
         return created if isinstance(created.get("id"), str) else None
@@ -113,9 +123,9 @@ class _Session:
     def _try_filters(
         self, path: str, listing: Binding, sent: dict[str, Any], created: dict[str, Any]
     ) -> None:
-        scalars = {name: created.get(name) for name, value in sent.items() if _is_scalar(value)}
+        scalars = {name: created.get(name) for name, value in sent.items() if is_scalar(value)}
         for name, value in {"id": created["id"], **scalars}.items():
-            if not _is_scalar(value):
+            if not is_scalar(value):
                 continue
             text = str(value).lower() if isinstance(value, bool) else str(value)
             target = f"{path}?{quote(name, safe='@')}={quote(text, safe=':/')}"
@@ -123,7 +133,7 @@ class _Session:
             others = [each.get(name) for each in found if each.get(name) != value]
             wrong = f"such as {shown(others[0])}" if others else None
             self._assert(
-                Assertion("What was created is found", _not_among(created["id"], found)),
+                Assertion("What was created is found", not_among(created["id"], found)),
                 Assertion("Nothing else is found", wrong),
             )
 
@@ -135,7 +145,7 @@ class _Session:
         reading = self._bindings.get((Kind.RETRIEVE, path))
         if reading is not None:
             read = self._ask("GET", target, None, reading, returns=dict)
-            self._assert(Assertion("It is what was created", _unlike(created, read)))
+            self._assert(Assertion("It is what was created", unlike(created, read)))
             self._try_selection(target, reading, definition, created)
             self._ask("GET", unknown, None, reading, status=404)
         patching = self._bindings.get((Kind.PATCH, path))
@@ -164,7 +174,7 @@ class _Session:
             allowed = {names[0], "@type", *definition.identity}
             extra = sorted(part.keys() - allowed)
             self._assert(
-                Assertion("It has the attribute selected", _missing(part, (names[0],))),
+                Assertion("It has the attribute selected", missing(part, (names[0],))),
                 Assertion("It has no other attribute", f"it has {extra[0]}" if extra else None),
             )
 
@@ -198,8 +208,8 @@ class _Session:
         if isinstance(changed, dict):
             expected = {**created, **change}
             self._assert(
-                Assertion("It is changed", _differing(definition, change, changed)),
-                Assertion("The rest is not", _differing(definition, expected, changed)),
+                Assertion("It is changed", differing(definition, change, changed)),
+                Assertion("The rest is not", differing(definition, expected, changed)),
             )
 
     def _try_hub(self, path: str, binding: Binding) -> None:
@@ -215,8 +225,8 @@ class _Session:
         if not isinstance(answer, dict):
             return
         self._assert(
-            Assertion("Subscription has an id", _missing(answer, ("id",))),
-            Assertion("Subscription has the callback", _missing(answer, ("callback",))),
+            Assertion("Subscription has an id", missing(answer, ("id",))),
+            Assertion("Subscription has the callback", missing(answer, ("callback",))),
         )
         target = f"{path}/{answer.get('id')}"
         reading = self._bindings.get((Kind.SUBSCRIPTION, path))
@@ -271,9 +281,9 @@ class _Session:
             wrong = f"it is {response.status_code}: {shown(response.content)}"
         name = " or ".join(map(str, expected))
         found = [Assertion(f"Status code is {name}", wrong)]
-        value = _parsed(response)
+        value = parsed(response)
         selected = "fields=" in target
-        found += _of_contract(binding, response.status_code, value, selected=selected)
+        found += of_contract(binding, response.status_code, value, selected=selected)
         if returns is not None and not isinstance(value, returns):
             kind = "an array" if returns is list else "an object"
             found.append(Assertion(f"Body is {kind}", shown(response.content)))
@@ -290,60 +300,3 @@ class _Session:
         self._done.append(
             Exchange(last.request, together, last.url, last.status, last.milliseconds, last.size)
         )
-
-
-def _of_contract(
-    binding: Binding, status: int, value: Any, *, selected: bool
-) -> Iterator[Assertion]:
-    validator = binding.responses(status)
-    if validator is None or value is None:
-        return
-    violations = validator.violations(value)
-    if selected:
-        violations = [each for each in violations if each.rule != "is required"]
-    failure = "; ".join(map(str, violations)) or None
-    yield Assertion("Body follows the contract", failure)
-
-
-def _parsed(response: httpx.Response) -> Any:
-    try:
-        return response.json() if response.content else None
-    except ValueError:
-        return None
-
-
-def _without_id(example: Any) -> dict[str, Any]:
-    """Return an example's body; ids that clients choose would be taken when it is sent twice."""
-    return {name: value for name, value in example.items() if name != "id"}
-
-
-def _missing(resource: dict[str, Any], names: Sequence[str]) -> str | None:
-    missing = [name for name in names if name not in resource]
-    return f"{', '.join(missing)} missing" if missing else None
-
-
-def _differing(
-    definition: ResourceDefinition, sent: dict[str, Any], got: dict[str, Any]
-) -> str | None:
-    """Say which attribute is not as it was sent, those aside that servers set themselves."""
-    servers = {"id", "href", *definition.managed}
-    for name, value in sent.items():
-        if name not in servers and _is_scalar(value) and got.get(name) != value:
-            return f"{name} is {shown(got.get(name))}, but {shown(value)} was sent"
-    return None
-
-
-def _unlike(created: dict[str, Any], read: Any) -> str | None:
-    if not isinstance(read, dict):
-        return "there is no resource in the answer"
-    differing = [name for name in created if created[name] != read.get(name)]
-    return f"{', '.join(differing)} not alike" if differing else None
-
-
-def _not_among(id: str, found: list[Any]) -> str | None:
-    among = any(isinstance(each, dict) and each.get("id") == id for each in found)
-    return None if among else f"id {shown(id)} is not among {len(found)}"
-
-
-def _is_scalar(value: Any) -> bool:
-    return isinstance(value, str | int | float | bool)

@@ -16,10 +16,11 @@ from collections.abc import Mapping, Sequence
 from app.contract import Contract
 from app.delivery.callbacks import CallbackPolicy
 from app.delivery.events import EventContent
+from app.delivery.lane_run import Patience
 from app.delivery.lanes import Lanes
 from app.delivery.sender import Sender
 from app.delivery.subscriptions import Subscriptions
-from app.delivery.worker import Patience, Worker
+from app.delivery.worker import Worker
 from app.settings import Settings
 from handlers.definition import Limits
 from storage import Store

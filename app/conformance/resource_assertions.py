@@ -1,0 +1,76 @@
+"""What a derived run asserts of answers: nothing when it holds, else what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import httpx
+
+from app.conformance.assertions import shown
+from app.conformance.outcome import Assertion
+from app.contract import Binding
+from handlers.definition import ResourceDefinition
+
+
+def of_contract(
+    binding: Binding, status: int, value: Any, *, selected: bool
+) -> Iterator[Assertion]:
+    """Hold an answer against the contract; nothing where that says nothing."""
+    validator = binding.responses(status)
+    if validator is None or value is None:
+        return
+    violations = validator.violations(value)
+    if selected:
+        violations = [each for each in violations if each.rule != "is required"]
+    failure = "; ".join(map(str, violations)) or None
+    yield Assertion("Body follows the contract", failure)
+
+
+def parsed(response: httpx.Response) -> Any:
+    """Return the JSON of an answer, None when it has none."""
+    try:
+        return response.json() if response.content else None
+    except ValueError:
+        return None
+
+
+def without_id(example: Any) -> dict[str, Any]:
+    """Return an example's body; ids that clients choose would be taken when it is sent twice."""
+    return {name: value for name, value in example.items() if name != "id"}
+
+
+def missing(resource: dict[str, Any], names: Sequence[str]) -> str | None:
+    """Say which attributes a resource lacks."""
+    lacking = [name for name in names if name not in resource]
+    return f"{', '.join(lacking)} missing" if lacking else None
+
+
+def differing(
+    definition: ResourceDefinition, sent: dict[str, Any], got: dict[str, Any]
+) -> str | None:
+    """Say which attribute is not as it was sent, those aside that servers set themselves."""
+    servers = {"id", "href", *definition.managed}
+    for name, value in sent.items():
+        if name not in servers and is_scalar(value) and got.get(name) != value:
+            return f"{name} is {shown(got.get(name))}, but {shown(value)} was sent"
+    return None
+
+
+def unlike(created: dict[str, Any], read: Any) -> str | None:
+    """Say which attributes are read otherwise than they were created."""
+    if not isinstance(read, dict):
+        return "there is no resource in the answer"
+    differing = [name for name in created if created[name] != read.get(name)]
+    return f"{', '.join(differing)} not alike" if differing else None
+
+
+def not_among(id: str, found: list[Any]) -> str | None:
+    """Say that a resource is not among those found."""
+    among = any(isinstance(each, dict) and each.get("id") == id for each in found)
+    return None if among else f"id {shown(id)} is not among {len(found)}"
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a JSON value is a text, a number or a boolean."""
+    return isinstance(value, str | int | float | bool)

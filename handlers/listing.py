@@ -1,0 +1,105 @@
+"""Finding resources: filters, order, pages and selection, asked of the store in one query."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Response
+
+from handlers import filtering, jsonpath, paging, request, scope
+from handlers.definition import ResourceDefinition
+from handlers.errors import BadQuery, NoSuchPage
+from handlers.paging import Cursor
+from handlers.representation import in_form, render_all
+from handlers.response import json_response
+from handlers.selection import selected
+from handlers.surroundings import Surroundings
+from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
+
+
+class Listing:
+    """The list operation of one resource definition."""
+
+    def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
+        self._definition = definition
+        self._store = surroundings.store
+        self._around = surroundings
+
+    def answer(self) -> Response:
+        """Answer 200 with the matching resources, newest first unless `sort` says otherwise.
+
+        `X-Total-Count` counts all that match, `X-Result-Count` those in this answer. A part of the
+        list is a 206 where the contract declares that (TMF630 part 1).
+
+        Raises:
+            BadQuery: a filter, sort or paging parameter has no meaning.
+            NoSuchPage: the cursor in `after` leads nowhere.
+        """
+        asked = request.current()
+        where = scope.scoped(self._definition, self._condition())
+        sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
+        window = paging.window(asked.parameters, self._around.limits)
+        query = paging.fingerprint(self._definition, where, sort)
+        cursor = None
+        if asked.values("before"):
+            raise NoSuchPage("parameter before is not a cursor of this server")
+        if after := asked.values("after"):
+            cursor = self._around.cursors.read(query, after[-1])
+        page = self._find(where, sort, window, cursor)
+        total = cursor.total if cursor else page.total or 0
+        base = self._around.base_url()
+        next_ = None
+        if page.end is not None:
+            next_ = self._around.cursors.write(query, Cursor(page.end, total))
+        url = base + self._definition.path
+        return json_response(
+            render_all(self._definition, page.documents, base),
+            206 if self._definition.partial and len(page.documents) < total else 200,
+            {
+                "X-Total-Count": str(total),
+                "X-Result-Count": str(len(page.documents)),
+                "Link": paging.links(asked, url, window, page, next_),
+            },
+        )
+
+    def _condition(self) -> Condition | None:
+        asked = request.current()
+        strict = "handling=strict" in (request.header("Prefer") or "")
+        limits = self._around.limits
+        conditions = [
+            filtering.condition(self._definition, asked.raw_query, limits, strict=strict),
+            *(jsonpath.condition(text, limits) for text in asked.values("filter")),
+        ]
+        stated = tuple(each for each in conditions if each is not None)
+        return And(stated) if len(stated) > 1 else next(iter(stated), None)
+
+    def _find(
+        self,
+        where: Condition | None,
+        sort: tuple[SortKey, ...],
+        window: Window,
+        cursor: Cursor | None,
+    ) -> Page:
+        select = selected(self._definition)
+        aliases = (other for path in select for other in self._definition.forms.aliases(path))
+        far = window.offset > self._around.limits.largest_offset
+        page = self._store.find(
+            self._definition.collection,
+            Query(
+                where=where,
+                sort=sort,
+                window=Window(0, 0) if far else window,
+                after=cursor.position if cursor else None,
+                select=(*select, *aliases),
+                count=cursor is None,
+            ),
+        )
+        if far and (page.total or 0) > window.offset:
+            raise BadQuery("offset", "goes too far; follow the Link header's next instead")
+        return replace(page, documents=tuple(self._shown(each, select) for each in page.documents))
+
+    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
+        """Return what the store selected of a document, as this contract has it."""
+        if document.form == self._definition.forms.name:
+            return document
+        return in_form(self._definition, document).selected(select)
