@@ -34,6 +34,7 @@ from storage.query import (
     Value,
     Window,
 )
+from storage.walking import every
 
 __all__ = [
     "INSTANT",
@@ -64,6 +65,7 @@ __all__ = [
     "Value",
     "VersionConflict",
     "Window",
+    "every",
     "holds",
     "open_store",
 ]

@@ -21,18 +21,15 @@ from storage import (
     DocumentNotFound,
     Index,
     Operator,
-    Query,
     Store,
     VersionConflict,
-    Window,
+    every,
     json,
 )
-from storage.query import Position
 
 LANES = "events/lane"
 FAILED = "events/failed"
 _INDEXES = (Index((("lane",),)), Index((("state",),)))
-_PAGE = 500
 
 State: TypeAlias = Literal["waiting", "parked"]
 
@@ -144,7 +141,7 @@ class Lanes:
 
     def all(self) -> Iterator[Lane]:
         """Yield every lane."""
-        for document in _documents(self._store, LANES, None):
+        for document in every(self._store, LANES):
             yield _lane(document)
 
     def failed(self, *, lane: str | None = None, state: State | None = None) -> list[Failed]:
@@ -153,9 +150,9 @@ class Lanes:
         for name, value in (("lane", lane), ("state", state)):
             if value is not None:
                 stated.append(Comparison((name,), Operator.EQ, value))
-        found = _documents(self._store, FAILED, And(tuple(stated)) if stated else None)
-        every = [Failed(**json.loads(document.content)) for document in found]
-        return sorted(every, key=lambda each: (each.number, each.id))
+        found = every(self._store, FAILED, And(tuple(stated)) if stated else None)
+        deliveries = [Failed(**json.loads(document.content)) for document in found]
+        return sorted(deliveries, key=lambda each: (each.number, each.id))
 
     def put(self, failed: Failed) -> None:
         """Store a failed delivery, in place of what was known of it."""
@@ -235,14 +232,3 @@ def _remove(store: Store, collection: str, id: str) -> None:
         except DocumentNotFound:
             return
         return
-
-
-def _documents(store: Store, collection: str, where: Condition | None) -> Iterator[Document]:
-    after: Position | None = None
-    while True:
-        query = Query(where=where, window=Window(0, _PAGE), after=after, count=False)
-        page = store.find(collection, query)
-        yield from page.documents
-        if page.end is None:
-            return
-        after = page.end

@@ -11,11 +11,8 @@ from app.delivery.events import Announcer, EventContent, OutgoingEvent
 from handlers.definition import Limits, ResourceDefinition
 from handlers.errors import BadQuery
 from handlers.hub import SubscriptionQuery, parse_query
-from storage import Query, Store, UnsupportedQuery, Window, holds, json
+from storage import Store, UnsupportedQuery, every, holds, json
 from storage.projection import select, selection_of
-from storage.query import Position
-
-_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +69,10 @@ class Subscriptions:
         """Return every subscription by its lane's name."""
         found = {}
         for hub in self._hubs:
-            after: Position | None = None
-            while True:
-                query = Query(window=Window(0, _PAGE), after=after, count=False)
-                page = self._store.find(hub.definition.collection, query)
-                for document in page.documents:
-                    subscription = self._parsed(hub, document.content, document.id)
-                    if subscription is not None:
-                        found[lane_of(hub.definition, document.id)] = subscription
-                if page.end is None:
-                    break
-                after = page.end
+            for document in every(self._store, hub.definition.collection):
+                subscription = self._parsed(hub, document.content, document.id)
+                if subscription is not None:
+                    found[lane_of(hub.definition, document.id)] = subscription
         return found
 
     def _parsed(self, hub: _Hub, content: bytes, id: str) -> Subscription | None:

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 
 from app.contract import Contract, Kind
 from handlers.definition import ResourceDefinition
-from storage import Document, Query, Store, Window
-from storage.query import Position
+from storage import Document, Query, Store, Window, every
 
-_PAGE = 500
 _MAJORS = range(1, 10)
 _VERSIONED = re.compile(r"(?P<api>[^/]+)/v(?P<major>\d+)/(?P<name>.+)")
 
@@ -29,16 +27,8 @@ class Source:
         return self.collection != self.definition.collection
 
     def documents(self, store: Store) -> Iterator[Document]:
-        """Yield every document, the newest first, however many there are."""
-        after: Position | None = None
-        while True:
-            page = store.find(
-                self.collection, Query(window=Window(0, _PAGE), after=after, count=False)
-            )
-            yield from page.documents
-            if page.end is None:
-                return
-            after = page.end
+        """Return every document, the newest first, however many there are."""
+        return every(store, self.collection)
 
     def count(self, store: Store) -> int:
         """Return how many documents there are."""
