@@ -135,11 +135,11 @@ class Clients:
     def _work(self, number: int) -> None:
         with httpx.Client(trust_env=False, timeout=30) as client:
             while self._take(PATCHES + 2):
-                reason = uuid.uuid4().hex
-                self.attempted.add(reason)
-                answer = self._try(client, "POST", "", MINIMAL | {"reason": reason})
-                if answer is None:
-                    continue
+                answer = None
+                while answer is None:
+                    reason = uuid.uuid4().hex  # who lost the answer does not know: another contact
+                    self.attempted.add(reason)
+                    answer = self._try(client, "POST", "", MINIMAL | {"reason": reason})
                 story = Story(answer.json()["id"], ["Create"])
                 for step in range(PATCHES):
                     while self._try(client, "PATCH", story.id, {"description": str(step)}) is None:
