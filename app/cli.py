@@ -7,6 +7,7 @@ import click
 from app.commands.conformance import conformance
 from app.commands.contracts import check, diff, migrate_command
 from app.commands.events import deliver, events
+from app.commands.keys import key
 from app.commands.serving import config, indexes, serve
 from app.commands.sources import sources
 
@@ -17,7 +18,7 @@ def main() -> None:
     """Serve TM Forum Open APIs from their contracts."""
 
 
-for command in (serve, deliver, events, sources, config, indexes):
+for command in (serve, deliver, events, sources, key, config, indexes):
     main.add_command(command)
 for command in (check, diff, migrate_command, conformance):
     main.add_command(command)

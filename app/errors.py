@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
+from connexion.exceptions import OAuthProblem
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.exceptions import HTTPException as FlaskException
@@ -21,6 +22,7 @@ from werkzeug.exceptions import HTTPException as FlaskException
 from app.address import BadHost
 from app.body import BodyTooLarge, ClientGone, MalformedBody
 from app.contract.parameters import InvalidParameter
+from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
 from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
     AttributesNotPatchable,
@@ -30,6 +32,7 @@ from handlers.errors import (
     InvalidResource,
     NoSuchPage,
     NotServed,
+    OutOfBounds,
     PatchConflict,
     PreconditionFailed,
     PreconditionRequired,
@@ -39,6 +42,7 @@ from handlers.errors import (
 from storage import DocumentExists, DocumentNotFound, QueryTooSlow, StoreError, UnsupportedQuery
 
 _log = logging.getLogger("tmf683.error")
+_REALM = "tmf683"
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
@@ -101,6 +105,29 @@ def failure_of(error: Exception) -> Failure:
             return Failure(
                 400, "notPatchable", "An attribute cannot be changed.", f"{names} cannot be patched"
             )
+        case NotAuthenticated():
+            return _unauthenticated(text)
+        case OAuthProblem():  # connexion found nothing that could prove anything
+            return _unauthenticated("the request has no bearer token and no API key")
+        case AccessMissing(scope=scope):
+            challenge = f'Bearer realm="{_REALM}", error="insufficient_scope", scope="{scope}"'
+            return Failure(
+                403,
+                "insufficientScope",
+                "The caller may not do this.",
+                text,
+                {"WWW-Authenticate": challenge},
+            )
+        case OutOfBounds():
+            return Failure(403, "outOfBounds", "The caller may not do this.", text)
+        case KeysUnavailable():
+            return Failure(
+                503,
+                "keysUnavailable",
+                "The caller's token cannot be verified now.",
+                text,
+                {"Retry-After": "10"},
+            )
         case BadHost():
             return Failure(400, "invalidHost", "The Host header is not valid.", text)
         case DocumentNotFound(id=id):
@@ -138,6 +165,21 @@ def failure_of(error: Exception) -> Failure:
         case FlaskException(code=status):
             return _http_failure(status or 500, {})
     return Failure(500, "internalError", "The server failed to handle the request.")
+
+
+def _unauthenticated(text: str) -> Failure:
+    """Return a 401 with the challenge that RFC 6750 §3 wants."""
+    challenge = f'Bearer realm="{_REALM}"'
+    if "no bearer token" not in text:
+        said = text.encode("ascii", "replace").decode().replace('"', "'")
+        challenge += f', error="invalid_token", error_description="{said}"'
+    return Failure(
+        401,
+        "notAuthenticated",
+        "The caller has not proved who it is.",
+        text,
+        {"WWW-Authenticate": challenge},
+    )
 
 
 def _http_failure(status: int, headers: Mapping[str, str]) -> Failure:

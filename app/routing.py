@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract import Contract
 from app.contract.load import Json
+from app.contract.security import REQUIRED
 
 
 class ContractPaths:
@@ -77,7 +78,7 @@ def routes_of(document: Json) -> Json:
                         if each["in"] == "path"
                     ],
                     "responses": {"default": {"description": ""}},
-                    **{name: operation[name] for name in ("security",) if name in operation},
+                    "security": _requirements(operation),
                 }
                 for method, operation in item.items()
             }
@@ -86,8 +87,16 @@ def routes_of(document: Json) -> Json:
         "components": {
             "securitySchemes": document.get("components", {}).get("securitySchemes", {})
         },
-        **{name: document[name] for name in ("security",) if name in document},
     }
+
+
+def _requirements(operation: Json) -> list[Json]:
+    """Return an operation's security requirements, every scheme with the scope that it asks for.
+
+    A contract cannot name scopes for API keys (OpenAPI 3.0, Security Requirement Object).
+    """
+    scopes = [operation[REQUIRED]] if REQUIRED in operation else []
+    return [dict.fromkeys(each, scopes) for each in operation.get("security", [])]
 
 
 def _methods(item: Json) -> list[str]:

@@ -17,20 +17,24 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import address, pages
 from app.bridge import ContractApp
-from app.contract import Binding, Contract, Kind, open_contract
+from app.contract import Authentication, Binding, Contract, Kind, open_contract
 from app.contract.compile import UnknownTypes
 from app.contract.mapping import read_mappings
 from app.contract.overlay import read_overlays
+from app.contract.security import scopes_of
 from app.contract.sources import read_sources
 from app.delivery.lanes import open_lane, prepare_lanes
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
 from app.errors import ErrorBoundary
+from app.identity.audit import Audit
+from app.identity.security import authenticators_of
 from app.listening import Applications, listeners_of
 from app.response_validation import ContractResponseMiddleware
 from app.routing import ContractPaths, TidyPath, routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.validation import ContractValidationMiddleware
+from handlers import bounds
 from handlers.applying import Application
 from handlers.definition import Limits, ResourceDefinition
 from handlers.hub import HubHandlers
@@ -74,7 +78,13 @@ def _open_all(
             base_path=base_path,
             root_path=settings.root_path,
             unknown_types=UnknownTypes(settings.unknown_types),
+            authentication=authentication_of(settings),
         )
+
+
+def authentication_of(settings: Settings) -> Authentication:
+    """Return how the settings want callers to prove who they are."""
+    return Authentication(settings.oidc_issuer, bool(settings.api_keys))
 
 
 def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> Store:
@@ -140,6 +150,7 @@ def create_app(
         middlewares=[
             partial(ErrorBoundary, allowed=paths.methods),
             LifespanMiddleware,
+            *_audit(settings),
             partial(TidyPath, known=paths.methods),
             RoutingMiddleware,
             SecurityMiddleware,
@@ -168,6 +179,7 @@ def create_app(
         read_sources(OPENAPI_FOLDER / "mappings"),
         apply=settings.listener == "apply",
     )
+    authenticators = authenticators_of(settings, scopes_of(routed[0].document))
     for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
         views = {
@@ -180,9 +192,16 @@ def create_app(
             resolver=Resolver(views.__getitem__),
             bindings=bindings,
             max_body=settings.max_body,
+            security_map=authenticators.security_map(),
         )
     app.app.register_blueprint(pages.blueprint(routed, store, settings.root_path, base_url))
     return app
+
+
+def _audit(settings: Settings) -> list[Callable[..., ASGIApp]]:
+    if settings.audit == "off" or not authentication_of(settings):
+        return []
+    return [partial(Audit, what=settings.audit)]
 
 
 def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
@@ -220,6 +239,7 @@ def _view(
     def within(**path: str) -> Any:
         parents = tuple(path.values())[: len(definition.parents)]
         inside = definition.inside(parents)
+        bounds.condition(inside)  # before anything is told of the parents
         if definition.within is not None and definition.within in known:
             surroundings.store.get(definition.within, "/".join(parents))
         handler = _handler(binding.kind, inside, surroundings)

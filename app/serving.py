@@ -15,7 +15,8 @@ from uvicorn_worker import UvicornWorker
 
 from app.contract import Contract
 from app.delivery.running import DeliveryProcess
-from app.server import create_app
+from app.identity.exposure import is_loopback
+from app.server import authentication_of, create_app
 from app.settings import Settings, SettingsError, environment_of
 from storage.opening import is_private
 
@@ -111,6 +112,20 @@ def worker_count(settings: Settings) -> int:
     if is_private(settings.store):
         return 1
     return settings.workers or os.cpu_count() or 1
+
+
+def check_exposure(settings: Settings) -> None:
+    """Make sure that strangers cannot reach what nobody guards.
+
+    Raises:
+        SettingsError: they could.
+    """
+    if is_loopback(settings.host) or authentication_of(settings) or settings.insecure:
+        return
+    raise SettingsError(
+        f"will not listen on {settings.host} without authentication: set TMF_OIDC_ISSUER or"
+        " TMF_API_KEYS, or say --insecure where something else guards it"
+    )
 
 
 def check_address(settings: Settings) -> None:

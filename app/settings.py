@@ -11,9 +11,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.identity.algorithms import ALGORITHMS
+from app.identity.api_keys import parse_entry
+from app.identity.exposure import is_loopback
 
 OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
 """The contracts, overlays and conformance suites that come with the server."""
@@ -153,11 +158,54 @@ class Settings(BaseSettings):
         gt=0,
         description="How long a delivery worker holds a listener's lane without a sign of life.",
     )
+    oidc_issuer: str | None = Field(
+        None, description="Issuer whose bearer tokens (JWT) are accepted; its `iss`."
+    )
+    oidc_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Audiences a token may be for, separated by commas; its `aud`."
+    )
+    jwks: str | None = Field(
+        None,
+        description="The issuer's keys, a JSON Web Key Set: an `https://` URL (`http://` for this"
+        " machine alone) or a file. Kept, renewed, and relied on for a day while it is away.",
+    )
+    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("RS256", "PS256", "ES256", "EdDSA"),
+        description="Signatures a token may have, separated by commas; asymmetric ones alone.",
+    )
+    clock_skew: float = Field(
+        30.0, ge=0, le=300, description="Seconds that the issuer's clock may differ from ours."
+    )
+    party_claim: str | None = Field(
+        None,
+        description="Claim that binds a token to parties, `party_id` for example: it then sees and"
+        " changes only what they have a part in. Tokens without it are not bound.",
+    )
+    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="API keys, `name:access+access:sha256[:party+party]` each, separated by"
+        " commas; `tmf683 key` makes them.",
+    )
+    audit: Literal["off", "changes", "all"] = Field(
+        "changes",
+        description="What the audit log tells of authenticated callers: `changes` and refusals,"
+        " or `all` requests.",
+    )
+    insecure: bool = Field(
+        False, description="Listen on other addresses than this machine's without authentication."
+    )
     validate_responses: bool = Field(
         False, description="Hold every response against the contract: for tests, costs time."
     )
 
-    @field_validator("callback_allow", "webhook_keys", mode="before")
+    @field_validator(
+        "callback_allow",
+        "webhook_keys",
+        "oidc_audience",
+        "jwt_algorithms",
+        "api_keys",
+        mode="before",
+    )
     @classmethod
     def _split_list(cls, value: Any) -> Any:
         if not isinstance(value, str):
@@ -175,6 +223,40 @@ class Settings(BaseSettings):
             if not usable:
                 raise ValueError("a key must be base64, with or without whsec_ before it")
         return value
+
+    @field_validator("api_keys")
+    @classmethod
+    def _known_api_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        digests = [parse_entry(entry)[0] for entry in value]
+        if len(set(digests)) != len(digests):
+            raise ValueError("an API key is listed twice")
+        return value
+
+    @field_validator("jwt_algorithms")
+    @classmethod
+    def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in ALGORITHMS:
+                raise ValueError(f"{name} is not accepted; choose of {', '.join(ALGORITHMS)}")
+        return value
+
+    @field_validator("jwks")
+    @classmethod
+    def _safe_jwks(cls, value: str | None) -> str | None:
+        if value and value.startswith("http://") and not is_loopback(urlsplit(value).hostname):
+            raise ValueError("keys that come by http:// can be replaced on the way; use https://")
+        if value and "://" not in value and not Path(value).is_file():
+            raise ValueError(f"there is no file {value}")
+        return value
+
+    @model_validator(mode="after")
+    def _whole_identity(self) -> Settings:
+        given = [bool(self.oidc_issuer), bool(self.oidc_audience), bool(self.jwks)]
+        if any(given) and not all(given):
+            raise ValueError("TMF_OIDC_ISSUER, TMF_OIDC_AUDIENCE and TMF_JWKS belong together")
+        if self.party_claim and not self.oidc_issuer:
+            raise ValueError("TMF_PARTY_CLAIM is about tokens; set TMF_OIDC_ISSUER too")
+        return self
 
     @field_validator("spec", "sources", mode="before")
     @classmethod
@@ -208,7 +290,7 @@ def shown(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield each setting as its environment variable and its value, secrets masked."""
     for name, value in settings.model_dump().items():
         text = _joined(name, value) if isinstance(value, tuple) else str(value)
-        if name in ("cursor_key", "webhook_keys") and value:
+        if name in ("cursor_key", "webhook_keys", "api_keys") and value:
             text = "***"
         elif name == "store":
             text = re.sub(r"(//[^:/@]*:)[^@/]*@", r"\1***@", text)

@@ -25,6 +25,9 @@ from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
 from handlers.request import OperationRequest
 
+IDENTITY_KEY = "tmf.identity"
+"""Where the ASGI scope of an authenticated request carries its `Identity`."""
+
 SCOPE_KEY = "tmf.request"
 """Where the ASGI scope of a contract operation carries its `OperationRequest`."""
 
@@ -87,7 +90,9 @@ class ValidatedOperation:
         if self._binding.bodies and self._binding.unserved is None:
             content, media_type = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
-        scope[SCOPE_KEY] = OperationRequest(query, raw_query, parameters, content, media_type)
+        scope[SCOPE_KEY] = OperationRequest(
+            query, raw_query, parameters, content, media_type, scope.get(IDENTITY_KEY)
+        )
         scope[LANE_KEY] = self._lane(query)
         await self._next_app(scope, receive, send)
 

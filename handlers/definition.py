@@ -129,7 +129,8 @@ class ResourceDefinition:
     `check(resource, before)` for a change that does; `managed` attributes are the server's, `fills`
     complete what a client sends, `initial` what a new resource starts with; `announces` says which
     changes have an event; `chooses_id` that clients may choose ids; `partial` that the contract
-    declares 206 for a page that is not the whole list.
+    declares 206 for a page that is not the whole list. `parties` are the paths at which a resource
+    names the parties that have a part in it.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
@@ -151,6 +152,7 @@ class ResourceDefinition:
     partial: bool = False
     answers: Answers = Answers()
     announces: frozenset[Change] = frozenset()
+    parties: tuple[Path, ...] = ()
     forms: Forms = OneForm()  # noqa: RUF009 - it never changes
     parents: tuple[str, ...] = ()
     within: str | None = None

@@ -67,5 +67,9 @@ class PreconditionRequired(Exception):
     """The server accepts this change only with `If-Match`."""
 
 
+class OutOfBounds(Exception):
+    """The caller is bound to parties, and what it asks for is not theirs; the message says how."""
+
+
 class NotServed(Exception):
     """The contract declares the operation, and this server has no handler for its shape."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
 from flask import Response
@@ -12,11 +12,21 @@ from flask import Response
 from handlers import filtering, request, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
 from handlers.errors import SubscriptionExists
-from handlers.representation import encode, href, render
-from handlers.resources import ResourceHandlers
-from handlers.response import json_response
+from handlers.identity import Access
+from handlers.preconditions import check_write, entity_tag, is_unchanged
+from handlers.representation import OWNER, PARTIES, decode, encode, href, render
+from handlers.response import empty_response, json_response
 from handlers.surroundings import Surroundings
-from storage import Condition, Document, DocumentExists, DocumentNotFound, Path, holds
+from storage import (
+    Condition,
+    Document,
+    DocumentExists,
+    DocumentNotFound,
+    Path,
+    VersionConflict,
+    holds,
+    json,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +60,13 @@ class HubHandlers:
     def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
         self._definition = definition
         self._around = surroundings
-        self._subscriptions = ResourceHandlers(definition, surroundings)
 
     def register(self) -> Response:
         """Answer 201 with the new subscription and its `Location`.
 
-        A subscription's id follows from its callback and query: two requests to register the same
-        cannot both succeed, whichever process they reach.
+        A subscription's id follows from its callback, query and owner: two requests to register the
+        same cannot both succeed, whichever process they reach. Of a caller that is bound to
+        parties it brings what they have a part in.
 
         Raises:
             BadCallback: events may not be sent there.
@@ -67,11 +77,13 @@ class HubHandlers:
         query = body.get("query") or ""
         parse_query(self._definition, query, self._around.limits)
         self._around.check_callback(body["callback"])
-        id = str(uuid.uuid5(_NAMESPACE, f"{query}\n{body['callback']}"))
+        owned = _ownership()
+        mark = "".join(f"\n{each}" for each in owned.values())
+        id = str(uuid.uuid5(_NAMESPACE, f"{query}\n{body['callback']}{mark}"))
         subscription = {**body, "id": id}
         self._definition.check(subscription)
         try:
-            document = self._insert(id, subscription)
+            document = self._insert(id, subscription, owned)
         except DocumentExists:
             if not self._around.return_duplicates:
                 raise SubscriptionExists(id) from None
@@ -79,13 +91,15 @@ class HubHandlers:
             document = self._around.store.get(self._definition.collection, key)
         base = self._around.base_url()
         return json_response(
-            render(self._definition, document, base),
+            render(self._definition, self._shown(document), base),
             self._definition.answers.created,
             {"Location": href(self._definition, base, id)},
         )
 
-    def _insert(self, id: str, subscription: Resource) -> Document:
-        """Keep a subscription; its lane comes first, and begins where the log ends now.
+    def _insert(self, id: str, subscription: Resource, owned: Resource) -> Document:
+        """Keep a subscription and whose it is.
+
+        Its lane comes first, and begins where the log ends now.
 
         Raises:
             DocumentExists: it is there.
@@ -95,25 +109,66 @@ class HubHandlers:
             store.get(self._definition.collection, key)
             raise DocumentExists(self._definition.collection, key)
         self._around.begin_lane(self._definition, key)
+        content = json.loads(encode(self._definition, subscription)) | owned
         return store.insert(
             self._definition.collection,
             key,
-            encode(self._definition, subscription),
+            json.dumps(content),
             form=self._definition.forms.name,
         )
 
     def retrieve(self, id: str) -> Response:
-        """Answer 200 with the subscription.
+        """Answer 200 with the subscription, or 304 when the client has it already.
 
         Raises:
-            DocumentNotFound: there is none of that id.
+            DocumentNotFound: there is none of that id, or it is another's.
         """
-        return self._subscriptions.retrieve(id)
+        document = self._own(id)
+        if is_unchanged(document):
+            return empty_response(304, {"ETag": entity_tag(document)})
+        shown = self._shown(document).selected(selection.selected(self._definition))
+        return json_response(
+            render(self._definition, shown, self._around.base_url()),
+            200,
+            {"ETag": entity_tag(document)},
+        )
 
     def unregister(self, id: str) -> Response:
         """Answer 204; the listener hears no more.
 
         Raises:
-            DocumentNotFound: there is no subscription of that id.
+            DocumentNotFound: there is no subscription of that id, or it is another's.
+            PreconditionFailed: `If-Match` names another version.
         """
-        return self._subscriptions.delete(id)
+        document = self._own(id)
+        check_write(document, required=self._around.require_if_match)
+        with suppress(VersionConflict):  # subscriptions do not change: somebody else removed it
+            self._around.store.delete(
+                self._definition.collection, document.id, version=document.version
+            )
+        return empty_response(self._definition.answers.deleted)
+
+    def _own(self, id: str) -> Document:
+        """Return a subscription of the caller's; operators may have any."""
+        collection = self._definition.collection
+        document = self._around.store.get(collection, self._definition.key(id))
+        identity = request.current().identity
+        if identity is None or Access.OPERATE in identity.access:
+            return document
+        if json.loads(document.content).get(OWNER) != identity.name:
+            raise DocumentNotFound(collection, id)
+        return document
+
+    def _shown(self, document: Document) -> Document:
+        """Return a subscription without what clients are not shown."""
+        content = encode(self._definition, decode(self._definition, document))
+        return replace(document, content=content)
+
+
+def _ownership() -> Resource:
+    """Return what is kept of the caller with its subscription; nothing of an anonymous one."""
+    identity = request.current().identity
+    if identity is None:
+        return {}
+    bound = {} if identity.parties is None else {PARTIES: sorted(identity.parties)}
+    return {OWNER: identity.name, **bound}

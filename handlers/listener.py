@@ -11,6 +11,7 @@ from flask import Response
 from handlers import request
 from handlers.applying import Application, Applier
 from handlers.definition import ListenerDefinition
+from handlers.errors import OutOfBounds
 from handlers.lifecycle import now
 from handlers.response import empty_response, json_response
 from handlers.surroundings import Surroundings
@@ -35,8 +36,14 @@ class ListenerHandlers:
         """Answer with the contract's success; an event received before changes nothing.
 
         An event is the same when its `eventId` is; one without is the same when all of it is.
+
+        Raises:
+            OutOfBounds: the caller is bound to a party.
         """
-        body = request.current().body
+        asked = request.current()
+        if asked.identity is not None and asked.identity.parties is not None:
+            raise OutOfBounds("events are of everybody; a caller bound to a party cannot send them")
+        body = asked.body
         named = body.get("eventId")
         same = named if isinstance(named, str) and named else json.dumps(body).decode()
         id = hashlib.sha256(f"{self._definition.event}\n{same}".encode()).hexdigest()[:32]

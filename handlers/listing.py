@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from flask import Response
 
-from handlers import filtering, jsonpath, paging, request, scope
+from handlers import bounds, filtering, jsonpath, paging, request, scope
 from handlers.definition import ResourceDefinition
 from handlers.errors import BadQuery, NoSuchPage
 from handlers.paging import Cursor
@@ -34,9 +34,12 @@ class Listing:
         Raises:
             BadQuery: a filter, sort or paging parameter has no meaning.
             NoSuchPage: the cursor in `after` leads nowhere.
+            OutOfBounds: the caller can see no resource of this kind.
         """
         asked = request.current()
         where = scope.scoped(self._definition, self._condition())
+        if (rule := bounds.condition(self._definition)) is not None:
+            where = rule if where is None else And((rule, where))
         sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
         window = paging.window(asked.parameters, self._around.limits)
         query = paging.fingerprint(self._definition, where, sort)

@@ -20,7 +20,14 @@ INSIDE = "/in"
 KEPT = "/kept"
 """Where stored content holds what only another form can; what clients write there is not kept."""
 
-_NOT_STORED = frozenset({"href", INSIDE, KEPT})
+OWNER = "/owner"
+"""Where a stored subscription names who registered it; what clients write there is not kept."""
+
+PARTIES = "/parties"
+"""Where a stored subscription names the parties its owner is bound to, as `OWNER` does."""
+
+_HIDDEN = frozenset({INSIDE, OWNER, PARTIES})
+_NOT_STORED = frozenset({"href", KEPT, *_HIDDEN})
 
 
 def encode(definition: ResourceDefinition, resource: Resource) -> bytes:
@@ -46,8 +53,8 @@ def encode_change(
 
 def decode(definition: ResourceDefinition, document: Document) -> Resource:
     """Return the stored resource as the definition's contract has it, `href` aside."""
-    resource: Resource = json.loads(document.content)
-    resource.pop(INSIDE, None)
+    content: Resource = json.loads(document.content)
+    resource = {name: value for name, value in content.items() if name not in _HIDDEN}
     if document.form != definition.forms.name:
         return definition.forms.read(resource, document.form)
     return resource

@@ -8,6 +8,8 @@ from typing import Any
 
 import flask
 
+from handlers.identity import Identity
+
 ENVIRON_KEY = "tmf.request"
 """Where the WSGI environment of a contract operation carries its `OperationRequest`."""
 
@@ -18,7 +20,8 @@ class OperationRequest:
 
     `query` is every query parameter in order, decoded; `raw_query` the query string as it came;
     `parameters` those the contract declares, as the type it declares; `body` the JSON body (None
-    when there is none) and `media_type` its type without parameters.
+    when there is none) and `media_type` its type without parameters. `identity` is the caller's,
+    None where nobody has to say who they are.
     """
 
     query: tuple[tuple[str, str], ...] = ()
@@ -26,6 +29,7 @@ class OperationRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     media_type: str = "application/json"
+    identity: Identity | None = None
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""

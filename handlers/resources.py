@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from flask import Response
 
-from handlers import announcing, lifecycle, patching, request
+from handlers import announcing, bounds, lifecycle, patching, request
 from handlers.definition import Resource, ResourceDefinition
 from handlers.errors import InvalidResource, PatchConflict, PreconditionFailed, UpdateContended
 from handlers.listing import Listing
@@ -39,11 +39,13 @@ class ResourceHandlers:
         Raises:
             InvalidResource: the body breaks a rule that only the whole resource shows.
             DocumentExists: the contract lets clients choose the id, and it is taken.
+            OutOfBounds: the caller would not see the resource itself.
             PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
         resource = lifecycle.created(self._definition, request.current().body)
         self._definition.check(resource)
         content, base = encode(self._definition, resource), self._around.base_url()
+        bounds.check_written(self._definition, content)
         try:
             document = self._store.insert(
                 self._definition.collection,
@@ -78,6 +80,7 @@ class ResourceHandlers:
             BadPatch, PatchConflict: it is not a patch, does not fit the resource, or its result
                 breaks the contract.
             DocumentNotFound: there is none of that id.
+            OutOfBounds: the caller would not see the resource any more.
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
@@ -133,7 +136,9 @@ class ResourceHandlers:
         raise UpdateContended(f"{id} kept changing while it was being deleted")
 
     def _get(self, id: str) -> Document:
-        return self._store.get(self._definition.collection, self._definition.key(id))
+        document = self._store.get(self._definition.collection, self._definition.key(id))
+        bounds.check_seen(self._definition, document)
+        return document
 
     def _change(self, id: str, change: Callable[[Resource], Resource], status: int) -> Response:
         """Change a resource as it stands at the moment of writing.
@@ -153,6 +158,7 @@ class ResourceHandlers:
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
             content, form = encode_change(self._definition, document, before, after)
+            bounds.check_written(self._definition, content)
             base = self._around.base_url()
             try:
                 document = self._store.replace(

@@ -8,7 +8,13 @@ import click
 
 from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
-from app.server import collections_of, open_contracts, open_prepared_store, open_sources
+from app.server import (
+    authentication_of,
+    collections_of,
+    open_contracts,
+    open_prepared_store,
+    open_sources,
+)
 from app.settings import Settings, read_settings, shown
 from storage import open_store
 
@@ -20,6 +26,7 @@ from storage import open_store
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Worker processes.")
 @click.option("--profile", help="conformance or strict.")
+@click.option("--insecure", is_flag=True, help="Listen elsewhere than here, for anybody.")
 @click.option("--dev", is_flag=True, help="One process, reload on change, responses validated.")
 def serve(
     spec: tuple[Path, ...],
@@ -28,6 +35,7 @@ def serve(
     port: int | None,
     workers: int | None,
     profile: str | None,
+    insecure: bool,
     dev: bool,
 ) -> None:
     """Serve the contracts."""
@@ -41,8 +49,10 @@ def serve(
             port=port,
             workers=workers,
             profile=profile,
+            insecure=insecure or None,
             validate_responses=dev or None,
         )
+        serving.check_exposure(settings)
         contracts, sources = open_contracts(settings), open_sources(settings)
         serving.check_address(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
@@ -95,5 +105,7 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
             click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
     click.echo(f"Health        {origin}/health/ready")
     click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
+    if not authentication_of(settings):
+        click.echo("Warning       nobody has to prove who they are (TMF_OIDC_ISSUER, TMF_API_KEYS)")
     if settings.callback_allow:
         click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")

@@ -19,6 +19,7 @@ from app.contract.mapping import Mapping as VersionMapping
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
 from app.contract.requests import declare_request_rules
+from app.contract.security import Authentication, secure
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
 from handlers.definition import Change, ResourceDefinition
@@ -64,11 +65,13 @@ def open_contract(
     base_path: str | None = None,
     root_path: str = "",
     unknown_types: UnknownTypes = UnknownTypes.KEEP,
+    authentication: Authentication | None = None,
 ) -> Contract:
     """Load a document and make it ready to be served.
 
     `base_path` replaces the document's own; `root_path` comes before either. `unknown_types` says
-    whether classes that the document does not list are accepted.
+    whether classes that the document does not list are accepted, `authentication` how callers prove
+    who they are (not at all when None).
 
     Raises:
         ContractError: the document is broken; file, JSON pointers and rules say where.
@@ -76,7 +79,10 @@ def open_contract(
     document = load(file)
     validate(document, str(file))
     document = normalise.normalise(upgrade(document))
-    document, applied = apply(document, overlays, profile)
+    authentication = authentication or Authentication()
+    features = ("authentication",) if authentication else ()
+    document, applied = apply(document, overlays, profile, features)
+    document = secure(document, authentication)
     if unknown_types is UnknownTypes.KEEP:
         document = open_classes(document)
     document = declare_request_rules(declare_merge_patches(document))

@@ -96,6 +96,11 @@ def _definition(
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
         announces=frozenset(events_of(document, compiler, resource_name(path))),
+        parties=tuple(
+            place
+            for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
+            if name != "hub" and paths.knows(place)
+        ),
         forms=MappedForms(api, version, resource_name(path), mappings, validator),
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,

@@ -1,14 +1,15 @@
 """Overlay: what this server adds to a contract, as data (OpenAPI Overlay Specification 1.0).
 
-Two extensions say which documents an overlay is for, since its `extends` can name but one:
+Extensions say which documents an overlay is for, since its `extends` can name but one:
 `x-applies-to` holds patterns for `info` values (every document when absent), `x-profile` the
-profile it belongs to (every profile when absent).
+profile it belongs to (every profile when absent), `x-requires: authentication` that it is for
+servers on which callers prove who they are.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -30,10 +31,13 @@ class Overlay:
     actions: tuple[Json, ...]
     applies_to: Json
     profile: str | None
+    requires: str | None = None
 
-    def fits(self, document: Json, profile: str) -> bool:
-        """Whether it is meant for this document under this profile."""
+    def fits(self, document: Json, profile: str, features: Container[str] = ()) -> bool:
+        """Whether it is meant for this document under this profile, on a server with these."""
         if self.profile not in (None, profile):
+            return False
+        if self.requires is not None and self.requires not in features:
             return False
         info = document["info"]
         return all(
@@ -88,17 +92,18 @@ def read_overlay(file: Path) -> Overlay:
         actions=tuple(actions),
         applies_to=document.get("x-applies-to", {}),
         profile=document.get("x-profile"),
+        requires=document.get("x-requires"),
     )
 
 
 def apply(
-    document: Json, overlays: Iterable[Overlay], profile: str
+    document: Json, overlays: Iterable[Overlay], profile: str, features: Container[str] = ()
 ) -> tuple[Json, tuple[Applied, ...]]:
     """Return the document with every fitting overlay applied, and which those were."""
     document = copy.deepcopy(document)
     applied = []
     for overlay in overlays:
-        if overlay.fits(document, profile):
+        if overlay.fits(document, profile, features):
             changes = sum(_act(document, action) for action in overlay.actions)
             if changes:
                 applied.append(Applied(overlay.title, changes))

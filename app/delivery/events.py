@@ -11,8 +11,10 @@ from typing import Any
 from app.contract import Contract
 from app.contract.contract import Announced
 from app.contract.events import EventDefinition
+from handlers.bounds import part_of
 from handlers.definition import Change, Resource, ResourceDefinition
 from handlers.representation import INSIDE, KEPT
+from storage import holds
 
 
 class EventContent(StrEnum):
@@ -64,6 +66,13 @@ class Announcer:
                 paths = names
             payload = self._payload(announced.definition, change, resource, paths)
             yield self._event(event, record, payload, paths)
+
+    def concerns(self, record: Mapping[str, Any], parties: tuple[str, ...]) -> bool:
+        """Whether one of the parties has a part in what a record is about."""
+        announced = self._announced.get(record["collection"])
+        if announced is None or not announced.definition.parties:
+            return False
+        return holds(part_of(announced.definition, parties), record["content"])
 
     @staticmethod
     def _changes(

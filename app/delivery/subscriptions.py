@@ -11,22 +11,30 @@ from app.delivery.events import Announcer, EventContent, OutgoingEvent
 from handlers.definition import Limits, ResourceDefinition
 from handlers.errors import BadQuery
 from handlers.hub import SubscriptionQuery, parse_query
+from handlers.representation import PARTIES
 from storage import Store, UnsupportedQuery, every, holds, json
 from storage.projection import select, selection_of
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """One listener; `callback` is where its events go."""
+    """One listener; `callback` is where its events go.
+
+    Of a listener that is bound to parties, `parties` has their ids: it hears of what they have a
+    part in, and of nothing else.
+    """
 
     id: str
     callback: str
     wants: SubscriptionQuery
     announcer: Announcer
+    parties: tuple[str, ...] | None = None
 
     def events_of(self, record: dict[str, Any]) -> list[OutgoingEvent]:
         """Return the events of a record that the listener wants, as it wants them."""
-        found = []
+        found: list[OutgoingEvent] = []
+        if self.parties is not None and not self.announcer.concerns(record, self.parties):
+            return found
         for event in self.announcer.events_of(record):
             if self.wants.where is not None and not holds(self.wants.where, event.body):
                 continue
@@ -83,7 +91,8 @@ class Subscriptions:
                 wants = parse_query(hub.definition, body.get("query") or "", self._limits)
             except (BadQuery, UnsupportedQuery):
                 return None  # registered under wider limits
-            self._known[key] = Subscription(id, body["callback"], wants, hub.announcer)
+            parties = tuple(body[PARTIES]) if PARTIES in body else None
+            self._known[key] = Subscription(id, body["callback"], wants, hub.announcer, parties)
         return self._known[key]
 
 

@@ -1,0 +1,36 @@
+"""`key`: making an API key."""
+
+from __future__ import annotations
+
+import click
+
+from app.commands.errors import plain_errors
+from app.identity.api_keys import make_key, parse_entry
+from app.settings import SettingsError
+from handlers.identity import Access
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--access",
+    "kinds",
+    multiple=True,
+    required=True,
+    type=click.Choice([each.value for each in Access]),
+    help="What the key allows; repeatable.",
+)
+@click.option("--party", "parties", multiple=True, help="Bind it to a party; repeatable.")
+def key(name: str, kinds: tuple[str, ...], parties: tuple[str, ...]) -> None:
+    """Make an API key for NAME.
+
+    The key is shown once; its entry is for TMF_API_KEYS, and holds no secret.
+    """
+    with plain_errors():
+        secret, entry = make_key(name, [Access(each) for each in kinds], parties)
+        try:
+            parse_entry(entry)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
+        click.echo(f"key    {secret}")
+        click.echo(f"entry  {entry}")

@@ -1,0 +1,77 @@
+"""The audit log: who did what to which resource, and what was refused; one line for each."""
+
+from __future__ import annotations
+
+import logging
+from typing import Literal
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.identity.errors import AccessMissing, NotAuthenticated
+from app.validation import IDENTITY_KEY
+from handlers.identity import Identity
+
+_log = logging.getLogger("tmf683.audit")
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Audit:
+    """Logs each request that somebody made who had to say who they are.
+
+    It stands within what answers for errors, and learns of a refusal as it passes. A line names the
+    caller, the method, the resource's path (a new one's by its `Location`) and the status, or the
+    exception that refuses; never a query, a body or a token.
+    """
+
+    def __init__(self, app: ASGIApp, *, what: Literal["changes", "all"]) -> None:
+        self._app = app
+        self._all = what == "all"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and log what became of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, location = 0, ""
+
+        async def watched(message: Message) -> None:
+            nonlocal status, location
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                location = _location(message)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except (NotAuthenticated, AccessMissing) as error:
+            self._write(scope, "refused", scope["path"], str(error))
+            raise
+        except Exception as error:
+            self._tell(scope, type(error).__name__, "")
+            raise
+        self._tell(scope, str(status), location)
+
+    def _tell(self, scope: Scope, outcome: str, location: str) -> None:
+        if scope.get(IDENTITY_KEY) is None:
+            return
+        if self._all or scope["method"] not in _READING:
+            self._write(scope, outcome, location or scope["path"])
+
+    @staticmethod
+    def _write(scope: Scope, outcome: str, resource: str, reason: str = "") -> None:
+        identity: Identity | None = scope.get(IDENTITY_KEY)
+        fields = {
+            "who": identity.name if identity else "nobody",
+            "action": scope["method"],
+            "resource": resource,
+            "outcome": outcome,
+            **({"reason": reason} if reason else {}),
+        }
+        _log.info("%(who)s %(action)s %(resource)s: %(outcome)s", fields, extra={"fields": fields})
+
+
+def _location(message: Message) -> str:
+    for name, value in message["headers"]:
+        if name == b"location":
+            return bytes(value).decode("latin-1")
+    return ""
