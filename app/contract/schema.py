@@ -8,6 +8,8 @@ from app.contract.load import Json
 from app.contract.validate import resolve
 
 _MOST_REMEMBERED = 10_000
+_MOST_ALTERNATIVES = 8
+"""How deep alternatives may lie within alternatives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,25 @@ class AttributePaths:
     def _search(self, path: tuple[str, ...]) -> tuple[Json, bool] | None:
         schema, many = self._elements(self._schema)
         for name in path:
-            found = attributes(self._document, schema).properties.get(name)
+            found = self._attribute(schema, name)
             if found is None:
                 return None
             schema, array = self._elements(found)
             many = many or array
         return schema, many
+
+    def _attribute(self, schema: Json, name: str, depth: int = 0) -> Json | None:
+        """Return the schema of an attribute, in whichever alternative has it."""
+        schema = follow(self._document, schema)
+        found: Json | None = attributes(self._document, schema).properties.get(name)
+        if found is not None or depth > _MOST_ALTERNATIVES:
+            return found
+        for word in ("oneOf", "anyOf", "allOf"):
+            for part in schema.get(word, []):
+                found = self._attribute(part, name, depth + 1)
+                if found is not None:
+                    return found
+        return None
 
     def _elements(self, schema: Json) -> tuple[Json, bool]:
         schema, many = follow(self._document, schema), False

@@ -54,7 +54,8 @@ def test_a_broken_contract_stops_with_file_pointer_and_rule(tmp_path: Path) -> N
         (("--store", "mongodb://127.0.0.1:1/x"), "MongoDB"),
         (("--profile", "loose"), "--profile"),
         (("--port", "99999"), "--port"),
-        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0"),
+        (("--host", "192.0.2.1", "--insecure"), "cannot listen on 192.0.2.1:0"),
+        (("--host", "0.0.0.0"), "will not listen on 0.0.0.0 without authentication"),
         (("--spec", "/nowhere.yaml"), "No such file"),
     ],
 )

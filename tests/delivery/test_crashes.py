@@ -262,6 +262,7 @@ def test_every_acknowledged_write_is_told(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("store", ["sqlite", "mongo"])
 def test_every_one_of_many_acknowledged_writes_is_told(
     request: pytest.FixtureRequest, tmp_path: Path, store: str
