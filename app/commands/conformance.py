@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import click
 
 from app.commands.errors import plain_errors
+from app.commands.headers import header_option
 from app.conformance import (
     html_report,
     junit_report,
@@ -42,6 +43,7 @@ def _api_url(context: click.Context, parameter: click.Parameter, value: str) -> 
     default=next((OPENAPI_FOLDER / "conformance").glob("*.yaml")),
     help="The suite to run instead of the certificate's.",
 )
+@header_option
 @click.option("--minimal", is_flag=True, help="Create with no more than what is mandatory.")
 @click.option("--html", type=click.File("w", "utf-8", lazy=False), help="Report page to write.")
 @click.option("--junit", type=click.File("wb", lazy=False), help="JUnit XML to write.")
@@ -49,6 +51,7 @@ def conformance(
     url: str,
     spec: Path | None,
     suite: Path,
+    headers: dict[str, str],
     minimal: bool,
     html: IO[str] | None,
     junit: IO[bytes] | None,
@@ -60,9 +63,9 @@ def conformance(
     with plain_errors():
         if spec is not None:
             (contract,) = open_contracts(read_settings(spec=(spec,)))
-            outcome = run_derived(contract, url)
+            outcome = run_derived(contract, url, headers=headers)
         else:
-            outcome = run(load_suite(suite), url, minimal=minimal)
+            outcome = run(load_suite(suite), url, minimal=minimal, headers=headers)
     if outcome.mean_milliseconds is None:
         (failure, *_) = outcome.exchanges[0].assertions
         click.echo(f"tmf683: {url} does not answer: {failure.failure}", err=True)

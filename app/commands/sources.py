@@ -10,6 +10,7 @@ import click
 import httpx
 
 from app.commands.errors import plain_errors
+from app.commands.headers import header_option
 from app.contract import Contract, Kind
 from app.server import open_contracts
 from app.settings import read_settings
@@ -26,9 +27,12 @@ def sources() -> None:
 @click.argument("spec", type=Path)
 @click.option("--hub", required=True, help="Base URL of the API there, as its contract has it.")
 @click.option("--listener", required=True, help="URL of this server, as it is reached from there.")
+@header_option
 @click.option("--every", default=300.0, show_default=True, help="Seconds between registrations.")
 @click.option("--once", is_flag=True, help="Register once, and end.")
-def subscribe(spec: Path, hub: str, listener: str, every: float, once: bool) -> None:
+def subscribe(
+    spec: Path, hub: str, listener: str, headers: dict[str, str], every: float, once: bool
+) -> None:
     """Register the listeners of SPEC's events at a hub, and keep them registered.
 
     A hub that knows them already says so; one that has forgotten them, or was away, learns of them
@@ -36,7 +40,7 @@ def subscribe(spec: Path, hub: str, listener: str, every: float, once: bool) -> 
     """
     with plain_errors():
         (contract,) = open_contracts(read_settings(spec=(spec,)))
-    with httpx.Client(timeout=_SECONDS) as client:
+    with httpx.Client(timeout=_SECONDS, headers=headers) as client:
         while True:
             done = [_register(client, hub, each) for each in wanted(contract, listener)]
             if once:

@@ -9,7 +9,7 @@ what the contract declares is tried, and every answer is held against it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
@@ -41,14 +41,21 @@ from handlers.definition import ResourceDefinition
 CALLBACK = "https://listener.example.com/events/"
 
 
-def run_derived(contract: Contract, base_url: str, *, seconds: float = SECONDS) -> Outcome:
-    """Try every operation of the contract against the API at `base_url`.
+def run_derived(
+    contract: Contract,
+    base_url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> Outcome:
+    """Try every operation of the contract against the API at `base_url`, with `headers`.
 
     A request that gets no answer within `seconds` is a failed assertion; nothing is raised for it.
     """
     started = datetime.now(UTC)
     base_url = base_url.rstrip("/")
-    with httpx.Client(headers=HEADERS, timeout=seconds, follow_redirects=True) as client:
+    sent = {**HEADERS, **(headers or {})}
+    with httpx.Client(headers=sent, timeout=seconds, follow_redirects=True) as client:
         session = _Session(contract, base_url, client)
         exchanges = tuple(session.exchanges())
     title = f"{contract.title} {contract.version}, derived from its contract"

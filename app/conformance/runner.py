@@ -25,15 +25,24 @@ class Unknown(Exception):
     """A target needs a value that no creation returned."""
 
 
-def run(suite: Suite, base_url: str, *, minimal: bool = False, seconds: float = SECONDS) -> Outcome:
+def run(
+    suite: Suite,
+    base_url: str,
+    *,
+    minimal: bool = False,
+    headers: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> Outcome:
     """Run the suite against the API at `base_url`, with or without a trailing slash.
 
-    With `minimal` every creation carries no more than what is mandatory. A request that cannot be
+    With `minimal` every creation carries no more than what is mandatory; `headers` go with every
+    request. A request that cannot be
     made, or gets no answer within `seconds`, is a failed assertion; nothing is raised for it.
     """
     base_url = base_url.rstrip("/")
     started = datetime.now(UTC)
-    with httpx.Client(headers=HEADERS, timeout=seconds, follow_redirects=True) as client:
+    sent = {**HEADERS, **(headers or {})}
+    with httpx.Client(headers=sent, timeout=seconds, follow_redirects=True) as client:
         session = _Session(suite, base_url, client, minimal)
         exchanges = tuple(session.exchange(each) for each in suite.requests)
     return Outcome(suite.title, base_url, started, exchanges)

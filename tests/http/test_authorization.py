@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +17,7 @@ import pytest
 
 from app.identity.api_keys import make_key
 from handlers.identity import Access
+from tests.conftest import OURS_V5
 from tests.delivery.receiver import Receiver, receiving
 from tests.http.conftest import MINIMAL, error_of
 from tests.issuer import AUDIENCE, ISSUER, Issuer
@@ -424,3 +428,16 @@ def test_what_an_open_server_serves_asks_for_nothing(one: httpx.Client) -> None:
         for item in document["paths"].values()
         for operation in item.values()
     )
+
+
+@pytest.mark.parametrize("run", [[], ["--spec", str(OURS_V5)]], ids=["certificate", "derived"])
+def test_conformance_runs_say_who_they_are(guarded: Guarded, run: list[str]) -> None:
+    command = [str(Path(sys.executable).with_name("tmf683")), "conformance", *run]
+    command += ["--url", str(guarded.client.base_url).rstrip("/") + (V5 if run else V4)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    said = CALLERS["everything"]["Authorization"]
+    command += ["--header", f"Authorization: {said}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert said not in done.stdout
