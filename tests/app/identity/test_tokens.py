@@ -134,7 +134,7 @@ FORGED: dict[str, tuple[Callable[[], str], str]] = {
         "unknown key",
     ),
     "critical header": (
-        lambda: THEIRS.token(headers={"crit": ["exp"], "exp": NOW + 60}),
+        lambda: THEIRS.token(headers={"crit": ["exp"], "exp": NOW + 3600}),
         "not a signed JWT",
     ),
     "critical header not understood": (
@@ -142,8 +142,8 @@ FORGED: dict[str, tuple[Callable[[], str], str]] = {
         "not a signed JWT",
     ),
     "expired": (lambda: THEIRS.token(exp=NOW - 31), "expired"),
-    "not valid yet": (lambda: THEIRS.token(nbf=NOW + 60), "not valid yet"),
-    "issued in the future": (lambda: THEIRS.token(iat=NOW + 60), "not valid yet"),
+    "not valid yet": (lambda: THEIRS.token(nbf=NOW + 3600), "not valid yet"),
+    "issued in the future": (lambda: THEIRS.token(iat=NOW + 3600), "not valid yet"),
     "no expiry": (lambda: THEIRS.token(without=("exp",)), "no claim exp"),
     "expiry that is no number": (lambda: THEIRS.token(exp="tomorrow"), "not valid"),
     "another issuer": (lambda: THEIRS.token(iss="https://evil.example"), "another issuer"),
