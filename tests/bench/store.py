@@ -17,7 +17,8 @@ from pathlib import Path
 
 import click
 
-from app.server import open_contracts, resource_definitions
+from app.contract import Kind
+from app.server import open_contracts
 from app.settings import OPENAPI_FOLDER, read_settings
 from storage import (
     And,
@@ -159,7 +160,8 @@ def median_milliseconds(case: Case, times: int = 60) -> float:
 def prepared(url: str, total: int) -> Iterator[tuple[Store, str]]:
     """Open a store with one loaded collection of its own, as the server would prepare it."""
     settings = read_settings(spec=(OPENAPI_FOLDER / "tmf683-v4.0.0.yaml",))
-    (definition,) = resource_definitions(open_contracts(settings))
+    (contract,) = open_contracts(settings)
+    (definition,) = (each.definition for each in contract.bindings if each.kind is Kind.LIST)
     store = open_store(url, durability="normal", query_seconds=60)
     collection = f"bench{time.time_ns()}/{total}"
     store.prepare(collection, definition.indexes)
