@@ -10,7 +10,7 @@ held against what every class has in common, and keeps all its attributes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -19,6 +19,9 @@ from app.contract.schema import attributes, follow, name_of
 
 OPEN = "x-open-discriminator"
 """A discriminator that also lets classes pass which the document does not list."""
+
+_OTHERS = "x-other-classes"
+"""Marks the branch of a union that stands for the classes which the document does not list."""
 
 _UNIONS = ("oneOf", "anyOf")
 
@@ -42,10 +45,34 @@ def open_classes(document: Json) -> Json:
     """Return the document with discriminators that let other classes pass.
 
     OpenAPI's own discriminator is closed, and a `oneOf` whose branches overlap refuses what is
-    meant for one of them: whoever reads, checks or fuzzes the effective contract gets an `anyOf`.
+    meant for one of them: whoever reads, checks or fuzzes the effective contract gets an `anyOf`,
+    with a branch for the classes that the document does not list.
     """
     opened: Json = _opened(document)
+    for union in list(_open_unions(opened)):
+        stated = discriminator_of(opened, union, None)
+        if stated is not None:
+            union["anyOf"].append(_other_classes(opened, stated))
     return opened
+
+
+def _open_unions(value: Any) -> Iterator[Json]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _open_unions(each)
+    elif isinstance(value, dict):
+        if OPEN in value and value.get("anyOf"):
+            yield value
+        for each in value.values():
+            yield from _open_unions(each)
+
+
+def _other_classes(document: Json, stated: Discriminator) -> Json:
+    common = common_schema(document, stated.union)
+    named = common["properties"].get(stated.attribute, {"type": "string"})
+    other = {"allOf": [named], "not": {"enum": sorted(stated.cases)}}
+    properties = {**common["properties"], stated.attribute: other}
+    return {**common, "properties": properties, _OTHERS: True}
 
 
 def _opened(value: Any) -> Any:
@@ -74,7 +101,9 @@ def discriminator_of(document: Json, schema: Json, name: str | None) -> Discrimi
     stated = schema.get("discriminator") or schema.get(OPEN)
     if not isinstance(stated, dict) or "propertyName" not in stated:
         return None
-    union = tuple(member for word in _UNIONS for member in schema.get(word, ()))
+    union = tuple(
+        member for word in _UNIONS for member in schema.get(word, ()) if _OTHERS not in member
+    )
     mapping = _mapping(document, schema, stated, union, name)
     cases = {value: _resolved(document, value, target) for value, target in mapping.items()}
     if not union and set(cases.values()) <= {name}:

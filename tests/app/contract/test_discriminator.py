@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS30Validator
 
 from app.contract.compile import SchemaCompiler, UnknownTypes, Validator, View
+from app.contract.discriminator import open_classes
 
 SCHEMAS: dict[str, Any] = {
     "Extensible": {
@@ -150,3 +152,19 @@ def test_unknown_types_can_be_refused(name: str) -> None:
     assert checked.accepts({"@type": "Party"})
     (violation, *_) = checked.violations({"@type": "Robot"})
     assert str(violation).startswith("/@type must be one of Party or Individual")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"@type": "Robot", "serial": 7},
+        {"@type": "Robot", "name": 7},
+        {"serial": 7},
+        {"@type": "PartyRef", "name": "x"},
+        {"@type": "PartyRef", "id": "1"},
+    ],
+)
+def test_the_contract_as_published_says_of_other_classes_what_the_server_does(value: Any) -> None:
+    document = open_classes({"openapi": "3.0.1", "components": {"schemas": SCHEMAS}})
+    published = OAS30Validator({**document["components"]["schemas"]["Unmapped"], **document})
+    assert published.is_valid(value) == validator("Unmapped").accepts(value)
