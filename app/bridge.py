@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol, TypeAlias
 
 import flask
@@ -26,6 +26,9 @@ from storage import Store
 
 _LARGEST_BATCH = 32
 
+_WITHIN = "tmf.within"
+
+Within: TypeAlias = Callable[[Scope], AbstractContextManager[None]]
 Environ: TypeAlias = dict[str, Any]
 Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
 
@@ -48,9 +51,16 @@ class FlaskBridge(FlaskASGIApp):
     """
 
     def __init__(
-        self, import_name: str, server_args: dict[str, Any], *, threads: int, store: Store
+        self,
+        import_name: str,
+        server_args: dict[str, Any],
+        *,
+        threads: int,
+        store: Store,
+        within: Within | None,
     ) -> None:
         super().__init__(import_name, server_args)
+        self._within = within
         self._quick = store.quick
         self._pool = HandlerThreads(threads)
         self._writer = HandlerThreads(1, most=_LARGEST_BATCH, batch=store.batch)
@@ -66,6 +76,8 @@ class FlaskBridge(FlaskASGIApp):
         if scope["type"] != "http":
             return
         environ = environ_of(scope)
+        if self._within is not None:
+            environ[_WITHIN] = self._within(scope)
         lane = scope.get(LANE_KEY, Lane.POOL) if self._quick else Lane.POOL
         if lane is Lane.LOOP:
             status, headers, content = self.answer(environ)
@@ -77,6 +89,13 @@ class FlaskBridge(FlaskASGIApp):
 
     def answer(self, environ: Environ) -> Answer:
         """Run Flask on a WSGI environment; exceptions pass through."""
+        within: AbstractContextManager[None] | None = environ.pop(_WITHIN, None)
+        if within is None:
+            return self._run(environ)
+        with within:
+            return self._run(environ)
+
+    def _run(self, environ: Environ) -> Answer:
         status, headers = 500, []
 
         def start_response(
@@ -117,7 +136,8 @@ class Background(Protocol):
 class ContractApp(FlaskApp):
     """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends.
 
-    `background` works beside it from start to end.
+    `background` works beside it from start to end, and each request is handled inside what `within`
+    makes of its scope.
     """
 
     def __init__(
@@ -127,11 +147,12 @@ class ContractApp(FlaskApp):
         threads: int,
         store: Store,
         background: Background | None = None,
+        within: Within | None = None,
         **options: Any,
     ) -> None:
         super().__init__(import_name, lifespan=self._lifespan, **options)
         # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
-        self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store)
+        self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store, within=within)
         self._middleware_app = self.bridge
         self.middleware.app = self.bridge
         self.app: flask.Flask = self.bridge.app

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import http
 import logging
-import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,6 +21,7 @@ from app.address import BadHost
 from app.body import BodyTooLarge, ClientGone, MalformedBody
 from app.contract.parameters import InvalidParameter
 from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
+from app.observing.trail import trail_of
 from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
     AttributesNotPatchable,
@@ -43,7 +42,6 @@ from storage import DocumentExists, DocumentNotFound, QueryTooSlow, StoreError, 
 
 _log = logging.getLogger("tmf683.error")
 _REALM = "tmf683"
-_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,7 @@ class ErrorBoundary:
     """The outermost middleware: whatever is raised within leaves as a TMF Error.
 
     `allowed` tells the methods a path has, for the `Allow` header of a 405. Server errors are
-    logged with the request id that the client gets in `X-Request-ID`.
+    logged with the request's id.
     """
 
     def __init__(self, app: ASGIApp, *, allowed: Callable[[str], frozenset[str]]) -> None:
@@ -221,23 +219,24 @@ class ErrorBoundary:
         except ClientGone:
             return
         except Exception as error:
-            request_id = _request_id(scope)
+            trail = trail_of(scope)
             failure = failure_of(error)
+            trail.code = failure.code
+            trail.keywords = error.keywords if isinstance(error, InvalidBody) else ()
             if failure.status >= 500 and failure.status != 501:
                 _log.error(
-                    "%s %s failed, request %s: %s",
+                    "%s failed: %s",
                     scope["method"],
-                    scope["path"],
-                    request_id,
-                    error,
+                    error if isinstance(error, StoreError) else type(error).__name__,
                     exc_info=None if isinstance(error, StoreError) else error,
+                    extra={"fields": {"request_id": trail.request_id}},
                 )
             if started:
                 raise
-            await self._answer(scope, send, failure, request_id)
+            await self._answer(scope, send, failure)
 
-    async def _answer(self, scope: Scope, send: Send, failure: Failure, request_id: str) -> None:
-        headers = {**failure.headers, "X-Request-ID": request_id}
+    async def _answer(self, scope: Scope, send: Send, failure: Failure) -> None:
+        headers = dict(failure.headers)
         if failure.status == 405:
             headers["Allow"] = ", ".join(sorted(self._allowed(scope["path"]))) or "GET"
         content = failure.body()
@@ -255,10 +254,3 @@ class ErrorBoundary:
             }
         )
         await send({"type": "http.response.body", "body": content})
-
-
-def _request_id(scope: Scope) -> str:
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return bytes(value).decode()
-    return secrets.token_hex(8)

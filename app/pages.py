@@ -1,4 +1,4 @@
-"""What is served beside the contracts' operations: entry points, documents, Swagger UI, health."""
+"""What is served beside the contracts' operations: entry points, documents, Swagger UI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
 from handlers.response import json_response
-from storage import Store
 
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))
 _ASSET_NAMES = frozenset(
@@ -61,13 +60,11 @@ _PAGE_HEADERS = {
 
 
 def blueprint(
-    contracts: Sequence[Contract], store: Store, root_path: str, base_url: Callable[[], str]
+    contracts: Sequence[Contract], root_path: str, base_url: Callable[[], str]
 ) -> Blueprint:
     """Return the routes of all pages."""
     routes = Blueprint("pages", __name__)
     routes.add_url_rule(f"{root_path}/", "index", Pages(contracts, base_url).index)
-    routes.add_url_rule("/health/live", "live", _live)
-    routes.add_url_rule("/health/ready", "ready", lambda: _ready(store))
     for number, contract in enumerate(contracts):
         api = ApiPages(contract, base_url)
         for path, view in (
@@ -152,17 +149,6 @@ class ApiPages:
         if name not in _ASSET_NAMES:
             flask.abort(404)
         return flask.send_from_directory(_ASSETS, name, max_age=86400)
-
-
-def _live() -> Response:
-    """Answer 200: the process serves."""
-    return _json({"status": "live"})
-
-
-def _ready(store: Store) -> Response:
-    """Answer 200 when the store can serve; a `StoreError` becomes a 503 elsewhere."""
-    store.ping()
-    return _json({"status": "ready"})
 
 
 def _json(value: object) -> Response:

@@ -8,9 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.routing import RoutingMiddleware
-from connexion.middleware.security import SecurityMiddleware
 from connexion.resolver import Resolver
 from starlette.types import ASGIApp
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -26,14 +23,15 @@ from app.contract.sources import read_sources
 from app.delivery.lanes import open_lane, prepare_lanes
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
-from app.errors import ErrorBoundary
-from app.identity.audit import Audit
 from app.identity.security import authenticators_of
 from app.listening import Applications, listeners_of
-from app.response_validation import ContractResponseMiddleware
-from app.routing import ContractPaths, TidyPath, routes_of
+from app.middleware import Means, middleware_of
+from app.observing.metrics import Metrics
+from app.observing.migrations import Missing
+from app.observing.store import ObservedStore
+from app.observing.traces import open_tracing
+from app.routing import routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
-from app.validation import ContractValidationMiddleware
 from handlers import bounds
 from handlers.applying import Application
 from handlers.definition import Limits, ResourceDefinition
@@ -135,28 +133,32 @@ def create_app(
     contracts = contracts or open_contracts(settings)
     sources = open_sources(settings) if sources is None else sources
     store = store or open_prepared_store(settings, [*contracts, *sources])
+    tracing, metrics = open_tracing(), Metrics()
+    store = ObservedStore(store, metrics, tracing.store_span if tracing else None)
     served = {contract.base_path for contract in contracts}
     routed = [*contracts, *(each for each in sources if each.base_path not in served)]
-    paths = ContractPaths(routed)
     delivery = None
     if settings.delivery == "server" and store.solitary:
-        worker = worker_of(settings, contracts, store, limits_of(settings))
+        worker = worker_of(
+            settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
+        )
         delivery = DeliveryThread(worker)
+    authenticators = authenticators_of(settings, scopes_of(routed[0].document))
+    means = Means(
+        contracts=routed,
+        store=store,
+        authenticators=authenticators,
+        metrics=metrics,
+        missing=Missing(store, collections_of(routed)).count,
+        tracing=tracing,
+    )
     app = ContractApp(
         "app",
         threads=settings.threads,
         store=store,
         background=delivery,
-        middlewares=[
-            partial(ErrorBoundary, allowed=paths.methods),
-            LifespanMiddleware,
-            *_audit(settings),
-            partial(TidyPath, known=paths.methods),
-            RoutingMiddleware,
-            SecurityMiddleware,
-            ContractValidationMiddleware,
-            *([ContractResponseMiddleware] if settings.validate_responses else []),
-        ],
+        within=tracing.within if tracing else None,
+        middlewares=middleware_of(settings, means),
     )
     if settings.trust_forwarded:
         proxied = ProxyFix(app.app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
@@ -179,7 +181,6 @@ def create_app(
         read_sources(OPENAPI_FOLDER / "mappings"),
         apply=settings.listener == "apply",
     )
-    authenticators = authenticators_of(settings, scopes_of(routed[0].document))
     for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
         views = {
@@ -194,14 +195,8 @@ def create_app(
             max_body=settings.max_body,
             security_map=authenticators.security_map(),
         )
-    app.app.register_blueprint(pages.blueprint(routed, store, settings.root_path, base_url))
+    app.app.register_blueprint(pages.blueprint(routed, settings.root_path, base_url))
     return app
-
-
-def _audit(settings: Settings) -> list[Callable[..., ASGIApp]]:
-    if settings.audit == "off" or not authentication_of(settings):
-        return []
-    return [partial(Audit, what=settings.audit)]
 
 
 def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:

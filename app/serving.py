@@ -16,6 +16,8 @@ from uvicorn_worker import UvicornWorker
 from app.contract import Contract
 from app.delivery.running import DeliveryProcess
 from app.identity.exposure import is_loopback
+from app.observing.logs import configure_logs, log_configuration
+from app.observing.metrics import forget_metrics, share_metrics
 from app.server import authentication_of, create_app
 from app.settings import Settings, SettingsError, environment_of
 from storage.opening import is_private
@@ -49,6 +51,7 @@ class Gunicorn(BaseApplication):
 
     def run(self) -> None:
         """Serve until told to stop, and deliver events meanwhile."""
+        counted = share_metrics()
         delivery = None
         if self._settings.delivery == "server" and not self._solitary:
             delivery = DeliveryProcess(environment_of(self._settings))
@@ -58,6 +61,7 @@ class Gunicorn(BaseApplication):
         finally:
             if delivery is not None:
                 delivery.stop()
+            forget_metrics(counted)
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
@@ -70,6 +74,7 @@ class Gunicorn(BaseApplication):
         What start-up made stays for the worker's life: the garbage collector need not walk it
         again and again.
         """
+        configure_logs(self._settings)
         app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
         gc.collect()
         gc.freeze()
@@ -95,16 +100,21 @@ class ServerWorker(UvicornWorker):
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
     """Return gunicorn's configuration."""
     return {
-        "bind": f"{settings.host}:{settings.port}",
+        "bind": [f"{settings.host}:{port}" for port in ports_of(settings)],
         "workers": worker_count(settings),
         "worker_class": "app.serving.ServerWorker",
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 60,
         "keepalive": 30,
         "proc_name": "tmf683",
-        "loglevel": "warning",
+        "logconfig_dict": log_configuration(settings),
         "control_socket_disable": True,
     }
+
+
+def ports_of(settings: Settings) -> list[int]:
+    """Return the ports to listen on."""
+    return [settings.port, *([settings.management_port] if settings.management_port else [])]
 
 
 def worker_count(settings: Settings) -> int:
@@ -135,15 +145,16 @@ def check_address(settings: Settings) -> None:
         SettingsError: the address cannot be used; the message says why.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SettingsError(
-                f"cannot listen on {settings.host}:{settings.port}: {reason}; see --host and --port"
-            ) from None
+    for port in ports_of(settings):
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise SettingsError(
+                    f"cannot listen on {settings.host}:{port}: {reason}; see --host and --port"
+                ) from None
 
 
 def serve(

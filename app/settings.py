@@ -194,6 +194,25 @@ class Settings(BaseSettings):
     insecure: bool = Field(
         False, description="Listen on other addresses than this machine's without authentication."
     )
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Lines of `json` or `text`; `auto` writes text to a terminal."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is worth a line in the log."
+    )
+    access_log: bool = Field(True, description="Write a line for every request.")
+    management_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port for health and metrics alone, on the same address; 0 serves them on"
+        " `TMF_PORT`, metrics to operators only where callers prove who they are.",
+    )
+    ready_backlog: int = Field(
+        0,
+        ge=0,
+        description="Undelivered events with which `/health/ready` says 503; 0 is any number.",
+    )
     validate_responses: bool = Field(
         False, description="Hold every response against the contract: for tests, costs time."
     )

@@ -23,10 +23,8 @@ from app import body
 from app.contract import Binding, Kind
 from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
+from app.observing.trail import trail_of
 from handlers.request import OperationRequest
-
-IDENTITY_KEY = "tmf.identity"
-"""Where the ASGI scope of an authenticated request carries its `Identity`."""
 
 SCOPE_KEY = "tmf.request"
 """Where the ASGI scope of a contract operation carries its `OperationRequest`."""
@@ -54,6 +52,7 @@ class InvalidBody(Exception):
 
     def __init__(self, violations: list[Violation]) -> None:
         super().__init__("; ".join(map(str, violations)))
+        self.keywords = tuple(each.keyword for each in violations)
 
 
 class UnsupportedMediaType(Exception):
@@ -91,7 +90,7 @@ class ValidatedOperation:
             content, media_type = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
         scope[SCOPE_KEY] = OperationRequest(
-            query, raw_query, parameters, content, media_type, scope.get(IDENTITY_KEY)
+            query, raw_query, parameters, content, media_type, trail_of(scope).identity
         )
         scope[LANE_KEY] = self._lane(query)
         await self._next_app(scope, receive, send)

@@ -78,6 +78,7 @@ def _record(
         "form": form,
         "base": base,
         "correlation": _correlation(),
+        "traceparent": _traceparent(),
         **(details or {}),
     }
     return orjson.dumps(head)[:-1] + b',"content":' + content + b"}"
@@ -88,5 +89,11 @@ def _correlation() -> str | None:
     stated = request.header("X-Correlation-ID")
     if stated and len(stated) <= 200 and stated.isprintable():
         return stated
-    trace = _TRACE.fullmatch(request.header("traceparent") or "")
+    trace = _TRACE.fullmatch(_traceparent() or "")
     return trace[1] if trace else None
+
+
+def _traceparent() -> str | None:
+    """Return the trace that the event is to continue (W3C Trace Context)."""
+    stated = request.header("traceparent")
+    return stated if stated and _TRACE.fullmatch(stated) else None

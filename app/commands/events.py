@@ -16,6 +16,10 @@ from app.contract import Kind
 from app.delivery.lanes import Failed, Lanes, resume
 from app.delivery.running import deliver as run_delivery
 from app.delivery.running import worker_of
+from app.observing.logs import configure_logs
+from app.observing.metrics import Metrics
+from app.observing.store import ObservedStore
+from app.observing.traces import open_tracing
 from app.server import limits_of, open_contracts, open_prepared_store
 from app.settings import read_settings
 from storage import Query, Store, Window, json
@@ -32,13 +36,19 @@ def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None) -> No
     """Deliver events to their listeners; any number of these may run on one store."""
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
-        contracts = open_contracts(settings)
+        configure_logs(settings)
+        contracts, tracing, metrics = open_contracts(settings), open_tracing(), Metrics()
         opened = open_prepared_store(settings, contracts)
+        watched = ObservedStore(opened, metrics, tracing.store_span if tracing else None)
         try:
-            worker = worker_of(settings, contracts, opened, limits_of(settings))
+            worker = worker_of(
+                settings, contracts, watched, limits_of(settings), metrics=metrics, tracing=tracing
+            )
             run_delivery(worker, parent=parent)
         finally:
             opened.close()
+            if tracing is not None:
+                tracing.close()
 
 
 @click.group()

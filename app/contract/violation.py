@@ -39,10 +39,14 @@ _FORMATS = {"byte": "base64 text"}
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A broken rule and the JSON pointer (RFC 6901) of the value that breaks it."""
+    """A broken rule and the JSON pointer (RFC 6901) of the value that breaks it.
+
+    `keyword` is the rule's name in JSON Schema; there are not many of them.
+    """
 
     pointer: str
     rule: str
+    keyword: str = ""
 
     def __str__(self) -> str:
         return f"{self.pointer or '/'} {self.rule}"
@@ -62,7 +66,7 @@ def _violations(error: Any) -> list[Violation]:
     kind = error.kind
     path = list(error.instance_path)
     if kind.name == "required":
-        return [Violation(pointer([*path, kind.value]), "is required")]
+        return [Violation(pointer([*path, kind.value]), "is required", kind.name)]
     if kind.name in ("anyOf", "oneOf") and hasattr(kind, "context"):
         # Null is always the first branch of a nullable schema and never what the client meant.
         branches = [
@@ -71,13 +75,18 @@ def _violations(error: Any) -> list[Violation]:
         meant = _meant(branches)
         if meant is not None:
             return [violation for inner in meant for violation in _violations(inner)]
-        return [Violation(pointer(path), "matches none of the forms the contract allows here")]
+        return [
+            Violation(
+                pointer(path), "matches none of the forms the contract allows here", kind.name
+            )
+        ]
     if kind.name == "format":
-        return [Violation(pointer(path), f"must be {_FORMATS.get(kind.value, f'a {kind.value}')}")]
+        wanted = _FORMATS.get(kind.value, f"a {kind.value}")
+        return [Violation(pointer(path), f"must be {wanted}", kind.name)]
     sentence = _SENTENCES.get(kind.name)
     if sentence is None:
-        return [Violation(pointer(path), f"breaks the rule '{kind.name}'")]
-    return [Violation(pointer(path), sentence.format(_listed(kind.value)))]
+        return [Violation(pointer(path), f"breaks the rule '{kind.name}'", kind.name)]
+    return [Violation(pointer(path), sentence.format(_listed(kind.value)), kind.name)]
 
 
 def _meant(branches: list[list[Any]]) -> list[Any] | None:

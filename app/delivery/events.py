@@ -31,11 +31,15 @@ class EventContent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEvent:
-    """An event as a listener gets it; `id` is the same however often it is sent."""
+    """An event as a listener gets it; `id` is the same however often it is sent.
+
+    `trace` is the `traceparent` of the request that caused it, empty when that had none.
+    """
 
     id: str
     type: str
     body: Resource
+    trace: str = ""
 
 
 class Announcer:
@@ -142,4 +146,4 @@ class Announcer:
             for name, value in described.items()
             if name in event.attributes and value is not None
         }
-        return OutgoingEvent(id, event.type, body)
+        return OutgoingEvent(id, event.type, body, record.get("traceparent") or "")

@@ -152,6 +152,7 @@ class LaneRun:
             event=event.id,
             type=event.type,
             body=event.body,
+            trace=event.trace,
         )
         if verdict is not None:
             failed = self._after(failed, verdict)
@@ -174,7 +175,7 @@ class LaneRun:
         held = self._failed[resource]
         while held and held[0].next <= time.time() and not self._stop:
             first = held[0]
-            event = OutgoingEvent(first.event, first.type, first.body)
+            event = OutgoingEvent(first.event, first.type, first.body, first.trace)
             async with self._slots:
                 if self._stop:
                     return

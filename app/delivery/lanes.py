@@ -81,6 +81,7 @@ class Failed:
     attempts: int = 0
     next: float = 0.0
     error: str = ""
+    trace: str = ""
 
 
 class LaneLost(Exception):

@@ -12,6 +12,7 @@ import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from app.contract import Contract
 from app.delivery.callbacks import CallbackPolicy
@@ -21,9 +22,13 @@ from app.delivery.lanes import Lanes
 from app.delivery.sender import Sender
 from app.delivery.subscriptions import Subscriptions
 from app.delivery.worker import Worker
+from app.observing.metrics import Metrics
 from app.settings import Settings
 from handlers.definition import Limits
 from storage import Store
+
+if TYPE_CHECKING:
+    from app.observing.tracing import Tracing
 
 _STOP_SECONDS = 10.0
 
@@ -34,7 +39,13 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
 
 
 def worker_of(
-    settings: Settings, contracts: Sequence[Contract], store: Store, limits: Limits
+    settings: Settings,
+    contracts: Sequence[Contract],
+    store: Store,
+    limits: Limits,
+    *,
+    metrics: Metrics | None = None,
+    tracing: Tracing | None = None,
 ) -> Worker:
     """Return a delivery worker on a store that is prepared for the contracts."""
     content = EventContent(settings.event_content)
@@ -45,7 +56,13 @@ def worker_of(
         store,
         Subscriptions(contracts, store, limits, content),
         lanes,
-        lambda: Sender(policy, keys=settings.webhook_keys, seconds=settings.delivery_timeout),
+        lambda: Sender(
+            policy,
+            keys=settings.webhook_keys,
+            seconds=settings.delivery_timeout,
+            metrics=metrics,
+            tracing=tracing,
+        ),
         Patience(
             attempts=settings.delivery_attempts,
             first_wait=settings.delivery_wait,

@@ -6,10 +6,10 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,7 +19,11 @@ from standardwebhooks.webhooks import Webhook
 
 from app.delivery.callbacks import CallbackPolicy
 from app.delivery.events import OutgoingEvent
+from app.observing.metrics import Metrics
 from handlers.errors import BadCallback
+
+if TYPE_CHECKING:
+    from app.observing.tracing import Tracing
 
 _MOST_READ = 16 * 1024
 """Bytes of an answer that are worth reading to use its connection again."""
@@ -48,9 +52,17 @@ class Sender:
     """Posts events; made and closed within a running event loop."""
 
     def __init__(
-        self, policy: CallbackPolicy, *, keys: Sequence[str] = (), seconds: float = 10.0
+        self,
+        policy: CallbackPolicy,
+        *,
+        keys: Sequence[str] = (),
+        seconds: float = 10.0,
+        metrics: Metrics | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._policy = policy
+        self._metrics = metrics
+        self._tracing = tracing
         self._webhooks = [Webhook(key) for key in keys]
         connector = aiohttp.TCPConnector(
             limit=0, limit_per_host=0, resolver=_CheckedResolver(policy), ttl_dns_cache=10
@@ -69,13 +81,23 @@ class Sender:
 
     async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
         """Post an event, once; whatever goes wrong is in the verdict."""
+        if self._tracing is None:
+            verdict = await self._post(callback, event)
+        else:
+            with self._tracing.delivery(event.trace, event.type) as trace:
+                verdict = await self._post(callback, replace(event, trace=trace))
+        if self._metrics is not None:
+            self._metrics.delivery(delivered=verdict.delivered)
+        return verdict
+
+    async def _post(self, callback: str, event: OutgoingEvent) -> Verdict:
         body = orjson.dumps(event.body)
         try:
             self._check_literal(callback)
             async with self._session.post(
                 callback,
                 data=body,
-                headers=self._headers(event.id, body),
+                headers=self._headers(event, body),
                 allow_redirects=False,
             ) as answer:
                 await _drain(answer)
@@ -87,14 +109,16 @@ class Sender:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Verdict(_reason(error))
 
-    def _headers(self, id: str, body: bytes) -> dict[str, str]:
-        headers = {"Content-Type": "application/json", "webhook-id": id}
+    def _headers(self, event: OutgoingEvent, body: bytes) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "webhook-id": event.id}
+        if event.trace:
+            headers["traceparent"] = event.trace
         if self._webhooks:
             at = datetime.now(UTC)
             text = body.decode()
             headers["webhook-timestamp"] = str(int(at.timestamp()))
             headers["webhook-signature"] = " ".join(
-                each.sign(id, at, text) for each in self._webhooks
+                each.sign(event.id, at, text) for each in self._webhooks
             )
         return headers
 

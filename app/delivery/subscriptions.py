@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.contract import Contract, Kind
@@ -41,7 +41,7 @@ class Subscription:
             body = event.body
             if self.wants.fields:
                 body = select(selection_of(self.wants.fields), body)
-            found.append(OutgoingEvent(event.id, event.type, body))
+            found.append(replace(event, body=body))
         return found
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from typing import Literal
 
+from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
-from app.validation import IDENTITY_KEY
-from handlers.identity import Identity
+from app.observing.trail import trail_of
 
 _log = logging.getLogger("tmf683.audit")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,8 +43,8 @@ class Audit:
 
         try:
             await self._app(scope, receive, watched)
-        except (NotAuthenticated, AccessMissing) as error:
-            self._write(scope, "refused", scope["path"], str(error))
+        except (NotAuthenticated, AccessMissing, OAuthProblem) as error:
+            self._write(scope, "refused", scope["path"], _reason(error))
             raise
         except Exception as error:
             self._tell(scope, type(error).__name__, "")
@@ -52,22 +52,27 @@ class Audit:
         self._tell(scope, str(status), location)
 
     def _tell(self, scope: Scope, outcome: str, location: str) -> None:
-        if scope.get(IDENTITY_KEY) is None:
+        if trail_of(scope).identity is None:
             return
         if self._all or scope["method"] not in _READING:
             self._write(scope, outcome, location or scope["path"])
 
     @staticmethod
     def _write(scope: Scope, outcome: str, resource: str, reason: str = "") -> None:
-        identity: Identity | None = scope.get(IDENTITY_KEY)
+        trail = trail_of(scope)
         fields = {
-            "who": identity.name if identity else "nobody",
+            "who": trail.identity.name if trail.identity else "nobody",
             "action": scope["method"],
             "resource": resource,
             "outcome": outcome,
+            "request_id": trail.request_id,
             **({"reason": reason} if reason else {}),
         }
         _log.info("%(who)s %(action)s %(resource)s: %(outcome)s", fields, extra={"fields": fields})
+
+
+def _reason(error: Exception) -> str:
+    return "nothing proves who calls" if isinstance(error, OAuthProblem) else str(error)
 
 
 def _location(message: Message) -> str:

@@ -12,12 +12,15 @@ from connexion.security import NO_VALUE, AbstractSecurityHandler
 
 from app.identity.api_keys import ApiKeys
 from app.identity.errors import AccessMissing, NotAuthenticated
+from app.observing.trail import trail_of
 from app.settings import Settings
-from app.validation import IDENTITY_KEY
 from handlers.identity import Access, Identity
 
 if TYPE_CHECKING:
     from app.identity.tokens import TokenVerifier
+
+KEY_HEADER = "X-API-Key"
+"""The header that carries an API key; the overlay says so too."""
 
 Verify: TypeAlias = Callable[[ConnexionRequest], Awaitable[Any]]
 
@@ -30,6 +33,10 @@ class Authenticators:
     tokens: TokenVerifier | None = None
     api_keys: ApiKeys | None = None
 
+    def __bool__(self) -> bool:
+        """Whether callers have to prove who they are."""
+        return self.tokens is not None or self.api_keys is not None
+
     def security_map(self) -> dict[str, Any]:
         """Return what connexion's middleware takes its handlers from."""
         return {
@@ -37,13 +44,43 @@ class Authenticators:
             "apiKey": partial(_ApiKeyHandler, self),
         }
 
+    async def identify(self, request: ConnexionRequest) -> Identity | None:
+        """Return who calls; None when nobody says so.
+
+        Raises:
+            KeysUnavailable: tokens cannot be verified now.
+            NotAuthenticated: what is said is not to be believed.
+        """
+        return await self.by_token(request) or await self.by_key(request)
+
+    async def by_token(self, request: ConnexionRequest) -> Identity | None:
+        """Return whose bearer token a request has, None when it has none (RFC 6750 §2.1)."""
+        stated = request.headers.getlist("Authorization")
+        if not stated:
+            return None
+        scheme, _, token = stated[0].partition(" ")
+        if len(stated) > 1 or scheme.lower() != "bearer" or not token.strip():
+            raise NotAuthenticated("the Authorization header is not one bearer token")
+        if self.tokens is None:
+            raise NotAuthenticated("tokens are not accepted here")
+        return await self.tokens.identity_of(token.strip())
+
+    async def by_key(self, request: ConnexionRequest) -> Identity | None:
+        """Return whose API key a request has, None when it has none."""
+        stated = request.headers.getlist(KEY_HEADER)
+        if not stated or self.api_keys is None:
+            return None
+        if len(stated) > 1:
+            raise NotAuthenticated("there is more than one API key")
+        return self.api_keys.identity_of(stated[0])
+
     def admit(self, request: ConnexionRequest, identity: Identity, scopes: list[str]) -> Any:
         """Let a caller through to an operation that asks for these scopes.
 
         Raises:
             AccessMissing: it has not got one of them.
         """
-        request.scope[IDENTITY_KEY] = identity
+        trail_of(request.scope).identity = identity
         for scope in scopes:
             if self.scopes[scope] not in identity.access:
                 raise AccessMissing(self.scopes[scope], scope)
@@ -71,47 +108,36 @@ def authenticators_of(settings: Settings, scopes: Mapping[str, Access]) -> Authe
 
 
 class _TokenHandler(AbstractSecurityHandler):
-    """Reads bearer tokens (RFC 6750 §2.1)."""
+    """Lets the bearers of tokens through."""
 
     def __init__(self, authenticators: Authenticators) -> None:
         self._authenticators = authenticators
 
     def get_fn(self, security_scheme: Mapping[str, Any], required_scopes: list[str]) -> Verify:
         """Return the check of one operation."""
-
-        async def verify(request: ConnexionRequest) -> Any:
-            stated = request.headers.getlist("Authorization")
-            if not stated:
-                return NO_VALUE
-            scheme, _, token = stated[0].partition(" ")
-            if len(stated) > 1 or scheme.lower() != "bearer" or not token.strip():
-                raise NotAuthenticated("the Authorization header is not one bearer token")
-            tokens = self._authenticators.tokens
-            if tokens is None:
-                raise NotAuthenticated("tokens are not accepted here")
-            identity = await tokens.identity_of(token.strip())
-            return self._authenticators.admit(request, identity, required_scopes)
-
-        return verify
+        return partial(
+            _verify, self._authenticators, self._authenticators.by_token, required_scopes
+        )
 
 
 class _ApiKeyHandler(AbstractSecurityHandler):
-    """Reads API keys."""
+    """Lets the holders of API keys through."""
 
     def __init__(self, authenticators: Authenticators) -> None:
         self._authenticators = authenticators
 
     def get_fn(self, security_scheme: Mapping[str, Any], required_scopes: list[str]) -> Verify:
         """Return the check of one operation."""
+        return partial(_verify, self._authenticators, self._authenticators.by_key, required_scopes)
 
-        async def verify(request: ConnexionRequest) -> Any:
-            stated = request.headers.getlist(security_scheme["name"])
-            keys = self._authenticators.api_keys
-            if not stated or keys is None:
-                return NO_VALUE
-            if len(stated) > 1:
-                raise NotAuthenticated("there is more than one API key")
-            identity = keys.identity_of(stated[0])
-            return self._authenticators.admit(request, identity, required_scopes)
 
-        return verify
+async def _verify(
+    authenticators: Authenticators,
+    identify: Callable[[ConnexionRequest], Awaitable[Identity | None]],
+    scopes: list[str],
+    request: ConnexionRequest,
+) -> Any:
+    identity = await identify(request)
+    if identity is None:
+        return NO_VALUE
+    return authenticators.admit(request, identity, scopes)

@@ -1,0 +1,107 @@
+"""The middleware: what a request passes on its way to a handler, outermost first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from connexion.lifecycle import ConnexionRequest
+from connexion.middleware.lifespan import LifespanMiddleware
+from connexion.middleware.routing import RoutingMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from starlette.types import ASGIApp, Scope
+
+from app.contract import Contract
+from app.errors import ErrorBoundary
+from app.identity.audit import Audit
+from app.identity.errors import AccessMissing, NotAuthenticated
+from app.identity.security import Authenticators
+from app.observing.management import Management
+from app.observing.metrics import Metrics
+from app.observing.requests import Observing
+from app.response_validation import ContractResponseMiddleware
+from app.routing import ContractPaths, TidyPath
+from app.settings import Settings
+from app.validation import ContractValidationMiddleware
+from handlers.identity import Access
+from storage import Store
+
+if TYPE_CHECKING:
+    from app.observing.tracing import Tracing
+
+Middleware: TypeAlias = Callable[..., ASGIApp]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What the middleware works with; `missing` counts the indexes that are not there yet."""
+
+    contracts: Sequence[Contract]
+    store: Store
+    authenticators: Authenticators
+    metrics: Metrics
+    missing: Callable[[], int]
+    tracing: Tracing | None = None
+
+
+def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
+    """Return the middleware that the settings ask for, in order."""
+    paths = ContractPaths(means.contracts)
+    guarded = bool(means.authenticators)
+    return [
+        partial(
+            Observing,
+            metrics=means.metrics,
+            operations=operations_of(means.contracts),
+            lines=settings.access_log,
+            tracing=means.tracing,
+        ),
+        partial(ErrorBoundary, allowed=paths.methods),
+        partial(
+            Management,
+            store=means.store,
+            metrics=means.metrics,
+            missing=means.missing,
+            most_pending=settings.ready_backlog,
+            port=settings.management_port,
+            guard=partial(_check_operator, means.authenticators),
+        ),
+        LifespanMiddleware,
+        *([partial(Audit, what=settings.audit)] if guarded and settings.audit != "off" else []),
+        partial(TidyPath, known=paths.methods),
+        RoutingMiddleware,
+        SecurityMiddleware,
+        ContractValidationMiddleware,
+        *([ContractResponseMiddleware] if settings.validate_responses else []),
+    ]
+
+
+def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str], str]:
+    """Return what each operation is called in logs and metrics: `GET /base/resource/{id}`."""
+    return {
+        (
+            contract.base_path,
+            operation["operationId"],
+        ): f"{method.upper()} {contract.base_path}{path}"
+        for contract in contracts
+        for path, item in contract.document["paths"].items()
+        for method, operation in item.items()
+    }
+
+
+async def _check_operator(authenticators: Authenticators, scope: Scope) -> None:
+    """Make sure that an operator asks, where callers have to say who they are.
+
+    Raises:
+        AccessMissing, KeysUnavailable, NotAuthenticated
+    """
+    if not authenticators:
+        return
+    identity = await authenticators.identify(ConnexionRequest(scope))
+    if identity is None:
+        raise NotAuthenticated("the request has no bearer token and no API key")
+    if Access.OPERATE not in identity.access:
+        names = {access: scope for scope, access in authenticators.scopes.items()}
+        raise AccessMissing(Access.OPERATE, names[Access.OPERATE])

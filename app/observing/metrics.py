@@ -1,0 +1,174 @@
+"""Metrics: counts and times of all processes of a server, read in one place (OpenMetrics 1.0).
+
+Each process keeps its numbers in files of one folder, and whichever is asked adds them up; what a
+process that is gone has counted stays counted. Every label has few values: operations, statuses,
+rules, codes; never a path, an id or a caller.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import Metric
+
+_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+_REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
+_STORE_SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0)
+OPEN_METRICS = "application/openmetrics-text"
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What delivery has to do: events behind the slowest listener, and what went wrong."""
+
+    pending: int = 0
+    waiting: int = 0
+    parked: int = 0
+    suspended: int = 0
+
+
+def share_metrics() -> Path:
+    """Make the folder in which this process and its children count; they find it by environment.
+
+    It must be there before the first metric is.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="tmf683-metrics-"))
+    os.environ[_FOLDER] = str(folder)
+    return folder
+
+
+def forget_metrics(folder: Path) -> None:
+    """Remove the folder once no process counts any more."""
+    rmtree(folder, ignore_errors=True)
+
+
+class Metrics:
+    """The numbers of one process."""
+
+    def __init__(self) -> None:
+        from prometheus_client import CollectorRegistry, Counter, Histogram
+
+        registry = CollectorRegistry()
+        self._registry = registry
+        self._requests = Counter(
+            "tmf_http_requests",
+            "Requests answered, by operation of a contract and status.",
+            ("operation", "status"),
+            registry=registry,
+        )
+        self._request_seconds = Histogram(
+            "tmf_http_request_duration_seconds",
+            "Time from a request's headers to the last of its answer.",
+            ("operation",),
+            buckets=_REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._refusals = Counter(
+            "tmf_refusals",
+            "Requests answered with an error, by its code.",
+            ("code",),
+            registry=registry,
+        )
+        self._violations = Counter(
+            "tmf_validation_failures",
+            "Rules of contracts that request bodies broke, by the rule's name.",
+            ("rule",),
+            registry=registry,
+        )
+        self._store_seconds = Histogram(
+            "tmf_store_duration_seconds",
+            "Time of calls to the store.",
+            ("method",),
+            buckets=_STORE_SECONDS,
+            registry=registry,
+        )
+        self._delivered = Counter(
+            "tmf_events_delivered", "Events that a listener took.", registry=registry
+        )
+        self._failed = Counter(
+            "tmf_events_failed", "Attempts to send an event that failed.", registry=registry
+        )
+        self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._methods: dict[str, Histogram] = {}
+
+    def request(self, operation: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        children = self._known.get((operation, status))
+        if children is None:
+            children = self._known[operation, status] = (
+                self._requests.labels(operation, str(status)),
+                self._request_seconds.labels(operation),
+            )
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def refusal(self, code: str, keywords: Iterable[str]) -> None:
+        """Count an answer that is an error, and the rules that were broken."""
+        self._refusals.labels(code).inc()
+        for keyword in keywords:
+            self._violations.labels(keyword or "other").inc()
+
+    def store(self, method: str, seconds: float) -> None:
+        """Count a call to the store."""
+        child = self._methods.get(method)
+        if child is None:
+            child = self._methods[method] = self._store_seconds.labels(method)
+        child.observe(seconds)
+
+    def delivery(self, *, delivered: bool) -> None:
+        """Count an attempt to deliver."""
+        (self._delivered if delivered else self._failed).inc()
+
+    def text(self, accept: str, backlog: Backlog | None) -> tuple[bytes, str]:
+        """Return everything counted, and its media type, as `Accept` would have it.
+
+        `backlog` is None when the store cannot tell; its numbers are then left out.
+        """
+        from prometheus_client import CollectorRegistry, exposition
+        from prometheus_client.multiprocess import MultiProcessCollector
+        from prometheus_client.openmetrics import exposition as open_metrics
+
+        registry: CollectorRegistry = self._registry
+        if _FOLDER in os.environ:
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        if backlog is not None:
+            registry = _with_backlog(registry, backlog)
+        if OPEN_METRICS in accept:
+            content: bytes = open_metrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+            return content, open_metrics.CONTENT_TYPE_LATEST
+        return exposition.generate_latest(registry), exposition.CONTENT_TYPE_LATEST
+
+
+def _with_backlog(registry: CollectorRegistry, backlog: Backlog) -> CollectorRegistry:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics_core import GaugeMetricFamily
+    from prometheus_client.registry import Collector
+
+    described: Mapping[str, tuple[str, int]] = {
+        "tmf_events_pending": ("Events that the slowest listener has yet to get.", backlog.pending),
+        "tmf_events_waiting": ("Deliveries that failed and are tried again.", backlog.waiting),
+        "tmf_events_parked": ("Deliveries that were given up.", backlog.parked),
+        "tmf_subscriptions_suspended": (
+            "Listeners to which nothing is sent any more.",
+            backlog.suspended,
+        ),
+    }
+
+    class Both(Collector):
+        def collect(self) -> Iterable[Metric]:
+            yield from registry.collect()
+            for name, (text, value) in described.items():
+                yield GaugeMetricFamily(name, text, value=value)
+
+    both = CollectorRegistry()
+    both.register(Both())
+    return both

@@ -1,0 +1,30 @@
+"""Whether the store has what the contracts ask of it: collections and their indexes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from storage import Index, Store
+
+
+class Missing:
+    """Counts the indexes that are not there yet; once all are, it does not look again."""
+
+    def __init__(self, store: Store, wanted: Mapping[str, Sequence[Index]]) -> None:
+        self._store = store
+        self._wanted = dict(wanted)
+
+    def count(self) -> int:
+        """Return how many are missing.
+
+        Raises:
+            StoreError: the store cannot tell.
+        """
+        missing = 0
+        for collection, indexes in list(self._wanted.items()):
+            there = self._store.indexes(collection)
+            lacking = sum(index.name not in there for index in indexes)
+            if not lacking:
+                del self._wanted[collection]
+            missing += lacking
+        return missing
