@@ -6,6 +6,7 @@ duplicate names, numbers that do not survive, characters a store cannot hold.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import re
@@ -16,6 +17,8 @@ from starlette.types import Receive
 
 MAX_DEPTH = 64
 """Deepest nesting of objects and arrays that is accepted."""
+
+_SECONDS = 20.0
 
 _LONGEST_INTEGER = 308
 """Digits of an integer; one more and a reader that knows only doubles reads infinity."""
@@ -34,6 +37,10 @@ class BodyTooLarge(Exception):
         super().__init__(f"the body may have at most {maximum} bytes")
 
 
+class BodyTooSlow(Exception):
+    """The body did not come within its time."""
+
+
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
@@ -43,10 +50,19 @@ async def receive_body(receive: Receive, declared: int | None, maximum: int) -> 
 
     Raises:
         BodyTooLarge: it is longer than `maximum`, by its declared length or as it comes in.
+        BodyTooSlow: it did not come within `_SECONDS`.
         ClientGone: the connection closed in the middle.
     """
     if declared is not None and declared > maximum:
         raise BodyTooLarge(maximum)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await _receive(receive, maximum)
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not come within {_SECONDS:g} seconds") from None
+
+
+async def _receive(receive: Receive, maximum: int) -> bytes:
     parts, length = [], 0
     while True:
         message = await receive()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,9 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.exceptions import HTTPException as FlaskException
 
 from app.address import BadHost
-from app.body import BodyTooLarge, ClientGone, MalformedBody
+from app.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
 from app.contract.parameters import InvalidParameter
 from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
+from app.limits.errors import Overloaded, RateLimited, RequestTimedOut
 from app.observing.trail import trail_of
 from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
@@ -142,6 +144,22 @@ def failure_of(error: Exception) -> Failure:
             return Failure(409, "conflict", "The resource is being changed by others.", text)
         case BodyTooLarge():
             return Failure(413, "bodyTooLarge", "The request body is too large.", text)
+        case BodyTooSlow():
+            return Failure(408, "bodyTooSlow", "The request body came too slowly.", text)
+        case RateLimited(wait=wait):
+            return Failure(
+                429,
+                "rateLimited",
+                "The client asks too often.",
+                text,
+                {"Retry-After": str(math.ceil(wait))},
+            )
+        case Overloaded():
+            return Failure(503, "overloaded", "The server is busy.", text, {"Retry-After": "1"})
+        case RequestTimedOut():
+            return Failure(
+                503, "requestTimeout", "The request took too long.", text, {"Retry-After": "5"}
+            )
         case UnsupportedMediaType():
             return Failure(415, "mediaType", "The request's media type is not supported.", text)
         case NotServed():
@@ -236,12 +254,12 @@ class ErrorBoundary:
             await self._answer(scope, send, failure)
 
     async def _answer(self, scope: Scope, send: Send, failure: Failure) -> None:
-        headers = dict(failure.headers)
+        headers = {**failure.headers, "X-Content-Type-Options": "nosniff"}
         if failure.status == 405:
             headers["Allow"] = ", ".join(sorted(self._allowed(scope["path"]))) or "GET"
         content = failure.body()
         headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
-        if failure.status == 413:
+        if failure.status in (408, 413):
             headers["Connection"] = "close"  # the rest of the body is not read
         await send(
             {

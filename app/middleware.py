@@ -11,6 +11,7 @@ from connexion.lifecycle import ConnexionRequest
 from connexion.middleware.lifespan import LifespanMiddleware
 from connexion.middleware.routing import RoutingMiddleware
 from connexion.middleware.security import SecurityMiddleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
@@ -18,6 +19,9 @@ from app.errors import ErrorBoundary
 from app.identity.audit import Audit
 from app.identity.errors import AccessMissing, NotAuthenticated
 from app.identity.security import Authenticators
+from app.limits.admission import Admission
+from app.limits.bucket import LocalBuckets, Rate, SharedBuckets
+from app.limits.rate import Clients, FailedAttempts, RateLimit
 from app.observing.management import Management
 from app.observing.metrics import Metrics
 from app.observing.requests import Observing
@@ -30,6 +34,17 @@ from storage import Store
 
 if TYPE_CHECKING:
     from app.observing.tracing import Tracing
+
+_EXPOSED = (
+    "ETag",
+    "Link",
+    "Location",
+    "Retry-After",
+    "X-Request-ID",
+    "X-Result-Count",
+    "X-Total-Count",
+)
+"""The headers of answers that scripts of other origins may read."""
 
 Middleware: TypeAlias = Callable[..., ASGIApp]
 
@@ -50,6 +65,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
     """Return the middleware that the settings ask for, in order."""
     paths = ContractPaths(means.contracts)
     guarded = bool(means.authenticators)
+    clients = _clients(settings, means.store)
     return [
         partial(
             Observing,
@@ -58,7 +74,9 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
             lines=settings.access_log,
             tracing=means.tracing,
         ),
+        *([_cors(settings.cors_origins)] if settings.cors_origins else []),
         partial(ErrorBoundary, allowed=paths.methods),
+        partial(Admission, most=settings.max_concurrent, seconds=settings.request_seconds),
         partial(
             Management,
             store=means.store,
@@ -71,11 +89,33 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
         LifespanMiddleware,
         *([partial(Audit, what=settings.audit)] if guarded and settings.audit != "off" else []),
         partial(TidyPath, known=paths.methods),
+        *([partial(FailedAttempts, clients=clients)] if clients and guarded else []),
         RoutingMiddleware,
         SecurityMiddleware,
+        *([partial(RateLimit, clients=clients)] if clients else []),
         ContractValidationMiddleware,
         *([ContractResponseMiddleware] if settings.validate_responses else []),
     ]
+
+
+def _clients(settings: Settings, store: Store) -> Clients | None:
+    if not settings.rate_limit:
+        return None
+    rate = Rate(settings.rate_limit, settings.rate_burst)
+    buckets = SharedBuckets(rate, store) if settings.rate_shared else LocalBuckets(rate)
+    return Clients(buckets, forwarded=settings.trust_forwarded)
+
+
+def _cors(origins: Sequence[str]) -> Middleware:
+    """Return what lets the pages of some origins call the API (the Fetch standard's CORS)."""
+    return partial(
+        CORSMiddleware,
+        allow_origins=list(origins),
+        allow_methods=["GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=list(_EXPOSED),
+        max_age=600,
+    )
 
 
 def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str], str]:

@@ -24,6 +24,7 @@ from app.delivery.lanes import open_lane, prepare_lanes
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
 from app.identity.security import authenticators_of
+from app.limits.bucket import BUCKETS
 from app.listening import Applications, listeners_of
 from app.middleware import Means, middleware_of
 from app.observing.metrics import Metrics
@@ -100,6 +101,8 @@ def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> St
     for collection, indexes in collections_of(contracts).items():
         store.prepare(collection, indexes)
     prepare_lanes(store)
+    if settings.rate_limit and settings.rate_shared:
+        store.prepare(BUCKETS, ())
     return store
 
 

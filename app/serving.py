@@ -13,6 +13,7 @@ from gunicorn.app.base import BaseApplication
 from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
+from app.connections import BoundedConnection
 from app.contract import Contract
 from app.delivery.running import DeliveryProcess
 from app.identity.exposure import is_loopback
@@ -90,7 +91,7 @@ class ServerWorker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "auto",
-        "http": "httptools",
+        "http": BoundedConnection,
         "lifespan": "on",
         "proxy_headers": False,
         "server_header": False,
@@ -98,7 +99,9 @@ class ServerWorker(UvicornWorker):
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
-    """Return gunicorn's configuration."""
+    """Return gunicorn's configuration, which its workers inherit as they fork."""
+    BoundedConnection.header_bytes = settings.max_headers
+    BoundedConnection.header_seconds = settings.header_seconds
     return {
         "bind": [f"{settings.host}:{port}" for port in ports_of(settings)],
         "workers": worker_count(settings),

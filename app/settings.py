@@ -82,6 +82,34 @@ class Settings(BaseSettings):
     max_body: int = Field(
         1024 * 1024, ge=1024, description="Largest request body accepted, in bytes."
     )
+    max_headers: int = Field(
+        32 * 1024, ge=1024, description="Most bytes of a request's target and headers."
+    )
+    header_seconds: float = Field(
+        10.0, gt=0, description="Seconds a client has to send the headers of a request."
+    )
+    max_concurrent: int = Field(
+        256, ge=1, description="Requests a worker handles at once; more get 503."
+    )
+    request_seconds: float = Field(
+        30.0, gt=0, description="Seconds a request may last before it is answered 503."
+    )
+    rate_limit: float = Field(
+        0.0, ge=0, description="Requests a second that one client may make; 0 is any number."
+    )
+    rate_burst: int = Field(
+        50, ge=1, description="Requests that one client may make at once after a pause."
+    )
+    rate_shared: bool = Field(
+        False,
+        description="Count a client's requests in the store, for all workers and servers together;"
+        " else each worker counts for itself.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Web pages that may call the API from browsers, by origin, separated by commas;"
+        " `*` is any page.",
+    )
     default_limit: int = Field(
         100, ge=1, description="Resources in a list when the request has no `limit`."
     )
@@ -223,6 +251,7 @@ class Settings(BaseSettings):
         "oidc_audience",
         "jwt_algorithms",
         "api_keys",
+        "cors_origins",
         mode="before",
     )
     @classmethod

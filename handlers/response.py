@@ -31,6 +31,8 @@ def json_response(
         {
             **(headers or {}),
             "Content-Type": "application/json",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "private, no-cache",
             "Content-Length": str(len(content)),
         },
     )
