@@ -28,7 +28,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._late: asyncio.TimerHandle | None = None
         self._in_headers = True
-        self._read = 0
+        self._read = self._partial = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is awaited."""
@@ -44,12 +44,18 @@ class BoundedConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Take what came in; time runs while headers are not complete."""
         super().data_received(data)
+        if self._in_headers:
+            self._partial += len(data)  # the parser tells of whole headers alone
+            if self._partial > self.header_bytes and not self.transport.is_closing():
+                self._read = self._partial
+                self.send_400_response("headers too large")
         if self._in_headers or self._late is not None:
             self._watch()
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_headers, self._read = True, 0
+        self._in_headers = True
+        self._read = self._partial = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:

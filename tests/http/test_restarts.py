@@ -1,0 +1,187 @@
+"""Restarts under load: no request fails when workers are replaced, no write is lost by a kill."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import OURS
+from tests.http.conftest import MINIMAL
+from tests.server import Server, running_server
+
+CLIENTS = 8
+BODY = json.dumps(MINIMAL)
+
+
+@dataclass
+class Hammer:
+    """Clients that write and read over kept connections, and never try anything twice."""
+
+    server: Server
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Hammer:
+        self.threads = [threading.Thread(target=self._work) for _ in range(CLIENTS)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _work(self) -> None:
+        url = httpx.URL(self.server.base_url)
+        connection = http.client.HTTPConnection(url.host, url.port, timeout=30)
+        path = f"{url.path}/partyInteraction"
+        while not self.stopping.is_set():
+            try:
+                id = json.loads(self._ask(connection, "POST", path, 201))["id"]
+                self.acknowledged.append(id)
+                self._ask(connection, "GET", f"{path}/{id}", 200)
+                self._ask(connection, "GET", f"{path}?limit=1", 200)
+            except (OSError, http.client.HTTPException, AssertionError, ValueError) as error:
+                self.failures.append(f"{type(error).__name__}: {error}")
+                connection.close()
+                time.sleep(0.02)
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, method: str, path: str, wanted: int
+    ) -> bytes:
+        body = BODY if method == "POST" else None
+        connection.request(method, path, body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        content = answer.read()
+        assert answer.status == wanted, f"{answer.status} {content[:200]!r}"
+        self.done += 1
+        return content
+
+
+def workers_of(server: Server) -> list[int]:
+    """Return the processes that serve: gunicorn's children which are its forks."""
+    pid = server.process.pid
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    mine = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return [int(each) for each in children if Path(f"/proc/{each}/cmdline").read_bytes() == mine]
+
+
+def wait_for_others(server: Server, before: list[int], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while set(workers_of(server)) & set(before) or len(workers_of(server)) < len(before):
+        assert time.monotonic() < end, "the workers were not replaced"
+        time.sleep(0.05)
+
+
+def replace_all(server: Server) -> None:
+    before = workers_of(server)
+    os.kill(server.process.pid, signal.SIGHUP)
+    wait_for_others(server, before)
+
+
+def replace_one_by_one(server: Server) -> None:
+    for worker in workers_of(server):
+        os.kill(worker, signal.SIGTERM)
+        wait_for_others(server, [worker])
+        while len(workers_of(server)) < 2:
+            time.sleep(0.05)
+        time.sleep(2)  # the new one takes its part before the next goes
+
+
+def restart(seconds: float) -> Hammer:
+    """Replace the workers of a server, in both ways, again and again while clients hammer it."""
+    with running_server(OURS, workers=2, env={"TMF_ACCESS_LOG": "false"}) as server:
+        end = time.monotonic() + seconds
+        with Hammer(server) as hammer:
+            time.sleep(1)
+            while time.monotonic() < end:
+                replace_all(server)
+                time.sleep(1)
+                replace_one_by_one(server)
+            time.sleep(1)
+        assert_kept(server, hammer)
+    return hammer
+
+
+def assert_kept(server: Server, hammer: Hammer) -> None:
+    with httpx.Client(base_url=server.base_url, trust_env=False, timeout=30) as client:
+        lost = [
+            id
+            for id in hammer.acknowledged
+            if client.get(f"/partyInteraction/{id}?fields=none").status_code != 200
+        ]
+    assert not lost, f"{len(lost)} of {len(hammer.acknowledged)} acknowledged writes are lost"
+
+
+@pytest.mark.slow
+def test_no_request_fails_while_workers_are_replaced() -> None:
+    hammer = restart(5)
+    assert hammer.done > 500
+    assert not hammer.failures, hammer.failures[:5]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_no_request_of_a_long_minute_fails_while_workers_are_replaced() -> None:
+    hammer = restart(60)
+    print(f"{hammer.done} requests, {len(hammer.failures)} failed")
+    assert hammer.done > 4000
+    assert not hammer.failures, hammer.failures[:5]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["sqlite", "mongo"])
+def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(
+    request: pytest.FixtureRequest, store: str
+) -> None:
+    url = None
+    if store == "mongo":
+        url = f"{request.getfixturevalue('mongo')}killed{uuid.uuid4().hex[:8]}"
+    workers = 2 if store == "sqlite" else 1  # what stands in for MongoDB bears one writing process
+    with running_server(OURS, store=url, workers=workers) as server:
+        with Hammer(server) as hammer:
+            for _ in range(4):
+                time.sleep(0.7)
+                victim = workers_of(server)[0]
+                os.kill(victim, signal.SIGKILL)
+                wait_for_others(server, [victim])
+                wait_until_served(server)
+            time.sleep(0.5)
+        assert hammer.acknowledged
+        assert_kept(server, hammer)
+
+
+def wait_until_served(server: Server) -> None:
+    for _ in range(200):
+        try:
+            httpx.get(f"{server.url}/health/ready", trust_env=False, timeout=5).raise_for_status()
+            return
+        except httpx.HTTPError:
+            time.sleep(0.1)
+    raise AssertionError("nobody serves")
+
+
+@pytest.mark.slow
+def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun() -> None:
+    with running_server(OURS, workers=2) as server, Hammer(server) as hammer:
+        time.sleep(1)
+        server.process.terminate()
+        server.process.wait(20)
+        hammer.stopping.set()
+    # Who asks when nobody listens any more is refused; nobody is left without an answer.
+    assert all("refused" in each.lower() for each in hammer.failures), hammer.failures[:5]
+    assert server.process.returncode == 0
