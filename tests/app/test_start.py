@@ -6,14 +6,26 @@ import os
 import resource
 import subprocess
 import sys
+import time
 
 import pytest
 
 from tests.conftest import OURS, OURS_V5, official_specs
-from tests.server import clean_environment
+from tests.server import clean_environment, running_server
 
 SECONDS = 3.0
 PROGRAM = "from app.server import create_app; create_app()"
+
+
+@pytest.mark.slow
+def test_a_server_serves_in_a_second_or_two() -> None:
+    """The promise is 1.5 s on two cores of its own; the best of three, with room for others."""
+    took = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        with running_server(OURS, OURS_V5, workers=2):
+            took.append(time.perf_counter() - begun)
+    assert min(took) < 3, took
 
 
 @pytest.mark.slow
