@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from app.commands.archives import export_command, import_command
 from app.commands.conformance import conformance
 from app.commands.contracts import check, diff, migrate_command
 from app.commands.events import deliver, events
@@ -19,6 +20,8 @@ def main() -> None:
 
 
 for command in (serve, deliver, events, sources, key, config, indexes):
+    main.add_command(command)
+for command in (export_command, import_command):
     main.add_command(command)
 for command in (check, diff, migrate_command, conformance):
     main.add_command(command)

@@ -1,0 +1,166 @@
+"""`export` and `import`: backup and restore."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import orjson
+
+from app.commands.errors import plain_errors
+from app.server import open_contracts, open_prepared_store
+from app.settings import SettingsError, read_settings
+from app.upkeep.archive import ArchiveError, ArchiveReader, Entry, opened
+from app.upkeep.export import export as write_archive
+from app.upkeep.export import exported_collections
+from app.upkeep.restore import OnConflict, Reject, RestoreConflict, restore
+from storage import Query, Store, Window
+
+_STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")
+_SPEC = click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
+_MOST_SHOWN = 5
+
+
+@click.command(name="export")
+@click.option("--out", required=True, type=Path, help="FILE.ndjson or FILE.ndjson.zst, or -.")
+@click.option("--collection", "chosen", multiple=True, help="Only this one; repeatable.")
+@_SPEC
+@_STORE
+def export_command(
+    out: Path, chosen: tuple[str, ...], spec: tuple[Path, ...], store: str | None
+) -> None:
+    """Write every resource and subscription into an archive, while servers go on.
+
+    Killed, it goes on where it stopped when it is started again.
+    """
+    with plain_errors():
+        settings = read_settings(spec=spec, store=store)
+        contracts = open_contracts(settings)
+        known = exported_collections(contracts)
+        unknown = set(chosen) - set(known)
+        if unknown:
+            raise SettingsError(f"--collection: {unknown.pop()} is not one of {', '.join(known)}")
+        collections = [name for name in known if not chosen or name in chosen]
+        opened_store = open_prepared_store(settings, contracts)
+        try:
+            total = sum(_count(opened_store, name) for name in collections)
+            with _bar(total, "exporting") as step:
+                done = write_archive(contracts, opened_store, _path(out), collections, step)
+        finally:
+            opened_store.close()
+    earlier = f", {done.resumed} of them by an earlier attempt" if done.resumed else ""
+    click.echo(f"{done.documents} documents exported to {out}{earlier}", err=str(out) == "-")
+
+
+@click.command(name="import")
+@click.argument("archive", type=Path)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["skip", "replace", "fail"]),
+    default="fail",
+    show_default=True,
+    help="When another document of the same id is there.",
+)
+@click.option("--dry-run", is_flag=True, help="Only hold the documents against the contracts.")
+@click.option("--rejects", type=click.File("wb", lazy=False), help="NDJSON of what was rejected.")
+@_SPEC
+@_STORE
+def import_command(
+    archive: Path,
+    on_conflict: OnConflict,
+    dry_run: bool,
+    rejects: IO[bytes] | None,
+    spec: tuple[Path, ...],
+    store: str | None,
+) -> None:
+    """Restore the documents of ARCHIVE (- is stdin), each validated by its contract first.
+
+    An archive that is not whole is refused before anything is changed. Killed, it is started again:
+    what is there already is passed over. The exit code is 1 when documents were rejected.
+    """
+    with plain_errors(), _archive_errors():
+        path = _path(archive)
+        total = _verified(path) if path else None
+        settings = read_settings(spec=spec, store=store)
+        contracts = open_contracts(settings)
+        opened_store = open_prepared_store(settings, contracts)
+        try:
+            with opened(path, "rb") as file, _bar(total, "importing") as step:
+                found = restore(
+                    contracts,
+                    opened_store,
+                    _whole(ArchiveReader(file)),
+                    on_conflict=on_conflict,
+                    dry_run=dry_run,
+                    progress=step,
+                )
+        finally:
+            opened_store.close()
+    would = "would be " if dry_run else ""
+    click.echo(
+        f"{found.added} documents {would}added, {found.replaced} replaced, {found.skipped} skipped,"
+        f" {found.already} were there already, {len(found.rejects)} rejected"
+    )
+    _report(found.rejects, rejects)
+    sys.exit(1 if found.rejects else 0)
+
+
+@contextmanager
+def _bar(total: int | None, label: str) -> Iterator[Callable[[], object]]:
+    """Show progress; none when nobody knows how much there is."""
+    if total is None:
+        yield lambda: None
+        return
+    bar: Any
+    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
+        yield lambda: bar.update(1)
+
+
+def _path(path: Path) -> Path | None:
+    return None if str(path) == "-" else path
+
+
+def _count(store: Store, collection: str) -> int:
+    return store.find(collection, Query(window=Window(0, 0))).total or 0
+
+
+def _verified(path: Path) -> int:
+    """Read an archive to its end, and return how many documents it has.
+
+    Raises:
+        ArchiveError: it is not whole.
+    """
+    if not path.is_file():
+        raise ArchiveError(f"there is no file {path}")
+    with opened(path, "rb") as file:
+        return sum(1 for _ in _whole(ArchiveReader(file)))
+
+
+def _whole(reader: ArchiveReader) -> Iterator[Entry]:
+    yield from reader.entries()
+    if not reader.whole:
+        raise ArchiveError("the archive is cut off: its end is missing")
+
+
+@contextmanager
+def _archive_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ArchiveError, RestoreConflict) as error:
+        click.echo(f"tmf683: {error}", err=True)
+        sys.exit(2)
+
+
+def _report(found: list[Reject], file: IO[bytes] | None) -> None:
+    for reject in found[:_MOST_SHOWN]:
+        click.echo(f"  line {reject.line}, {reject.id}: {'; '.join(reject.rules)}")
+    if len(found) > _MOST_SHOWN:
+        click.echo(f"  and {len(found) - _MOST_SHOWN} more; --rejects FILE has them all")
+    if file:
+        for reject in found:
+            file.write(orjson.dumps(asdict(reject)) + b"\n")

@@ -1,0 +1,171 @@
+"""Archives: the file format of backups, a line of JSON for each document (NDJSON), plain or zstd.
+
+The first line is a header, the last an end with the number of documents and the SHA-256 of every
+line before it, so that a file that was cut off or changed is noticed. A document's line holds its
+content byte for byte:
+
+    {"collection":"…","id":"…","version":3,"form":"5","content":{…}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import orjson
+import zstandard
+
+from storage import Document
+
+FORMAT = 1
+_SUFFIX = ".zst"
+_CONTENT = b',"content":'
+_LONGEST_LINE = 64 * 1024 * 1024
+
+
+class ArchiveError(Exception):
+    """A file is not an archive, or not a whole one; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One document of an archive, and the number of its line."""
+
+    line: int
+    collection: str
+    document: Document
+
+
+class ArchiveWriter:
+    """Writes an archive to a binary file; `finish` makes it whole."""
+
+    def __init__(self, file: IO[bytes], *, contracts: Sequence[str]) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+        self.documents = 0
+        head = {"archive": "tmf683", "format": FORMAT, "contracts": list(contracts)}
+        self._write(orjson.dumps(head))
+
+    def add(self, collection: str, document: Document) -> None:
+        """Write a document."""
+        head = {
+            "collection": collection,
+            "id": document.id,
+            "version": document.version,
+            "form": document.form,
+        }
+        self._write(orjson.dumps(head)[:-1] + _CONTENT + document.content + b"}")
+        self.documents += 1
+
+    def finish(self) -> None:
+        """Write the end."""
+        end = {"end": {"documents": self.documents, "sha256": self._digest.hexdigest()}}
+        self._file.write(orjson.dumps(end) + b"\n")
+
+    def _write(self, line: bytes) -> None:
+        self._digest.update(line)
+        self._file.write(line + b"\n")
+
+
+@dataclass(slots=True)
+class ArchiveReader:
+    """Reads an archive; `whole` says, once all was read, that its end was there and right."""
+
+    file: IO[bytes]
+    whole: bool = False
+    _digest: Any = field(default_factory=hashlib.sha256)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the documents.
+
+        Raises:
+            ArchiveError: a line is not one of an archive, or the end is not the one written.
+        """
+        count = 0
+        for number, line in enumerate(_lines(self.file), start=1):
+            if number == 1:
+                _check_header(line)
+            elif line.startswith(b'{"end":'):
+                self._check_end(line, count)
+                return
+            else:
+                yield _entry(number, line)
+                count += 1
+            self._digest.update(line)
+
+    def _check_end(self, line: bytes, count: int) -> None:
+        try:
+            end = orjson.loads(line)["end"]
+            right = end == {"documents": count, "sha256": self._digest.hexdigest()}
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise ArchiveError("the archive is not as it was written: its checksum differs")
+        self.whole = True
+
+
+@contextmanager
+def opened(path: Path | None, mode: str) -> Iterator[IO[bytes]]:
+    """Open a file to read (`rb`) or write (`wb`), by its name compressed or not; None is stdio."""
+    if path is None:
+        import sys
+
+        yield sys.stdin.buffer if mode == "rb" else sys.stdout.buffer
+        return
+    with path.open(mode) as file:
+        if not is_compressed(path):
+            yield file
+        elif mode == "rb":
+            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
+                yield io.BufferedReader(plain)
+        else:
+            with zstandard.ZstdCompressor(level=6).stream_writer(file, closefd=False) as packed:
+                yield packed
+
+
+def is_compressed(path: Path) -> bool:
+    """Whether a file is compressed, by its name."""
+    return _SUFFIX in path.suffixes
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield whole lines; one that is cut off is left out."""
+    while True:
+        try:
+            line = file.readline(_LONGEST_LINE)
+        except (zstandard.ZstdError, EOFError, OSError):
+            return
+        if not line.endswith(b"\n"):
+            return
+        yield line[:-1]
+
+
+def _check_header(line: bytes) -> None:
+    try:
+        head = orjson.loads(line)
+        known = head["archive"] == "tmf683" and head["format"] == FORMAT
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        known = False
+    if not known:
+        raise ArchiveError(f"line 1 is not the header of an archive of format {FORMAT}")
+
+
+def _entry(number: int, line: bytes) -> Entry:
+    head, separator, rest = line.partition(_CONTENT)
+    try:
+        described = orjson.loads(head + b"}")
+        document = Document(
+            described["id"], described["version"], rest[:-1], described.get("form", "")
+        )
+        collection = described["collection"]
+        valid = bool(separator) and isinstance(orjson.loads(rest[:-1]), dict)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        valid = False
+    if not valid or not all(isinstance(each, str) for each in (collection, document.id)):
+        raise ArchiveError(f"line {number} is not a document of an archive")
+    return Entry(number, collection, document)
