@@ -77,7 +77,7 @@ class Connections:
         connection.create_function("regexp", 2, _contains_match, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
-        connection.execute("PRAGMA cache_size = -32768")  # KiB a connection
+        connection.execute("PRAGMA cache_size = -8192")  # KiB a connection; mmap does the rest
         connection.execute("PRAGMA mmap_size = 4294967296")  # reads without system calls
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         return connection
