@@ -45,6 +45,12 @@ bench-validation: .venv/dev ## Print the time to validate a v5 creation, beside 
 soak: .venv/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
 	@$(BIN)/python -m tests.bench.soak --minutes $(or $(MINUTES),10)
 
+wheel: .venv/dev ## Build the wheel into dist/
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+
+component: .venv/dev ## Write deploy/oda/component.yaml from the chart
+	@$(BIN)/python -m tests.deploy.component
+
 lock: .venv/dev ## Pin the newest versions of everything in requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --all-extras --no-annotate \
@@ -57,4 +63,4 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation soak lock clean help
+.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation soak wheel component lock clean help

@@ -23,6 +23,7 @@ from app.identity.api_keys import make_key
 from handlers.identity import Access
 from tests.conftest import OURS
 from tests.delivery.receiver import receiving
+from tests.deploy.tools import tool
 from tests.http.conftest import MINIMAL, create, error_of
 from tests.server import Server, free_port, running_server
 
@@ -107,6 +108,12 @@ def test_the_metrics_are_as_the_format_and_its_conventions_want(
         for sample in family.samples:
             assert not {"le", "quantile"} & sample.labels.keys() or family.type == "histogram"
     assert answer.text.endswith("# EOF\n") == strict
+
+
+@pytest.mark.timeout(900)  # the first use of a tool builds it
+def test_promlint_has_nothing_to_say(observed: Server) -> None:
+    done = tool("metrics", text=get(observed, "/metrics").text)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_process_says_that_it_lives_and_what_it_is_ready_for(observed: Server) -> None:
