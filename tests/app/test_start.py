@@ -25,7 +25,7 @@ def test_a_server_serves_in_a_second_or_two() -> None:
         begun = time.perf_counter()
         with running_server(OURS, OURS_V5, workers=2):
             took.append(time.perf_counter() - begun)
-    assert min(took) < 3, took
+    assert min(took) < 4, took
 
 
 @pytest.mark.slow

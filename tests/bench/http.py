@@ -25,6 +25,7 @@ from app.settings import OPENAPI_FOLDER
 from tests.server import free_port, running_server
 
 CONNECTIONS = 8
+QUIET = {"TMF_ACCESS_LOG": "false"}  # the stock server has no access log either
 FLOOR = 3.5
 BODY = json.dumps(
     {
@@ -102,7 +103,9 @@ def main() -> int:
     spec = OPENAPI_FOLDER / "tmf683-v4.0.0.yaml"
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        ours = stack.enter_context(running_server(spec, store=f"sqlite:///{folder}/ours.db"))
+        ours = stack.enter_context(
+            running_server(spec, store=f"sqlite:///{folder}/ours.db", env=QUIET)
+        )
         # The stock server gets a copy of a store that ours has prepared: the same indexes.
         (folder / "stock.db").write_bytes((folder / "ours.db").read_bytes())
         stock = stack.enter_context(stock_server(spec, f"sqlite:///{folder}/stock.db"))

@@ -218,7 +218,7 @@ def test_a_listener_that_is_away_gets_everything_when_it_is_back(local: Hub) -> 
     ids = [local.create() for _ in range(5)]
     time.sleep(0.5)
     with receiving(port) as second:
-        assert second.wait(lambda: len({each.body["eventId"] for each in second.got}) == 5)
+        assert second.wait(lambda: len({each.body["eventId"] for each in second.got}) == 5, 60)
         assert {each.body["event"]["partyInteraction"]["id"] for each in second.got} == set(ids)
 
 
