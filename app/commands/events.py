@@ -33,13 +33,18 @@ _SPEC = click.option("--spec", multiple=True, type=Path, help="A contract; repea
 @_STORE
 @click.option("--parent", type=int, hidden=True)
 def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None) -> None:
-    """Deliver events to their listeners; any number of these may run on one store."""
+    """Deliver events to their listeners; any number of these may run on one store.
+
+    With TMF_MANAGEMENT_PORT its metrics are there.
+    """
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
         configure_logs(settings)
         contracts, tracing, metrics = open_contracts(settings), open_tracing(), Metrics()
         opened = open_prepared_store(settings, contracts)
         watched = ObservedStore(opened, metrics, tracing.store_span if tracing else None)
+        if settings.management_port and parent is None:
+            metrics.serve(settings.host, settings.management_port)
         try:
             worker = worker_of(
                 settings, contracts, watched, limits_of(settings), metrics=metrics, tracing=tracing

@@ -127,6 +127,12 @@ class Metrics:
         """Count an attempt to deliver."""
         (self._delivered if delivered else self._failed).inc()
 
+    def serve(self, host: str, port: int) -> None:
+        """Answer with what this process counts, on a port of its own, from a thread."""
+        from prometheus_client import start_http_server
+
+        start_http_server(port, host, registry=self._registry)
+
     def text(self, accept: str, backlog: Backlog | None) -> tuple[bytes, str]:
         """Return everything counted, and its media type, as `Accept` would have it.
 

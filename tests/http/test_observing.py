@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -25,7 +26,7 @@ from tests.conftest import OURS
 from tests.delivery.receiver import receiving
 from tests.deploy.tools import tool
 from tests.http.conftest import MINIMAL, create, error_of
-from tests.server import Server, free_port, running_server
+from tests.server import Server, clean_environment, free_port, running_server
 
 COLLECTION = "/tmf-api/partyInteraction/v4/partyInteraction"
 OPEN = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -171,6 +172,26 @@ def test_metrics_have_a_port_of_their_own_when_asked() -> None:
         assert "tmf_http" in httpx.get(f"{own}/metrics", trust_env=False).text
         assert httpx.get(f"{own}/health/ready", trust_env=False).status_code == 200
         assert httpx.get(f"{own}{COLLECTION}", trust_env=False).status_code == 404
+
+
+def test_a_delivery_worker_of_its_own_has_metrics_of_its_own(tmp_path: Path) -> None:
+    store, port = f"sqlite:///{tmp_path}/store.db", free_port()
+    env = {"TMF_DELIVERY": "off", "TMF_CALLBACK_ALLOW": "127.0.0.0/8"}
+    command = [str(Path(sys.executable).with_name("tmf683")), "deliver", "--store", store]
+    with running_server(OURS, store=store, env=env) as server, receiving() as receiver:
+        with httpx.Client(base_url=server.base_url, trust_env=False) as client:
+            client.post("/hub", json={"callback": receiver.url()})
+            create(client)
+        own = clean_environment(env | {"TMF_MANAGEMENT_PORT": str(port), "TMF_SPEC": str(OURS)})
+        with subprocess.Popen(command, env=own) as worker:
+            assert receiver.wait(lambda: bool(receiver.got))
+            url = f"http://127.0.0.1:{port}/metrics"
+
+            def text() -> str:
+                return httpx.get(url, trust_env=False).text
+
+            assert receiver.wait(lambda: "tmf_events_delivered_total 1.0" in text())
+            worker.terminate()
 
 
 def test_where_callers_say_who_they_are_metrics_are_for_operators() -> None:
