@@ -18,22 +18,29 @@ from tests.server import Server, running_server
 
 
 @contextmanager
-def fuzzed_server(spec: Path, profile: str, *, store: str | None = None) -> Iterator[Server]:
+def fuzzed_server(
+    spec: Path, profile: str, *, store: str | None = None, api_keys: str = ""
+) -> Iterator[Server]:
     """Run a server that holds its own answers against the contract."""
     environment = {"TMF_VALIDATE_RESPONSES": "true", "TMF_DURABILITY": "normal"}
+    environment["TMF_API_KEYS"] = api_keys
     with running_server(spec, profile=profile, store=store, env=environment) as server:
         yield server
 
 
-def fuzz(server: Server, examples: int, *, phases: str | None = None) -> tuple[bool, str]:
+def fuzz(
+    server: Server, examples: int, *, phases: str | None = None, key: str | None = None
+) -> tuple[bool, str]:
     """Fuzz every operation of the served contract; return success and report.
 
-    Without `phases` there are all of them; "coverage" takes longest by far.
+    Without `phases` there are all of them; "coverage" takes longest by far. With a `key` the server
+    has to refuse what comes without it.
     """
     command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
     command += [f"{server.base_url}/openapi.json", "--max-examples", str(examples)]
     command += ["--generation-database", "none"]
     command += ["--phases", phases] if phases else []
+    command += ["--header", f"X-API-Key: {key}"] if key else []
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
             command, capture_output=True, text=True, cwd=folder, check=False, timeout=7200

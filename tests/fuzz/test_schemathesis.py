@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from app.identity.api_keys import make_key
+from handlers.identity import Access
 from tests.conftest import OURS, OURS_V5
 from tests.fuzz_run import fuzz, fuzzed_server
 
@@ -32,6 +34,14 @@ def test_its_other_forms_survive_fuzzing(document: Path, profile: str) -> None:
 def test_the_official_document_survives_fuzzing(official: Path) -> None:
     with fuzzed_server(official, "conformance") as server:
         clean, report = fuzz(server, EXAMPLES, phases=QUICK)
+    assert clean, report
+
+
+@pytest.mark.slow
+def test_a_server_that_asks_who_calls_survives_fuzzing() -> None:
+    key, entry = make_key("fuzz", list(Access))
+    with fuzzed_server(OURS_V5, "conformance", api_keys=entry) as server:
+        clean, report = fuzz(server, EXAMPLES, phases=QUICK, key=key)
     assert clean, report
 
 
