@@ -58,7 +58,7 @@ class Issuer:
             "aud": AUDIENCE,
             "sub": "ana",
             "iat": now,
-            "exp": now + 600,
+            "exp": now + 86_400,  # longer than any run of the tests
             "scope": EVERYTHING,
         } | claims
         for name in without:
