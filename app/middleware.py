@@ -84,6 +84,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
             missing=means.missing,
             most_pending=settings.ready_backlog,
             port=settings.management_port,
+            root_path=settings.root_path,
             guard=partial(_check_operator, means.authenticators),
         ),
         LifespanMiddleware,

@@ -22,8 +22,9 @@ MANAGED = frozenset({"/health/live", "/health/ready", "/metrics"})
 class Management:
     """Answers `/health/live`, `/health/ready` and `/metrics`, and passes on everything else.
 
-    With a `port` of its own, metrics are served there alone, and nothing else is. `guard` raises
-    for who may not read the metrics; what is asked here is not counted.
+    They are served under `root_path` too. With a `port` of its own, metrics are served there
+    alone, and nothing else is. `guard` raises for who may not read the metrics; what is asked here
+    is not counted.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Management:
         missing: Callable[[], int],
         most_pending: int,
         port: int,
+        root_path: str,
         guard: Callable[[Scope], Awaitable[None]],
     ) -> None:
         self._app = app
@@ -43,6 +45,7 @@ class Management:
         self._missing = missing
         self._most_pending = most_pending
         self._port = port
+        self._root_path = root_path
         self._guard = guard
         self._backlog = BacklogReader(store)
 
@@ -52,7 +55,7 @@ class Management:
             await self._app(scope, receive, send)
             return
         own = bool(self._port) and (scope.get("server") or ("", 0))[1] == self._port
-        path = scope["path"]
+        path = scope["path"].removeprefix(self._root_path)
         served = path in MANAGED and (own or not self._port or path != "/metrics")
         if not served and not own:
             await self._app(scope, receive, send)
