@@ -18,7 +18,7 @@ MINIMAL = ("secrets.store=store", "identity.insecure=true")
 WHOLE = (
     "secrets.store=store", "secrets.more={keys}", "identity.apiKeys=true", "oda.enabled=true",
     "identity.issuer=https://i.example", "identity.audience=tmf683", "identity.partyClaim=party_id",
-    "identity.jwks=https://i.example/keys", "settings.TMF_RATE_LIMIT=50",
+    "identity.jwks=https://i.example/keys", "settings.TMF_LOG_LEVEL=warning",
 )  # fmt: skip
 KUBERNETES = "1.31"
 pytestmark = pytest.mark.timeout(900)  # the first use of a tool builds it
