@@ -64,6 +64,7 @@ class Means:
 def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
     """Return the middleware that the settings ask for, in order."""
     paths = ContractPaths(means.contracts)
+    roots = frozenset({settings.root_path, *(each.base_path for each in means.contracts)})
     guarded = bool(means.authenticators)
     clients = _clients(settings, means.store)
     return [
@@ -89,7 +90,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
         ),
         LifespanMiddleware,
         *([partial(Audit, what=settings.audit)] if guarded and settings.audit != "off" else []),
-        partial(TidyPath, known=paths.methods),
+        partial(TidyPath, known=paths.methods, roots=roots),
         *([partial(FailedAttempts, clients=clients)] if clients and guarded else []),
         RoutingMiddleware,
         SecurityMiddleware,

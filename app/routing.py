@@ -39,12 +39,17 @@ class ContractPaths:
 class TidyPath:
     """Forgives a doubled slash, and one at the end, where a contract's path is meant.
 
-    Conformance kits join a base URL that ends in a slash with paths that begin with one.
+    Conformance kits join a base URL that ends in a slash with paths that begin with one. The
+    `roots`, which are entry pages, are meant with and without a slash: gateways probe them as their
+    manifests name them, and take a redirect for a failure.
     """
 
-    def __init__(self, app: ASGIApp, *, known: Callable[[str], frozenset[str]]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, known: Callable[[str], frozenset[str]], roots: frozenset[str]
+    ) -> None:
         self._app = app
         self._known = known
+        self._roots = roots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, its path tidied."""
@@ -53,7 +58,9 @@ class TidyPath:
             if "//" in path:
                 path = re.sub(r"/{2,}", "/", path)
                 scope = {**scope, "path": path}
-            if path.endswith("/") and self._known(path[:-1]):
+            if path in self._roots:
+                scope = {**scope, "path": f"{path}/"}
+            elif path.endswith("/") and self._known(path[:-1]):
                 scope = {**scope, "path": path[:-1]}
         await self._app(scope, receive, send)
 
