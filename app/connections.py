@@ -2,15 +2,19 @@
 
 A client has a bounded time to send a request's headers, and a bounded number of bytes for them.
 When the worker is to stop, a connection is not cut while a client may be sending on it: its next
-answer says `Connection: close`, and one on which nothing comes is closed a little later.
+answer says `Connection: close`, and one on which nothing comes is closed a little later. Clients
+that have connected already, and whom nobody has taken up yet, are answered too.
 """
 
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import orjson
+from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 DRAIN_SECONDS = 3.0
@@ -119,3 +123,42 @@ class BoundedConnection(HttpToolsProtocol):
     def _close_if_idle(self) -> None:
         if self._is_idle():
             self.transport.close()
+
+
+class PoliteServer(Server):
+    """uvicorn's server, which takes up whoever waits before it closes its listening sockets.
+
+    The kernel resets what is in a listening socket's queue when its last owner closes it.
+    """
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, once everybody who had connected is answered."""
+        waiting = list(_taken_up(sockets or ()))
+        for server in self.servers:
+            server.close()  # at once: who connects from here on is refused
+        for each in sockets or ():
+            each.close()
+        BoundedConnection.stopping = True
+        loop = asyncio.get_running_loop()
+        for each in waiting:
+            await loop.connect_accepted_socket(self._connection, each)
+        await super().shutdown(sockets)
+
+    def _connection(self) -> asyncio.Protocol:
+        return BoundedConnection(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+
+
+def _taken_up(listening: Sequence[socket.socket]) -> Iterator[socket.socket]:
+    """Accept the connections that wait on sockets which do not block."""
+    for each in listening:
+        while True:
+            try:
+                connection, _ = each.accept()
+            except ConnectionAbortedError:
+                continue  # this one is gone again
+            except OSError:
+                break  # nobody waits, or there is no room for more
+            connection.setblocking(False)
+            yield connection

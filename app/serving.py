@@ -6,14 +6,16 @@ import gc
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
-from app.connections import BoundedConnection
+from app.connections import BoundedConnection, PoliteServer
 from app.contract import Contract
 from app.delivery.running import DeliveryProcess
 from app.identity.exposure import is_loopback
@@ -96,6 +98,14 @@ class ServerWorker(UvicornWorker):
         "proxy_headers": False,
         "server_header": False,
     }
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = PoliteServer(self.config)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
