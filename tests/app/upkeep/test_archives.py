@@ -87,11 +87,12 @@ def ran(*arguments: str, store: str) -> subprocess.CompletedProcess[str]:
 def test_a_restored_store_has_every_document_byte_for_byte(
     url: str, other: str, tmp_path: Path, name: str
 ) -> None:
-    filled(url, 700)
+    total = 700 if other.startswith("sqlite") else 150  # what stands in for MongoDB writes slowly
+    filled(url, total)
     done = ran("export", "--out", str(tmp_path / name), store=url)
-    assert "700 documents exported" in done.stdout, done.stderr
+    assert f"{total} documents exported" in done.stdout, done.stderr
     back = ran("import", str(tmp_path / name), store=other)
-    assert back.stdout.startswith("700 documents added, 0 replaced, 0 skipped"), back.stderr
+    assert back.stdout.startswith(f"{total} documents added, 0 replaced, 0 skipped"), back.stderr
     mine, theirs = contents(url), contents(other)
     assert {id: each.content for id, each in theirs.items()} == {
         id: each.content for id, each in mine.items()
