@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import kubernetes_validate
 import pytest
@@ -13,6 +14,7 @@ import yaml
 
 from app.settings import Settings
 from tests.deploy.tools import ROOT, rendered, tool
+from tests.server import free_port, running_server
 
 MINIMAL = ("secrets.store=store", "identity.insecure=true")
 WHOLE = (
@@ -20,9 +22,17 @@ WHOLE = (
     "identity.issuer=https://i.example", "identity.audience=tmf683", "identity.partyClaim=party_id",
     "identity.jwks=https://i.example/keys", "settings.TMF_LOG_LEVEL=warning",
 )  # fmt: skip
+CANVAS = ("secrets.store=s", "identity.insecure=true", "oda.enabled=true")
+TICKETS = {
+    "name": "troubleticketcreate", "description": "Tickets become party interactions.",
+    "url": "https://specs.example/tickets.json", "version": "4.0.0",
+    "listener": "/tmf-api/troubleTicket/v4/listener/troubleTicketCreateEvent",
+    "query": "eventType=TroubleTicketCreateEvent",
+}  # fmt: skip
 KUBERNETES = "1.31"
 pytestmark = pytest.mark.timeout(900)  # the first use of a tool builds it
 CUSTOM = {"ServiceMonitor", "Component"}
+PAGES = ("path", "developerUI")
 
 
 def resources(*values: str, release: str = "prod") -> list[dict[str, Any]]:
@@ -66,6 +76,7 @@ def test_every_resource_is_one_of_kubernetes(values: tuple[str, ...]) -> None:
         (("secrets.store=s", "identity.issuer=https://i.example"), "belong together"),
         ((*MINIMAL, "settings.lower=1"), "lower"),
         ((*MINIMAL, "identity.unknown=1"), "unknown"),
+        ((*CANVAS, "oda.subscribedEvents[0].name=tickets"), "listener"),
     ],
 )
 def test_values_that_would_not_work_are_refused(values: tuple[str, ...], says: str) -> None:
@@ -147,9 +158,38 @@ def test_the_component_is_as_the_canvas_wants_it() -> None:
 
 def test_the_component_that_stands_alone_is_the_chart_s() -> None:
     alone = yaml.safe_load((ROOT / "deploy/oda/component.yaml").read_text())
-    (made,) = [
-        each
-        for each in resources("secrets.store=s", "identity.insecure=true", "oda.enabled=true")
-        if each["kind"] == "Component"
-    ]
+    (made,) = [each for each in resources(*CANVAS) if each["kind"] == "Component"]
     assert alone == made, "write it anew: make component"
+
+
+def test_the_component_names_the_events_of_other_apis_too() -> None:
+    stated = [f"oda.subscribedEvents[0].{name}={value}" for name, value in TICKETS.items()]
+    component = one("Component", *CANVAS, *stated)
+    tickets = component["spec"]["eventNotification"]["subscribedEvents"][-1]
+    assert (tickets["name"], tickets["description"]) == (TICKETS["name"], TICKETS["description"])
+    (told,) = tickets["specification"]
+    assert (told["url"], told["version"]) == (TICKETS["url"], TICKETS["version"])
+    assert told["callback"] == f"/prod-partyinteraction{TICKETS['listener']}"
+    assert told["query"] == TICKETS["query"]
+
+
+def test_a_server_that_runs_as_the_component_says_answers_at_every_path_of_it() -> None:
+    spec, port = one("Component", *CANVAS)["spec"], free_port()
+    settings = one("ConfigMap", *CANVAS)["data"] | {"TMF_MANAGEMENT_PORT": str(port)}
+    events = spec["eventNotification"]
+    told = [each for kind in events.values() for event in kind for each in event["specification"]]
+    pages = [each[name] for each in spec["coreFunction"]["exposedAPIs"] for name in PAGES]
+    pages += [each["developerUI"] for each in told if "developerUI" in each]
+    hubs = [each["hub"] for each in told if "hub" in each]
+    listeners = [each["callback"] for each in told if "callback" in each]
+    with running_server(env=settings) as server, httpx.Client(trust_env=False) as client:
+        for path in pages:
+            assert client.get(f"{server.url}{path}").status_code == 200, path
+        for paths, wanted in ((hubs, 400), (listeners, 201)):  # v4 has all of an event optional
+            for path in paths:
+                answer = client.post(f"{server.url}{path}", json={})
+                assert answer.status_code == wanted, path
+        (metrics,) = spec["managementFunction"]["exposedAPIs"]
+        text = client.get(f"http://127.0.0.1:{port}{metrics['path']}").text
+        assert "tmf_http_requests" in text
+    assert (len(hubs), len(listeners)) == (1, 4)
