@@ -22,7 +22,7 @@ from app.identity.security import Authenticators
 from app.limits.admission import Admission
 from app.limits.bucket import LocalBuckets, Rate, SharedBuckets
 from app.limits.rate import Clients, FailedAttempts, RateLimit
-from app.observing.management import Management
+from app.observing.management import Management, managed_paths
 from app.observing.metrics import Metrics
 from app.observing.requests import Observing
 from app.response_validation import ContractResponseMiddleware
@@ -65,6 +65,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
     """Return the middleware that the settings ask for, in order."""
     paths = ContractPaths(means.contracts)
     roots = frozenset({settings.root_path, *(each.base_path for each in means.contracts)})
+    managed = managed_paths(settings.root_path)
     guarded = bool(means.authenticators)
     clients = _clients(settings, means.store)
     return [
@@ -73,11 +74,17 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
             metrics=means.metrics,
             operations=operations_of(means.contracts),
             lines=settings.access_log,
+            managed=managed,
             tracing=means.tracing,
         ),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
         partial(ErrorBoundary, allowed=paths.methods),
-        partial(Admission, most=settings.max_concurrent, seconds=settings.request_seconds),
+        partial(
+            Admission,
+            most=settings.max_concurrent,
+            seconds=settings.request_seconds,
+            managed=managed,
+        ),
         partial(
             Management,
             store=means.store,
@@ -85,7 +92,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
             missing=means.missing,
             most_pending=settings.ready_backlog,
             port=settings.management_port,
-            root_path=settings.root_path,
+            paths=managed,
             guard=partial(_check_operator, means.authenticators),
         ),
         LifespanMiddleware,

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,6 +89,16 @@ def running_server(
             print(f"--- log of {' '.join(command)}")
             print(log_file.read_text(errors="replace"))
             raise
+
+
+def eventually(wanted: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait until something is so; return whether it came to be."""
+    end = time.monotonic() + seconds
+    while not wanted():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
 
 
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.limits.errors import Overloaded, RequestTimedOut
-from app.observing.management import MANAGED
 
 
 class Admission:
-    """Lets a request in while there is room; health and metrics are always answered.
+    """Lets a request in while there is room; the paths `managed` are always answered.
 
     A request that lasts too long is answered all the same, and what it was doing is left to its
     end: a change may have been made although its answer says that it took too long.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, most: int, seconds: float, managed: Container[str]) -> None:
         self._app = app
         self._most = most
         self._seconds = seconds
+        self._managed = managed
         self._running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,7 +31,7 @@ class Admission:
             Overloaded: there is no room.
             RequestTimedOut: it took too long.
         """
-        if scope["type"] != "http" or scope["path"] in MANAGED:
+        if scope["type"] != "http" or scope["path"] in self._managed:
             await self._app(scope, receive, send)
             return
         if self._running >= self._most:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import orjson
@@ -16,15 +16,19 @@ from storage import Store, StoreError
 
 _log = logging.getLogger("tmf683.health")
 
-MANAGED = frozenset({"/health/live", "/health/ready", "/metrics"})
+_PATHS = ("/health/live", "/health/ready", "/metrics")
+
+
+def managed_paths(root_path: str) -> Mapping[str, str]:
+    """Return what is served at each path for operators: below the root path, and without it."""
+    return {root + path: path for root in ("", root_path) for path in _PATHS}
 
 
 class Management:
     """Answers `/health/live`, `/health/ready` and `/metrics`, and passes on everything else.
 
-    They are served under `root_path` too. With a `port` of its own, metrics are served there
-    alone, and nothing else is. `guard` raises for who may not read the metrics; what is asked here
-    is not counted.
+    `paths` are those of `managed_paths`. With a `port` of its own, metrics are served there
+    alone, and nothing else is. `guard` raises for who may not read the metrics.
     """
 
     def __init__(
@@ -36,7 +40,7 @@ class Management:
         missing: Callable[[], int],
         most_pending: int,
         port: int,
-        root_path: str,
+        paths: Mapping[str, str],
         guard: Callable[[Scope], Awaitable[None]],
     ) -> None:
         self._app = app
@@ -45,7 +49,7 @@ class Management:
         self._missing = missing
         self._most_pending = most_pending
         self._port = port
-        self._root_path = root_path
+        self._paths = paths
         self._guard = guard
         self._backlog = BacklogReader(store)
 
@@ -55,8 +59,8 @@ class Management:
             await self._app(scope, receive, send)
             return
         own = bool(self._port) and (scope.get("server") or ("", 0))[1] == self._port
-        path = scope["path"].removeprefix(self._root_path)
-        served = path in MANAGED and (own or not self._port or path != "/metrics")
+        path = self._paths.get(scope["path"])
+        served = path is not None and (own or not self._port or path != "/metrics")
         if not served and not own:
             await self._app(scope, receive, send)
         elif not served or scope["method"] not in ("GET", "HEAD"):

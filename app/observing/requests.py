@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.observing.management import MANAGED
 from app.observing.metrics import Metrics
 from app.observing.trail import Trail, begin
 
@@ -26,6 +25,8 @@ OTHER = "other"
 class Observing:
     """Watches requests; `operations` names them by base path and operationId.
 
+    Those to the paths `managed` are of no interest: machines ask them all the time.
+
     A line tells the request's id, trace, operation, status, milliseconds and bytes; never a path
     with ids, a query, a body, or who asked.
     """
@@ -37,6 +38,7 @@ class Observing:
         metrics: Metrics,
         operations: Mapping[tuple[str, str], str],
         lines: bool,
+        managed: Container[str],
         tracing: Tracing | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
@@ -44,6 +46,7 @@ class Observing:
         self._metrics = metrics
         self._operations = operations
         self._lines = lines
+        self._managed = managed
         self._tracing = tracing
         self._clock = clock
 
@@ -54,7 +57,7 @@ class Observing:
             return
         begun = self._clock()
         scope.setdefault("extensions", {})
-        counted = scope["path"] not in MANAGED
+        counted = scope["path"] not in self._managed
         if self._tracing is not None and counted:
             self._tracing.begin(scope)
         trail = begin(scope)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.server import eventually
+
 
 @dataclass(frozen=True)
 class Got:
@@ -60,12 +62,7 @@ class Receiver:
 
     def wait(self, wanted: Callable[[], bool], seconds: float = 20.0) -> bool:
         """Wait until something is so; return whether it came to be."""
-        end = time.monotonic() + seconds
-        while not wanted():
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.01)
-        return True
+        return eventually(wanted, seconds)
 
 
 @contextmanager

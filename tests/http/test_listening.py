@@ -6,9 +6,8 @@ import itertools
 import subprocess
 import sys
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 
 from tests.conftest import OURS, official_specs
 from tests.http.conftest import error_of
-from tests.server import Server, clean_environment, running_server
+from tests.server import Server, clean_environment, eventually, running_server
 
 TICKETS = "TMF621-TroubleTicket-v4.0.0.swagger.json"
 MESSAGES = "TMF681-Communication-v4.0.0.swagger.json"
@@ -220,15 +219,6 @@ def test_a_source_offers_its_listeners_and_nothing_else(server: Server) -> None:
     error_of(httpx.get(f"{base}/troubleTicket", trust_env=False), 404)
     answer = httpx.post(f"{base}/listener/troubleTicketCreateEvent", json={"eventTime": "x"})
     assert error_of(answer, 400)["message"] == "/eventTime must be a date-time"
-
-
-def eventually(wanted: Callable[[], bool], seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not wanted():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 @pytest.mark.slow

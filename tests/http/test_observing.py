@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -26,7 +27,7 @@ from tests.conftest import OURS
 from tests.delivery.receiver import receiving
 from tests.deploy.tools import tool
 from tests.http.conftest import MINIMAL, create, error_of
-from tests.server import Server, clean_environment, free_port, running_server
+from tests.server import Server, clean_environment, eventually, free_port, running_server
 
 COLLECTION = "/tmf-api/partyInteraction/v4/partyInteraction"
 OPEN = {"Accept": "application/openmetrics-text; version=1.0.0"}
@@ -57,7 +58,8 @@ def test_requests_of_every_worker_are_counted(observed: Server) -> None:
     before = samples(observed, "tmf_http_requests_total").get(operation, 0)
     for _ in range(40):
         httpx.post(observed.url + COLLECTION, json=MINIMAL, trust_env=False).raise_for_status()
-    assert samples(observed, "tmf_http_requests_total")[operation] == before + 40
+    counted = partial(samples, observed, "tmf_http_requests_total")
+    assert eventually(lambda: counted().get(operation) == before + 40), counted()
     timed = samples(observed, "tmf_http_request_duration_seconds_count")[f"POST {COLLECTION}"]
     assert timed >= before + 40
     assert samples(observed, "tmf_store_duration_seconds_count")["insert"] >= 40
@@ -66,7 +68,8 @@ def test_requests_of_every_worker_are_counted(observed: Server) -> None:
 def test_what_was_refused_is_counted_by_code_and_rule(observed: Server) -> None:
     before = samples(observed, "tmf_validation_failures_total").get("minItems", 0)
     httpx.post(observed.url + COLLECTION, json=MINIMAL | {"channel": []}, trust_env=False)
-    assert samples(observed, "tmf_validation_failures_total")["minItems"] == before + 1
+    failures = partial(samples, observed, "tmf_validation_failures_total")
+    assert eventually(lambda: failures().get("minItems") == before + 1), failures()
     assert samples(observed, "tmf_refusals_total")["invalidBody"] >= 1
 
 
@@ -129,9 +132,18 @@ def test_a_process_says_that_it_lives_and_what_it_is_ready_for(observed: Server)
     assert answer.status_code == 405
 
 
-def access_lines(server: Server) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
-    return [line for line in lines if line["logger"] == "tmf683.access"]
+def lines_of(server: Server, logger: str, wanted: int = 1, **having: str) -> list[dict[str, Any]]:
+    """Return what a logger wrote; a line follows its answer, so `wanted` are waited for."""
+    found: list[dict[str, Any]] = []
+
+    def written() -> bool:
+        lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+        found[:] = [each for each in lines if each["logger"] == logger]
+        found[:] = [each for each in found if having.items() <= each.items()]
+        return len(found) >= wanted
+
+    eventually(written, 5)
+    return found
 
 
 def test_every_request_leaves_one_line_without_personal_data(observed: Server) -> None:
@@ -146,7 +158,7 @@ def test_every_request_leaves_one_line_without_personal_data(observed: Server) -
         trust_env=False,
     )
     assert answer.headers["x-request-id"] == "request-7"
-    (line,) = [line for line in access_lines(observed) if line["request_id"] == "request-7"]
+    (line,) = lines_of(observed, "tmf683.access", request_id="request-7")
     assert line["operation"] == f"GET {COLLECTION}"
     assert line["status"] == 200
     assert line["trace_id"] == trace
@@ -214,12 +226,8 @@ def test_the_audit_log_says_who_did_what() -> None:
             client.get(f"/partyInteraction/{made['id']}")
             client.delete(f"/partyInteraction/{made['id']}")
         get(server, COLLECTION)
-        lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
-        told = [
-            (line["who"], line["action"], line["outcome"])
-            for line in lines
-            if line["logger"] == "tmf683.audit"
-        ]
+        lines = lines_of(server, "tmf683.audit", wanted=3)
+        told = [(line["who"], line["action"], line["outcome"]) for line in lines]
         assert told == [
             ("key:crm", "POST", "201"),
             ("key:crm", "DELETE", "refused"),

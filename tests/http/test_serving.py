@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import threading
@@ -67,6 +68,10 @@ def test_everything_moves_under_the_settings() -> None:
     with running_server(OURS, env=settings) as server, httpx.Client(trust_env=False) as client:
         for path in ("", "/", "/custom/v4", "/health/live", "/health/ready", "/metrics"):
             assert client.get(f"{server.url}/release{path}").status_code == 200
+        metrics = client.get(f"{server.url}/release/metrics").text
+        pages = 4  # the three above, and one that `running_server` asked
+        counts = re.findall(r'tmf_http_requests_total.*"other".* (.*)', metrics)
+        assert counts == [f"{pages}.0"]
         url = f"{server.url}/release/custom/v4/partyInteraction"
         for _ in range(4):
             answer = client.post(url, json=MINIMAL)
