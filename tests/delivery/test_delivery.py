@@ -9,7 +9,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,15 +36,21 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Hub:
-    """A server, and the store behind it."""
+    """A server, the store behind it, and the subscriptions that were made."""
 
     client: httpx.Client
     store: str
+    made: list[str] = field(default_factory=list)
 
     def register(self, callback: str, query: str = "") -> str:
         answer = self.client.post("/hub", json={"callback": callback, "query": query})
         assert answer.status_code == 201, answer.text
-        return str(answer.json()["id"])
+        self.made.append(str(answer.json()["id"]))
+        return self.made[-1]
+
+    def clear(self) -> None:
+        while self.made:
+            self.client.delete(f"/hub/{self.made.pop()}")
 
     def create(self, **attributes: Any) -> str:
         answer = self.client.post("/partyInteraction", json=MINIMAL | attributes)
@@ -67,26 +73,40 @@ class Hub:
         return done.stdout
 
 
-def running_hub(store: str) -> Iterator[Hub]:
+def running_hub(store: str, **settings: str) -> Iterator[Hub]:
     with (
-        running_server(OURS, store=store, env=SETTINGS) as server,
+        running_server(OURS, store=store, env=SETTINGS | settings) as server,
         httpx.Client(base_url=server.base_url, trust_env=False, timeout=30) as client,
     ):
         yield Hub(client, store)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongo"])
-def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+def hub_on_a_store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Hub]:
     store = f"sqlite:///{tmp_path_factory.mktemp('events')}/store.db"
     if request.param == "mongo":
         store = f"{request.getfixturevalue('mongo')}events{uuid.uuid4().hex[:8]}"
     yield from running_hub(store)
 
 
+@pytest.fixture
+def hub(hub_on_a_store: Hub) -> Iterator[Hub]:
+    yield hub_on_a_store
+    hub_on_a_store.clear()
+
+
 @pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A server on the embedded store, for what no store has a part in."""
+def local_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     yield from running_hub(f"sqlite:///{tmp_path_factory.mktemp('events')}/store.db")
+
+
+@pytest.fixture
+def local(local_hub: Hub) -> Iterator[Hub]:
+    """A server on the embedded store, for what no store has a part in."""
+    yield local_hub
+    local_hub.clear()
 
 
 @pytest.fixture
@@ -209,13 +229,19 @@ def test_what_failed_comes_again_under_the_same_id_and_in_order(
     assert len({each.headers["webhook-id"] for each in receiver.got[:3]}) == 1
 
 
-def test_a_listener_that_is_away_gets_everything_when_it_is_back(local: Hub) -> None:
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[Hub]:
+    """A server that does not give a listener up while a test keeps it away."""
+    yield from running_hub(f"sqlite:///{tmp_path}/store.db", TMF_DELIVERY_ATTEMPTS="8")
+
+
+def test_a_listener_that_is_away_gets_everything_when_it_is_back(patient: Hub) -> None:
     with receiving() as first:
         port = first.port
-        local.register(first.url())
-        local.create()
+        patient.register(first.url())
+        patient.create()
         assert first.wait(lambda: len(first.got) == 1)
-    ids = [local.create() for _ in range(5)]
+    ids = [patient.create() for _ in range(5)]
     time.sleep(0.5)
     with receiving(port) as second:
         assert second.wait(lambda: len({each.body["eventId"] for each in second.got}) == 5, 60)
@@ -358,7 +384,8 @@ async def _write(writer: asyncio.StreamWriter, content: bytes) -> None:
 def test_a_bad_listener_does_not_delay_another(local: Hub, receiver: Receiver, bad: str) -> None:
     with receiving() as other:
         other.answer = BAD[bad]
-        ours, theirs = local.register(receiver.url()), local.register(other.url())
+        local.register(receiver.url())
+        local.register(other.url())
         delays = []
         for _ in range(15):
             sent = time.time()
@@ -368,8 +395,6 @@ def test_a_bad_listener_does_not_delay_another(local: Hub, receiver: Receiver, b
         assert other.wait(lambda: bool(other.got), 5)
         assert sorted(delays)[len(delays) // 2] < 0.5
         assert max(delays) < 2.0
-        for each in (ours, theirs):
-            local.client.delete(f"/hub/{each}")
 
 
 def test_a_duplicate_can_be_answered_with_what_is_there(tmp_path: Path) -> None:
