@@ -17,6 +17,8 @@ import orjson
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app.answering import AnswerTransport
+
 DRAIN_SECONDS = 3.0
 """How long a connection without a request stays open once the worker is to stop."""
 
@@ -36,7 +38,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is awaited."""
-        super().connection_made(transport)
+        super().connection_made(AnswerTransport(transport, self.loop))  # type: ignore[arg-type]
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:

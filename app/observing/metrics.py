@@ -50,12 +50,32 @@ def forget_metrics(folder: Path) -> None:
     rmtree(folder, ignore_errors=True)
 
 
+class _ProcessId:
+    """The id of this process, known without a system call for every number; a fork renews it."""
+
+    def __init__(self) -> None:
+        self._renew()
+        os.register_at_fork(after_in_child=self._renew)
+
+    def __call__(self) -> int:
+        return self._id
+
+    def _renew(self) -> None:
+        self._id = os.getpid()
+
+
+_process_id = _ProcessId()
+
+
 class Metrics:
     """The numbers of one process."""
 
     def __init__(self) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+        from prometheus_client import CollectorRegistry, Counter, Histogram, values
 
+        if _FOLDER in os.environ:
+            shared = values.MultiProcessValue(_process_id)  # type: ignore[no-untyped-call]
+            values.ValueClass = shared
         registry = CollectorRegistry()
         self._registry = registry
         self._requests = Counter(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass, field
+from random import getrandbits
 
 from starlette.types import Scope
 
@@ -24,7 +24,7 @@ class Trail:
     `identity` is the caller's, once it is proved.
     """
 
-    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    request_id: str = field(default_factory=lambda: f"{getrandbits(64):016x}")
     trace_id: str = ""
     code: str = ""
     keywords: tuple[str, ...] = ()
