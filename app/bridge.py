@@ -19,6 +19,7 @@ from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
+from app.routed import ROUTE_KEY, KnownRules, route_of
 from app.threads import HandlerThreads
 from app.validation import LANE_KEY, SCOPE_KEY, Lane
 from handlers.request import ENVIRON_KEY
@@ -60,6 +61,7 @@ class FlaskBridge(FlaskASGIApp):
         within: Within | None,
     ) -> None:
         super().__init__(import_name, server_args)
+        KnownRules(self.app)
         self._within = within
         self._quick = store.quick
         self._pool = HandlerThreads(threads)
@@ -190,6 +192,7 @@ def environ_of(scope: Scope) -> Environ:
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
         ENVIRON_KEY: scope.get(SCOPE_KEY),
+        ROUTE_KEY: route_of(scope),
     }
     for name, value in scope["headers"]:
         key = name.decode("latin-1").upper().replace("-", "_")

@@ -165,6 +165,10 @@ class SqliteStore:
     def batch(self) -> Iterator[None]:
         """See `Store.batch`."""
         with self._connections.use() as connection:
+            if not self._batches.known:
+                # What a statement keeps to undo itself, of a few pages, needs no file.
+                connection.execute("PRAGMA temp_store = MEMORY")
+                self._batches.known = True
             self._batches.open = True
             try:
                 yield
@@ -285,4 +289,5 @@ class _Batches(threading.local):
     """Whether this thread is inside `batch`, and why its transaction could not begin."""
 
     open = False
+    known = False
     failure: sqlite3.OperationalError | None = None
