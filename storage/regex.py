@@ -10,7 +10,9 @@ import re2
 
 from storage.errors import UnsupportedQuery
 
-_LITERAL = re.compile(r"(?:[A-Za-z0-9 _@:/%,;='\"<>~&!#-]|[^\x00-\x7f]|\\[.+*?()|\[\]{}^$\\/-])*")
+_LITERAL = re.compile(
+    r"(?:[A-Za-z0-9 _@:/%,;='\"<>~&!#-]|[\x80-\U0010fffe]|\\[.+*?()|\[\]{}^$\\/-])*"
+)
 _UNBOUNDED = r"(?:[*+]|\{\d*,\})"
 _TOKEN = re.compile(
     r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"  # escaped characters and classes mean nothing here
@@ -50,6 +52,13 @@ def literal_prefix(pattern: str) -> str:
     if rest[:1] in ("*", "?", "{"):
         pieces = pieces[:-1]  # the last character may be absent
     return "".join(piece[-1] for piece in pieces)
+
+
+def literal(pattern: str) -> str | None:
+    """Return the text that a pattern looks for anywhere, when it is nothing but text."""
+    if _LITERAL.fullmatch(pattern) is None:
+        return None
+    return re.sub(r"\\(.)", r"\1", pattern)
 
 
 def after_prefix(prefix: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from storage.errors import UnsupportedQuery
 from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some, Value
-from storage.regex import after_prefix, compiled, literal_prefix
+from storage.regex import after_prefix, compiled, literal, literal_prefix
 from storage.sqlite import paths
 
 Hints: TypeAlias = Mapping[Path, int]
@@ -79,27 +79,31 @@ class Compiler:
             source = paths.values(path, content, row)
             return Sql(f"NOT EXISTS (SELECT 1 FROM {source} WHERE {row}.type <> 'null')")
         if root and path in self._scalars:
-            kind = paths.kind(path)
-            return _holds(paths.scalar(path), kind, operator, value)
+            return _scalar_holds(paths.scalar(path), paths.kind(path), operator, value)
         if root and path in self._hints and not isinstance(value, bool | datetime):
             return _listed(self._hints[path], operator, value)
         row = self._alias()
         holds = _holds(f"{row}.atom", f"{row}.type", operator, value)
-        return self._exists(path, content, row, holds)
+        exists = self._exists(path, content, row, holds)
+        if root and operator is Operator.EQ and isinstance(value, str):
+            return _joined(" AND ", "1", [_mentioned(value), exists])
+        return exists
 
     def _matches(self, path: Path, pattern: str, content: str) -> Sql:
         compiled(pattern)  # refuses what is not RE2 before the database meets it
-        prefix = literal_prefix(pattern)
         if content == "content" and path in self._scalars:
             atom = paths.scalar(path)
-            kind = paths.kind(path)
-            return _in_pattern(atom, kind, pattern, prefix)
-        row = self._alias()
-        holds = _in_pattern(f"{row}.atom", f"{row}.type", pattern, prefix)
-        exists = self._exists(path, content, row, holds)
+            return _in_pattern(atom, _is_text(atom, paths.kind(path)), pattern)
+        prefix = literal_prefix(pattern)
+        listed = None
         if prefix and content == "content" and path in self._hints:
-            return _joined(" AND ", "1", [_listed_prefix(self._hints[path], prefix), exists])
-        return exists
+            listed = _listed_prefix(self._hints[path], prefix)
+            if literal(pattern[1:]) is not None:
+                return listed
+        row = self._alias()
+        holds = _in_pattern(f"{row}.atom", f"{row}.type = 'text'", pattern)
+        exists = self._exists(path, content, row, holds)
+        return _joined(" AND ", "1", [listed, exists]) if listed else exists
 
     def _some(self, path: Path, inner: Condition, content: str) -> Sql:
         row = self._alias()
@@ -119,6 +123,8 @@ class Compiler:
                 usable = value is not None and not isinstance(value, bool | datetime)
                 if usable and full in self._hints:
                     return [_listed(self._hints[full], operator, value)]
+                if operator is Operator.EQ and isinstance(value, str):
+                    return [_mentioned(value)]
             case And(conditions):
                 return [found for each in conditions for found in self._narrowed(each, path)]
             case Or(conditions) if conditions:
@@ -164,21 +170,57 @@ def _listed(hint: int, operator: Operator, value: Value) -> Listed:
     return Listed(f"seq IN ({rows})", (value,), rows)
 
 
-def _listed_prefix(hint: int, prefix: str) -> Sql:
-    return Sql(
-        f"seq IN (SELECT seq FROM element WHERE hint = {hint} AND value >= ? AND value < ?)",
-        (prefix, after_prefix(prefix)),
-    )
+def _listed_prefix(hint: int, prefix: str) -> Listed:
+    rows = f"SELECT seq FROM element WHERE hint = {hint} AND value >= ? AND value < ?"
+    return Listed(f"seq IN ({rows})", (prefix, after_prefix(prefix)), rows)
 
 
-def _in_pattern(atom: str, kind: str, pattern: str, prefix: str) -> Sql:
-    matches = Sql(f"{kind} = 'text' AND regexp(?, {atom})", (pattern,))
+def _mentioned(value: str) -> Sql:
+    """Hold for every document that may have a string; few others get as far as being parsed.
+
+    A string without escapes is in the text as it is; any document with a backslash may have it.
+    """
+    return Sql("(instr(content, ?) OR instr(content, char(92)))", (f'"{value}"',))
+
+
+def _in_pattern(atom: str, is_text: str, pattern: str) -> Sql:
+    """Match a pattern; one that is nothing but text needs no regular expression."""
+    sought = literal(pattern)
+    if sought is not None:
+        return Sql(f"{is_text} AND instr({atom}, ?)", (sought,))
+    prefix = literal_prefix(pattern)
+    found = Sql(f"{is_text} AND regexp(?, {atom})", (pattern,))
     if not prefix:
-        return matches
-    return Sql(
-        f"{atom} >= ? AND {atom} < ? AND {matches.text}",
-        (prefix, after_prefix(prefix), *matches.values),
-    )
+        return found
+    start = Sql(f"{atom} >= ? AND {atom} < ?", (prefix, after_prefix(prefix)))
+    if literal(pattern[1:]) is not None:
+        return Sql(f"{start.text} AND {is_text}", start.values)
+    return Sql(f"{start.text} AND {found.text}", start.values + found.values)
+
+
+def _scalar_holds(atom: str, kind: str, operator: Operator, value: Value) -> Sql:
+    """Compare the value at a path that crosses no array, from an index wherever possible.
+
+    What `atom` is indexed by tells most JSON types apart. The document itself is only looked at
+    for `kind` where it does not: booleans count as 1 and 0, objects as their text.
+    """
+    match value:
+        case bool():
+            return Sql(f"{atom} = {int(value)} AND {kind} = '{'true' if value else 'false'}'")
+        case str() if operator is Operator.EQ and value[:1] not in ("{", "["):
+            return Sql(f"{atom} = ?", (value,))
+        case str():
+            return Sql(f"{atom} {operator} ? AND {_is_text(atom, kind)}", (value,))
+        case int() | float():
+            number = f"typeof({atom}) IN ('integer', 'real')"
+            number += f" AND ({atom} NOT IN (0, 1) OR {kind} IN ('integer', 'real'))"
+            return Sql(f"{atom} {operator} ? AND {number}", (value,))
+    return _holds(atom, kind, operator, value)
+
+
+def _is_text(atom: str, kind: str) -> str:
+    plain = f"substr({atom}, 1, 1) NOT IN ('{{', '[')"
+    return f"typeof({atom}) = 'text' AND ({plain} OR {kind} = 'text')"
 
 
 def _holds(atom: str, kind: str, operator: Operator, value: Value) -> Sql:

@@ -97,8 +97,9 @@ class Connections:
         return StoreError(f"{where} failed: {error}")
 
 
-def _contains_match(pattern: str, text: str | None) -> bool:
-    return text is not None and regex.compiled(pattern).search(text) is not None
+def _contains_match(pattern: str, value: object) -> bool:
+    """Whether a value is text with a match; SQLite may ask before it has looked at the type."""
+    return isinstance(value, str) and regex.compiled(pattern).search(value) is not None
 
 
 @contextmanager

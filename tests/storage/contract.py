@@ -456,6 +456,8 @@ def check_against_oracle(store: Store, *, examples: int) -> None:
         Index((("a",),), many=True),
         Index((("b", "c"),), many=True),
         Index((("t",),), instants=frozenset({("t",)})),
+        Index((("v",),)),
+        Index((("v", "a"),)),
     )
 
     @settings(
@@ -501,6 +503,11 @@ nested: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.one_of(st.dictionaries(names, inner, max_size=3), st.lists(inner, max_size=3)),
     max_leaves=6,
 )
+unlisted = st.one_of(
+    scalars,
+    st.sampled_from(["{}", '{"a":1}', "[", "[1]", "{x"]),
+    st.dictionaries(names, scalars, max_size=2),
+)
 objects = st.fixed_dictionaries(
     {},
     optional={
@@ -510,20 +517,30 @@ objects = st.fixed_dictionaries(
         "t": instants,
         "k": st.integers(-3, 3),
         "s": texts,
+        "v": unlisted,
     },
 )
-paths = st.lists(names, min_size=1, max_size=3).map(tuple)
+paths = st.one_of(
+    st.lists(names, min_size=1, max_size=3).map(tuple),
+    st.sampled_from([("v",), ("v", "a")]),
+)
 comparisons = st.one_of(
     st.builds(Comparison, paths, st.just(EQ), scalars),
     st.builds(
         Comparison,
         st.one_of(paths, st.just(("t",))),
         st.sampled_from(Operator),
-        st.one_of(texts, st.integers(-2, 2), instants.map(datetime.fromisoformat)),
+        st.one_of(
+            texts,
+            st.sampled_from(["{}", "[1]", "[", "{x"]),
+            st.integers(-2, 2),
+            instants.map(datetime.fromisoformat),
+        ),
     ),
 )
 leaves = st.one_of(
-    comparisons, st.builds(Matches, paths, st.sampled_from(["^x", "y$", ".", "[x1]"]))
+    comparisons,
+    st.builds(Matches, paths, st.sampled_from(["^x", "y$", ".", "[x1]", "y", "^", r"\{", "^1$"])),
 )
 conditions: st.SearchStrategy[Condition] = st.recursive(
     leaves,

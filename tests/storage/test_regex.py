@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from storage import UnsupportedQuery
-from storage.regex import after_prefix, compiled, literal_prefix
+from storage.regex import after_prefix, compiled, literal, literal_prefix
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,25 @@ def test_plain_repetition_is_accepted(pattern: str) -> None:
 )
 def test_the_prefix_of_an_anchored_pattern_is_known(pattern: str, prefix: str) -> None:
     assert literal_prefix(pattern) == prefix
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("late fee", "late fee"),
+        (r"a\.b\*\\", "a.b*\\"),
+        ("é\U0001f600", "é\U0001f600"),
+        ("", ""),
+        ("a.b", None),
+        ("^a", None),
+        ("a$", None),
+        ("a|b", None),
+        (r"\d", None),
+        ("(?i)a", None),
+    ],
+)
+def test_a_pattern_that_is_nothing_but_text_is_known(pattern: str, text: str | None) -> None:
+    assert literal(pattern) == text
 
 
 @pytest.mark.parametrize("prefix", ["a", "az", "\ud7ff", "é", "a\U0010ffff"])
