@@ -190,10 +190,12 @@ class SqliteStore:
             start = _also(where, ordering.behind(query.sort, query.after))
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection):
+            # Numbers are sorted, not documents: those are read once it is known which.
             rows = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(query.sort)}"
-                f" FROM document WHERE {start.text}"
-                f" ORDER BY {ordering.order(query.sort)} LIMIT ? OFFSET ?",
+                f" FROM document WHERE seq IN (SELECT seq FROM document WHERE {start.text}"
+                f" ORDER BY {ordering.order(query.sort)} LIMIT ? OFFSET ?)"
+                f" ORDER BY {ordering.order(query.sort)}",
                 (*start.values, limit + 1, offset),
             ).fetchall()
             more, rows = len(rows) > limit, rows[:limit]
