@@ -101,9 +101,14 @@ def links(asked: OperationRequest, url: str, window: Window, page: Page, next_: 
         last = max(0, (total - 1) // window.limit * window.limit)
         found["last"] = _with(asked, offset=str(last) if last else None)
     return ", ".join(
-        f'<{url}{"?" + query if query else ""}>; rel="{relation}"'
+        f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
         for relation, query in found.items()
     )
+
+
+def _uri(query: str) -> str:
+    """Return a query string as a URI may have it (RFC 3986 §3.4): `a>1` comes in raw."""
+    return quote(query.encode("latin-1"), safe="%!$&'()*+,;=:@/?-._~")
 
 
 def _with(asked: OperationRequest, **changes: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -396,6 +398,20 @@ def test_sort_orders(api: httpx.Client, filled: str, keys: str, expected: str) -
         met += "".join(each["description"] for each in answer.json())
         url = answer.links["next"]["url"] if "next" in answer.links else None
     assert met == expected, "page by page"
+
+
+def test_links_can_be_followed_though_the_query_was_written_raw(
+    api: httpx.Client, filled: str
+) -> None:
+    text = f'/partyInteraction?mark={filled}&description>="a"&limit=2'
+    with socket.create_connection((api.base_url.host, api.base_url.port or 80)) as connection:
+        head = f"GET {api.base_url.path.rstrip('/')}{text} HTTP/1.1\r\nHost: {api.base_url.host}"
+        connection.sendall(f"{head}:{api.base_url.port}\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.makefile("rb").read().decode()
+    (link,) = (line for line in answer.splitlines() if line.lower().startswith("link:"))
+    (next_,) = re.findall(r'<([^<>"\s]*)>; rel="next"', link)
+    assert "%3E=" in next_
+    assert [each["description"] for each in api.get(next_).json()] == ["c", "b"]
 
 
 def test_href_is_matched_whatever_host_it_names(api: httpx.Client, filled: str) -> None:
