@@ -1,32 +1,33 @@
 """Differences between two contracts, and which of them break clients.
 
 Both documents are compared as they are, without overlays, attribute by attribute: where an object's
-schema lies and how it is composed does not matter, what a client sends and gets does. A request may
-be asked for less and an answer may hold more without breaking anybody; the other way round breaks.
+schema lies and how it is composed does not matter, what a client sends and gets does.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from app.contract.diff_schemas import SchemaComparison
 from app.contract.load import Json
 from app.contract.mapping import Mapping, Side
 from app.contract.normalise import api_name, major_version, operations
-from app.contract.schema import attributes, body_schema, follow, name_of, success_schema
-from app.contract.shape import collection_of, is_member
+from app.contract.schema import body_schema, failure_schema, follow, success_schema
+from app.contract.shape import collection_of
 
-_DEEPEST = 8
-_UNIONS = ("oneOf", "anyOf")
+_PARAMETER = re.compile(r"\{[^{}]+\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One difference: in which group, at which place, what it is, and whether it breaks clients.
 
-    `uses` says what the place is a part of: requests, answers. `data` says what becomes of stored
-    values.
+    `uses` says what the place is a part of: requests, answers; where it breaks clients, those in
+    which it does. `data` says what becomes of stored values.
     """
 
     group: str
@@ -42,16 +43,16 @@ def differences(old: Json, new: Json, mappings: Sequence[Mapping] = ()) -> tuple
     found: dict[tuple[str, str, str], Change] = {}
     for change in _all(old, new):
         key = (change.group, change.place, change.what)
-        earlier = found.get(key)
-        if earlier is not None:
-            change = replace(
-                earlier,
-                breaking=earlier.breaking or change.breaking,
-                uses=tuple(dict.fromkeys((*earlier.uses, *change.uses))),
-            )
-        found[key] = change
+        found[key] = _together(found[key], change) if key in found else change
     notes = _Fates(old, new, mappings)
     return tuple(replace(each, data=notes.of(each)) for each in found.values())
+
+
+def _together(one: Change, other: Change) -> Change:
+    """Return the same change of two bodies as one; it is about those in which it breaks clients."""
+    if one.breaking is not other.breaking:
+        return one if one.breaking else other
+    return replace(one, uses=tuple(dict.fromkeys((*one.uses, *other.uses))))
 
 
 def _all(old: Json, new: Json) -> Iterator[Change]:
@@ -61,40 +62,52 @@ def _all(old: Json, new: Json) -> Iterator[Change]:
     for key in after.keys() - before.keys():
         yield Change("operations", key, "added", False)
     for key in sorted(before.keys() & after.keys()):
-        yield from _parameters(key, before[key], after[key])
+        yield from _parameters(key, old, new, before[key], after[key])
         yield from _statuses(key, before[key], after[key])
-        yield from _media_types(key, before[key], after[key])
-        yield from _bodies(key, old, new, before[key], after[key])
+        yield from _requests(key, before[key], after[key])
+        yield from _answers(key, before[key], after[key])
+        yield from _attributes(key, old, new, before[key], after[key])
 
 
 def _operations(document: Json) -> dict[str, Json]:
     """Return the operations by method and path, whatever the paths call their parameters."""
     return {
-        f"{method.upper()} {_path(path)}": operation
+        f"{method.upper()} {_PARAMETER.sub('{id}', path)}": operation
         for path, method, operation in operations(document)
     }
 
 
-def _path(path: str) -> str:
-    return f"{collection_of(path)}/{{id}}" if is_member(path) else path
-
-
-def _parameters(key: str, old: Json, new: Json) -> Iterator[Change]:
-    before, after = (
-        {each["name"]: each for each in side.get("parameters", []) if each["in"] != "path"}
-        for side in (old, new)
-    )
-    for name in before.keys() | after.keys():
-        place = f"{key} ?{name}"
-        if name not in after:
-            yield Change("parameters", place, "removed", True)
-        elif name not in before:
-            required = bool(after[name].get("required"))
-            yield Change("parameters", place, f"added{', required' * required}", required)
+def _parameters(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
+    mine, others = _by_place(key, before), _by_place(key, after)
+    for place in sorted(mine.keys() | others.keys()):
+        change = partial(Change, "parameters", place)
+        if place not in others:
+            yield change("removed", True)
+        elif place not in mine:
+            required = bool(others[place].get("required"))
+            yield change(f"added{', required' * required}", required)
         else:
-            types = [side[name].get("schema", {}).get("type") for side in (before, after)]
-            if types[0] != types[1]:
-                yield Change("parameters", place, f"type {types[0]} became {types[1]}", True)
+            was, required = (bool(side[place].get("required")) for side in (mine, others))
+            if was is not required:
+                yield change(f"became {'required' if required else 'optional'}", required)
+            schemas = [side[place].get("schema", {}) for side in (mine, others)]
+            comparison = SchemaComparison(old, new, sent=True)
+            for found in comparison.schemas(place, *schemas):
+                yield Change("parameters", found.place, found.what, found.breaking)
+
+
+def _by_place(key: str, operation: Json) -> dict[str, Json]:
+    """Return the parameters by what they are called in a report; those of the path by position."""
+    found: dict[str, Json] = {}
+    for each in operation.get("parameters", []):
+        if each["in"] == "path":
+            number = sum(" {" in place for place in found)
+            found[f"{key} {{id}}{f'#{number + 1}' if number else ''}"] = each
+        elif each["in"] == "query":
+            found[f"{key} ?{each['name']}"] = each
+        else:
+            found[f"{key} {each['in']}:{each['name']}"] = each
+    return found
 
 
 def _statuses(key: str, old: Json, new: Json) -> Iterator[Change]:
@@ -105,149 +118,59 @@ def _statuses(key: str, old: Json, new: Json) -> Iterator[Change]:
         yield Change("answers", f"{key} {code}", "added", False)
 
 
-def _media_types(key: str, old: Json, new: Json) -> Iterator[Change]:
-    before, after = (set(side.get("requestBody", {}).get("content", {})) for side in (old, new))
+def _requests(key: str, old: Json, new: Json) -> Iterator[Change]:
+    before, after = (side.get("requestBody", {}) for side in (old, new))
+    required = [bool(side.get("required")) for side in (before, after)]
+    if required[0] != required[1]:
+        word = "required" if required[1] else "optional"
+        yield Change("bodies", f"{key} body", f"became {word}", required[1])
+    yield from _media_types(f"{key} request", before, after)
+
+
+def _answers(key: str, old: Json, new: Json) -> Iterator[Change]:
+    for code in sorted(old["responses"].keys() & new["responses"].keys()):
+        if code.startswith("2"):
+            before, after = (side["responses"][code] for side in (old, new))
+            yield from _media_types(f"{key} answer", before, after)
+
+
+def _media_types(place: str, old: Json, new: Json) -> Iterator[Change]:
+    before, after = (set(side.get("content", {})) for side in (old, new))
     for name in sorted(before - after):
-        yield Change("media types", f"{key} takes {name}", "removed", True)
+        yield Change("bodies", f"{place} {name}", "removed", True)
     for name in sorted(after - before):
-        yield Change("media types", f"{key} takes {name}", "added", False)
+        yield Change("bodies", f"{place} {name}", "added", False)
 
 
-def _bodies(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
-    method = key.partition(" ")[0]
-    sent, asked = body_schema(before), body_schema(after)
-    if sent is not None and asked is not None:
-        comparison = _Comparison(old, new, f"{method} request", sent=True)
-        yield from comparison.schemas(_subject(key), sent, asked)
-    got, given = success_schema(before), success_schema(after)
-    if got is not None and given is not None:
-        comparison = _Comparison(old, new, f"{method} answer", sent=False)
-        yield from comparison.schemas(_subject(key), _one(old, got), _one(new, given))
+def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
+    method, _, path = key.partition(" ")
+    subject = collection_of(path).strip("/").removeprefix("listener/")
+    bodies = [
+        (subject, f"{method} request", True, body_schema),
+        (subject, f"{method} answer", False, success_schema),
+        ("error", "error answer", False, failure_schema),
+    ]
+    resources = frozenset(collection_of(path).strip("/") for path in new["paths"])
+    for place, use, sent, schema_of in bodies:
+        mine, others = schema_of(before), schema_of(after)
+        if mine is None or others is None:
+            continue
+        comparison = SchemaComparison(old, new, sent=sent, apart=resources)
+        for found in comparison.schemas(place, _one(old, mine), _one(new, others)):
+            yield Change("attributes", found.place, found.what, found.breaking, (use,))
 
 
 def _one(document: Json, schema: Json) -> Json:
-    """Return the schema of one resource, where an answer is a list of them."""
+    """Return the schema of one resource, where a body is a list of them."""
     followed = follow(document, schema)
     items: Json = followed.get("items", {}) if followed.get("type") == "array" else schema
     return items
-
-
-def _subject(key: str) -> str:
-    """Return what bodies of an operation are about: the collection, or the listener's event."""
-    return collection_of(key.partition(" ")[2]).strip("/").removeprefix("listener/")
-
-
-class _Comparison:
-    """Compares the schemas of one body; `sent` says that clients send it."""
-
-    def __init__(self, old: Json, new: Json, use: str, *, sent: bool) -> None:
-        self._old = old
-        self._new = new
-        self._use = use
-        self._sent = sent
-        self._resources = {collection_of(path).strip("/") for path in new["paths"]}
-        self._open: set[tuple[str | None, str | None]] = set()
-
-    def schemas(self, place: str, old: Json, new: Json, depth: int = 0) -> Iterator[Change]:
-        pair = (name_of(old), name_of(new))
-        if depth > _DEEPEST or (pair in self._open and pair != (None, None)):
-            return
-        self._open.add(pair)
-        yield from self._values(place, follow(self._old, old), follow(self._new, new), depth)
-        self._open.discard(pair)
-
-    def _values(self, place: str, old: Json, new: Json, depth: int) -> Iterator[Change]:
-        kinds = _kind(self._old, old), _kind(self._new, new)
-        if kinds[0] != kinds[1] and None not in kinds:
-            yield self._change(place, f"type {kinds[0]} became {kinds[1]}", True)
-            return
-        if old.get("format") != new.get("format"):
-            words = [side.get("format") or "any text" for side in (old, new)]
-            narrower = (new if self._sent else old).get("format") is not None
-            yield self._change(place, f"format {words[0]} became {words[1]}", narrower)
-        yield from self._enums(place, old, new)
-        if kinds[0] == "array":
-            yield from self.schemas(
-                f"{place}[]", old.get("items", {}), new.get("items", {}), depth + 1
-            )
-            return
-        before, after = _described(self._old, old), _described(self._new, new)
-        for name in [*before, *(name for name in after if name not in before)]:
-            yield from self._attribute(f"{place}.{name}", name, before, after, depth)
-
-    def _attribute(
-        self,
-        place: str,
-        name: str,
-        before: dict[str, tuple[Json, bool]],
-        after: dict[str, tuple[Json, bool]],
-        depth: int,
-    ) -> Iterator[Change]:
-        if name not in after:
-            yield self._change(place, "removed", True)
-        elif name not in before:
-            required = after[name][1]
-            yield self._change(place, f"added{', required' * required}", self._sent and required)
-        else:
-            if before[name][1] != after[name][1]:
-                required = after[name][1]
-                word = "required" if required else "optional"
-                yield self._change(place, f"became {word}", required is self._sent)
-            if place.partition(".")[0] == name or name not in self._resources:
-                # What an event tells of a resource changes as the resource itself does.
-                yield from self.schemas(place, before[name][0], after[name][0], depth + 1)
-
-    def _enums(self, place: str, old: Json, new: Json) -> Iterator[Change]:
-        before, after = old.get("enum"), new.get("enum")
-        if before == after:
-            return
-        if before is None or after is None:
-            word = "any value became one of a list" if before is None else "a list became any value"
-            yield self._change(place, word, (after is not None) is self._sent)
-            return
-        for value in before:
-            if value not in after:
-                yield self._change(place, f"value {value} removed", self._sent)
-        for value in after:
-            if value not in before:
-                yield self._change(place, f"value {value} added", not self._sent)
-
-    def _change(self, place: str, what: str, breaking: bool) -> Change:
-        return Change("attributes", place, what, breaking, (self._use,))
-
-
-def _kind(document: Json, schema: Json) -> str | None:
-    stated = schema.get("type")
-    if stated is None and (attributes(document, schema).properties or _members(schema)):
-        return "object"
-    return str(stated) if stated is not None else None
-
-
-def _members(schema: Json) -> list[Json]:
-    return [member for word in _UNIONS for member in schema.get(word, ())]
-
-
-def _described(document: Json, schema: Json) -> dict[str, tuple[Json, bool]]:
-    """Return an object's attributes, each with whether it is mandatory.
-
-    An object of one of several classes has the attributes of all; what every class makes mandatory
-    is so.
-    """
-    own = attributes(document, schema)
-    found = {name: (inner, name in own.required) for name, inner in own.properties.items()}
-    members = [_described(document, follow(document, each)) for each in _members(schema)]
-    for member in members:
-        for name, (inner, _) in member.items():
-            everywhere = all(name in each and each[name][1] for each in members)
-            found.setdefault(name, (inner, everywhere))
-    return found
 
 
 class _Fates:
     """What becomes of stored values when the new contract is served."""
 
     def __init__(self, old: Json, new: Json, mappings: Sequence[Mapping]) -> None:
-        self._new = new
         self._shapes: dict[str, Any] = {}
         api = api_name(old)
         for mapping in mappings:
@@ -258,11 +181,14 @@ class _Fates:
 
     def of(self, change: Change) -> str:
         """Return the note for a change of an attribute; nothing where there is nothing to say."""
-        if change.group != "attributes" or change.what != "removed":
-            return ""
         resource, _, path = change.place.replace("[]", "").partition(".")
         shape = self._shapes.get(resource)
-        if shape is None or not path:
+        if change.group != "attributes" or shape is None or not path:
             return ""
-        moved = ".".join(shape.move(tuple(path.split(".")), self._to))
-        return f"read as {moved}" if moved != path else "kept as it is"
+        removed, added = change.what == "removed", change.what.startswith("added")
+        moved = ".".join(
+            shape.move(tuple(path.split(".")), self._to if removed else self._to.other)
+        )
+        if removed:
+            return f"read as {moved}" if moved != path else "kept as it is"
+        return f"read from {moved}" if added and moved != path else ""

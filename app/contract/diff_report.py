@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import groupby
 
 import orjson
 
 from app.contract.diff import Change
 
-_ORDER = ("operations", "parameters", "media types", "answers", "attributes")
+_ORDER = ("operations", "parameters", "bodies", "answers", "attributes")
+_WIDTH = 100
+_INDENT = " " * 6
+_BAR = r"\|"
+_LEGEND = """\
+**Breaking** is what a client of the older contract has to do something about before it can use the
+newer one: what it sends may be refused, or what it gets may not be what it knows. In brackets is
+where: in *requests* (what clients send) or *answers* (what they get). `a[]` is each element of the
+array `a`; after *added, required* is the least that such a value must hold. *Data* says what
+becomes of values that are stored already, where a mapping knows both contracts."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """Changes that are alike: their last parts, and what these belong to."""
+
+    change: Change
+    leaves: tuple[str, ...]
+    parents: tuple[str, ...]
 
 
 def text(title: str, changes: Sequence[Change]) -> str:
@@ -18,21 +37,29 @@ def text(title: str, changes: Sequence[Change]) -> str:
     lines = [title, summary(changes)]
     for heading, group in _sections(changes):
         lines += ["", heading]
-        rows = [(_places(each, "{}"), _said(each[0])) for each in _folded(group)]
-        width = min(60, max(len(place) for place, _ in rows))
-        lines += [f"  {place.ljust(width)}  {said}" for place, said in rows]
+        rows = _folded(group)
+        width = min(60, max(len(_place(row, "{}")) for row in rows))
+        for row in rows:
+            lines.append(f"  {_place(row, '{}').ljust(width)}  {_said(row.change)}")
+            if len(row.parents) > 1:
+                lines += _wrapped(f"in {', '.join(map(_unbroken, row.parents))}")
     return "\n".join(lines)
 
 
 def markdown(title: str, changes: Sequence[Change]) -> str:
     """Return the differences as a page."""
-    lines = [f"# {title}", "", summary(changes)]
+    lines = [f"# {title}", "", f"{summary(changes)}.", "", _LEGEND]
     for heading, group in _sections(changes):
-        lines += ["", f"## {heading}", "", "| where | what | data |", "|---|---|---|"]
-        lines += [
-            f"| {_places(each, '`{}`')} | {each[0].what}{_uses(each[0])} | {each[0].data} |"
-            for each in _folded(group)
-        ]
+        rows = _folded(group)
+        noted = any(row.change.data for row in rows)
+        lines += ["", f"## {heading}", "", f"| where | what |{' data |' * noted}"]
+        lines += [f"|---|---|{'---|' * noted}"]
+        for row in rows:
+            place = _place(row, "`{}`")
+            if len(row.parents) > 1:
+                place += f" of {', '.join(f'`{each}`' for each in row.parents)}"
+            cells = [place, row.change.what + _uses(row.change), *[row.change.data] * noted]
+            lines.append(f"| {' | '.join(cell.replace('|', _BAR) for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -59,26 +86,41 @@ def _sections(changes: Sequence[Change]) -> Iterator[tuple[str, list[Change]]]:
         yield f"{'Breaking' if breaking else 'Compatible'}: {group}", list(members)
 
 
-def _folded(changes: Sequence[Change]) -> list[list[Change]]:
-    """Gather what changes alike for the same attribute of several objects."""
-    gathered: dict[object, list[Change]] = {}
+def _folded(changes: Sequence[Change]) -> list[_Row]:
+    """Gather what changes alike: an attribute of several objects, then several of the same."""
+    objects: dict[tuple[str, ...], list[Change]] = {}
     for each in changes:
-        key = (each.group, _split(each)[1], each.what, each.data)
-        gathered.setdefault(key, []).append(each)
-    return list(gathered.values())
+        objects.setdefault((_split(each)[1], each.what, _uses(each), each.data), []).append(each)
+    rows: dict[tuple[object, ...], _Row] = {}
+    for (leaf, *alike), members in objects.items():
+        parents = tuple(_split(each)[0] for each in members)
+        key = (*alike, parents) if len(parents) > 1 else (leaf, *alike, parents)
+        leaves = (*rows[key].leaves, leaf) if key in rows else (leaf,)
+        rows[key] = _Row(members[0], leaves, parents)
+    return list(rows.values())
 
 
-def _places(changes: Sequence[Change], style: str) -> str:
-    if len(changes) == 1:
-        return style.format(changes[0].place)
-    leaf = style.format(_split(changes[0])[1])
-    return f"{leaf} of {', '.join(style.format(_split(each)[0]) for each in changes)}"
+def _place(row: _Row, style: str) -> str:
+    if len(row.parents) == 1:
+        return style.format(row.change.place)
+    return ", ".join(style.format(each) for each in row.leaves)
+
+
+def _unbroken(place: str) -> str:
+    return place.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _wrapped(line: str) -> list[str]:
+    lines = textwrap.wrap(
+        line, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False
+    )
+    return [each.replace("\N{NO-BREAK SPACE}", " ") for each in lines]
 
 
 def _split(change: Change) -> tuple[str, str]:
     """Return what a place belongs to, and its last part."""
     if change.group == "operations":
-        return change.place, change.place
+        return "", change.place
     parent, _, leaf = change.place.rpartition("." if change.group == "attributes" else " ")
     return parent, leaf
 

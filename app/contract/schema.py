@@ -114,8 +114,17 @@ def body_schema(operation: Json) -> Json | None:
 
 def success_schema(operation: Json) -> Json | None:
     """Return the schema of an operation's first successful JSON response."""
+    return _response_schema(operation, success=True)
+
+
+def failure_schema(operation: Json) -> Json | None:
+    """Return the schema of an operation's first JSON response that tells of an error."""
+    return _response_schema(operation, success=False)
+
+
+def _response_schema(operation: Json, *, success: bool) -> Json | None:
     for code in sorted(operation["responses"]):
-        if code.startswith("2"):
+        if code.startswith("2") is success:
             schema = _json_schema(operation["responses"][code].get("content", {}))
             if schema is not None:
                 return schema

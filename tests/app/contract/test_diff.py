@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,7 +70,10 @@ def changes(*edits: tuple[str, Any], remove: str = "") -> list[tuple[str, str, b
     new = contract()
     for pointer, value in edits:
         parent, name = _parent(new, pointer)
-        parent[name] = value
+        if isinstance(parent, list) and name == len(parent):
+            parent.append(value)
+        else:
+            parent[name] = value
     if remove:
         parent, name = _parent(new, remove)
         del parent[name]
@@ -91,6 +93,7 @@ NEW = "/components/schemas/NewThing"
 THING = "/components/schemas/Thing"
 TEXT = {"type": "string"}
 GET = "/paths/~1thing/get"
+WIDER = "type integer became number"
 
 
 def test_a_contract_does_not_differ_from_itself() -> None:
@@ -173,9 +176,58 @@ def test_where_a_schema_lies_does_not_matter() -> None:
         ((f"{GET}/responses/206", {"description": ""}), "GET /thing 206", "added", False),
         (
             ("/paths/~1thing/post/requestBody/content/application~1xml", {}),
-            "POST /thing takes application/xml",
+            "POST /thing request application/xml",
             "added",
             False,
+        ),
+        ((f"{GET}/parameters/0/required", True), "GET /thing ?limit", "became required", True),
+        (
+            (f"{GET}/parameters/1", {"name": "q", "in": "query", "required": True, "schema": {}}),
+            "GET /thing ?q",
+            "added, required",
+            True,
+        ),
+        (
+            (f"{GET}/parameters/1", {"name": "X-Q", "in": "header", "schema": {}}),
+            "GET /thing header:X-Q",
+            "added",
+            False,
+        ),
+        (
+            (f"{GET}/parameters/0/schema/maximum", 10),
+            "GET /thing ?limit",
+            "maximum none became 10",
+            True,
+        ),
+        (
+            ("/paths/~1thing/post/requestBody/required", True),
+            "POST /thing body",
+            "became required",
+            True,
+        ),
+        (
+            (f"{GET}/responses/200/content/text~1plain", {}),
+            "GET /thing answer text/plain",
+            "added",
+            False,
+        ),
+        ((f"{NEW}/properties/name/maxLength", 5), "thing.name", "maxLength none became 5", True),
+        ((f"{THING}/properties/name/maxLength", 5), "thing.name", "maxLength none became 5", False),
+        ((f"{NEW}/properties/name/pattern", "^a"), "thing.name", "pattern none became ^a", True),
+        ((f"{NEW}/properties/part/minItems", 1), "thing.part", "minItems none became 1", True),
+        ((f"{NEW}/properties/name/nullable", True), "thing.name", "null allowed", False),
+        ((f"{THING}/properties/name/nullable", True), "thing.name", "null allowed", True),
+        ((f"{NEW}/properties/size/type", "number"), "thing.size", WIDER, False),
+        ((f"{THING}/properties/size/type", "number"), "thing.size", WIDER, True),
+        ((f"{NEW}/properties/size", {}), "thing.size", "type integer became any", False),
+        ((f"{THING}/properties/size", {}), "thing.size", "type integer became any", True),
+        ((f"{NEW}/properties/name/readOnly", True), "thing.name", "became read-only", True),
+        ((f"{NEW}/additionalProperties", False), "thing", "other attributes refused", True),
+        (
+            (f"{NEW}/properties/name", {"allOf": [TEXT, {"enum": ["a"]}]}),
+            "thing.name",
+            "any value became one of a list",
+            True,
         ),
     ],
 )
@@ -210,6 +262,69 @@ def test_the_name_of_a_path_parameter_does_not_matter() -> None:
     assert differences(normalise(contract()), normalise(new)) == ()
 
 
+def test_the_names_of_parameters_further_up_do_not_matter() -> None:
+    documents = [contract(), contract()]
+    for document, name in zip(documents, ("a", "b"), strict=True):
+        document["paths"][f"/thing/{{{name}}}/part"] = document["paths"]["/thing"]
+    old, new = map(normalise, documents)
+    assert differences(old, new) == ()
+
+
+def test_the_type_of_a_path_parameter_matters() -> None:
+    documents = [contract(), contract()]
+    for document, type in zip(documents, ("string", "integer"), strict=True):
+        parameter = {"name": "id", "in": "path", "required": True, "schema": {"type": type}}
+        document["paths"]["/thing/{id}"]["parameters"] = [parameter]
+    (change,) = differences(*map(normalise, documents))
+    assert (change.place, change.breaking) == ("GET /thing/{id} {id}", True)
+    assert change.what == "type string became integer"
+
+
+def test_a_new_mandatory_attribute_says_what_it_must_hold() -> None:
+    inner = {"type": "object", "required": ["id"], "properties": {"id": TEXT, "x": TEXT}}
+    place = {"type": "object", "required": ["at"], "properties": {"at": inner}}
+    schema = {"type": "array", "items": place}
+    edits = [(f"{NEW}/properties/places", schema), (f"{NEW}/required", ["name", "places"])]
+    assert changes(*edits) == [("thing.places", "added, required: [{at: {id}}]", True)]
+
+
+def test_a_class_that_is_no_longer_listed_breaks_requests() -> None:
+    documents = [contract(), contract()]
+    for document, names in zip(documents, ("AB", "BC"), strict=True):
+        schemas = document["components"]["schemas"]
+        schemas |= {name: {"type": "object", "properties": {"@type": TEXT}} for name in names}
+        references = {name: f"#/components/schemas/{name}" for name in names}
+        union = {"oneOf": [{"$ref": each} for each in references.values()]}
+        union["discriminator"] = {"propertyName": "@type", "mapping": references}
+        schemas["NewThing"]["properties"]["owner"] = union
+    found = differences(*map(normalise, documents))
+    assert [(each.place, each.what, each.breaking) for each in found] == [
+        ("thing.owner", "class A removed", True),
+        ("thing.owner", "class C added", False),
+    ]
+
+
+def test_what_clients_are_told_of_errors_is_compared() -> None:
+    documents = [contract(), contract()]
+    for document, required in zip(documents, ([], ["code"]), strict=True):
+        error = {"type": "object", "required": required, "properties": {"code": TEXT}}
+        document["paths"]["/thing"]["get"]["responses"]["400"] = {"description": "", **body(error)}
+    (change,) = differences(*map(normalise, documents))
+    assert (change.place, change.what, change.breaking) == ("error.code", "became required", False)
+
+
+def test_a_change_says_only_in_which_bodies_it_breaks_clients() -> None:
+    new = contract()
+    for name in ("Thing", "NewThing"):
+        new["components"]["schemas"][name]["required"] = ["name", "size"]
+    (change,) = differences(normalise(contract()), normalise(new))
+    assert (change.what, change.uses, change.breaking) == (
+        "became required",
+        ("POST request",),
+        True,
+    )
+
+
 def of_our_versions() -> tuple[Change, ...]:
     old, new = (normalise(upgrade(load(file))) for file in (OURS, OURS_V5))
     return differences(old, new, read_mappings(OPENAPI_FOLDER / "mappings"))
@@ -220,6 +335,9 @@ def test_what_becomes_of_stored_data_is_said() -> None:
     assert data["partyInteraction.channel"] == "read as relatedChannel"
     assert data["partyInteraction.relatedParty[].id"] == "read as relatedParty.partyOrPartyRole.id"
     assert data["partyInteraction.creationDate"] == "kept as it is"
+    added = {each.place: each.data for each in of_our_versions() if "added" in each.what}
+    assert added["partyInteraction.relatedChannel"] == "read from channel"
+    assert added["partyInteraction.externalIdentifier"] == ""
 
 
 def test_the_page_in_the_documentation_is_what_the_command_writes() -> None:
@@ -235,7 +353,15 @@ def test_json_holds_every_change() -> None:
     assert written["changes"][0].keys() == {"group", "place", "what", "breaking", "uses", "data"}
 
 
-def test_text_says_what_breaks_first(tmp_path: Path) -> None:
+def test_text_says_what_breaks_first() -> None:
     lines = diff_report.text("a to b", of_our_versions()).splitlines()
     headings = [line for line in lines if line.startswith(("Breaking", "Compatible"))]
     assert headings == sorted(headings, key=lambda line: line.startswith("Compatible"))
+
+
+def test_what_changes_alike_is_said_once() -> None:
+    written = diff_report.markdown("a to b", of_our_versions())
+    codes = [line for line in written.splitlines() if line.startswith("| `400`")]
+    assert len(codes) == 1
+    assert codes[0].startswith("| `400`, `401`, `403`, `404`, `405`, `500` of `DELETE /hub/{id}`, ")
+    assert max(map(len, diff_report.text("a to b", of_our_versions()).splitlines())) < 170
