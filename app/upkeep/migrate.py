@@ -16,7 +16,7 @@ from app.upkeep.check import Finding
 from app.upkeep.collections import Source, plain, sources_of
 from handlers.definition import ResourceDefinition
 from handlers.errors import InvalidResource
-from handlers.representation import decode, encode_change
+from handlers.representation import KEPT, decode, encode_change
 from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
 
 _BATCH = 200
@@ -33,6 +33,32 @@ class Migration:
     rejected: dict[str, Finding] = field(default_factory=dict)
     aside: dict[str, Finding] = field(default_factory=dict)
 
+    def add(self, translation: _Translation, *, written: bool = False) -> None:
+        """Count what became of one document."""
+        id = translation.document.id
+        for rule in translation.rules:
+            self.rejected.setdefault(rule, Finding()).add(id)
+        if translation.content is None:
+            self.already += not translation.rules
+        elif written:
+            self.migrated += 1
+            for name in translation.aside:
+                self.aside.setdefault(name, Finding()).add(id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Translation:
+    """What a document becomes; `aside` names what only its old form can hold.
+
+    There is no content when it is in the contract's form already, or would break `rules`.
+    """
+
+    document: Document
+    content: bytes | None = None
+    form: str = ""
+    rules: tuple[str, ...] = ()
+    aside: frozenset[str] = frozenset()
+
 
 def migrate(
     contract: Contract,
@@ -43,7 +69,9 @@ def migrate(
 ) -> list[Migration]:
     """Migrate every document that is not in the contract's form; a dry run only says what it would.
 
-    A document whose translation would break the contract is left as it is and reported.
+    A document whose translation would break the contract is left as it is and reported. Others may
+    write meanwhile: documents are translated before a batch of them is written, so that it holds
+    the store but for a moment, and one that has changed since is translated anew.
     """
     found = []
     for source in sources_of(contract):
@@ -53,9 +81,15 @@ def migrate(
         migration = Migration(source.collection)
         documents = source.documents(store)
         while batch := list(islice(documents, _BATCH)):
+            translations = [_translated(source, each) for each in batch]
+            if dry_run:
+                for translation in translations:
+                    migration.add(translation, written=True)
+                    progress()
+                continue
             with store.batch():
-                for document in batch:
-                    _migrate(source, document, store, migration, dry_run=dry_run)
+                for translation in translations:
+                    _write(source, translation, store, migration)
                     progress()
         if migration.migrated or migration.already or migration.rejected:
             found.append(migration)
@@ -80,58 +114,57 @@ def commit_migration(
     return removed
 
 
-def _migrate(
-    source: Source, document: Document, store: Store, migration: Migration, *, dry_run: bool
-) -> None:
+def _translated(source: Source, stored: Document) -> _Translation:
+    """Return what becomes of a document."""
     definition = source.definition
-    for _ in range(_ATTEMPTS):
-        own = document.form.partition("+")[0] == definition.forms.name
-        if own and not source.foreign:
-            migration.already += 1
-            return
-        try:
-            content, form = _translated(source, document, migration)
-        except InvalidResource as error:
-            for rule in error.rules:
-                migration.rejected.setdefault(rule, Finding()).add(document.id)
-            return
-        if dry_run:
-            migration.migrated += 1
-            return
-        try:
-            migration.migrated += _write(source, document, content, form, store)
-            return
-        except DocumentNotFound:
-            return  # somebody has deleted it meanwhile
-        except VersionConflict:
-            document = store.get(source.collection, document.id)
-
-
-def _translated(source: Source, stored: Document, migration: Migration) -> tuple[bytes, str]:
-    definition = source.definition
+    if stored.form.partition("+")[0] == definition.forms.name and not source.foreign:
+        return _Translation(stored)
     document = plain(definition, stored, source)
     resource = decode(definition, document)
-    definition.check(resource, {})
-    if document.form != definition.forms.name:
-        original = json.loads(document.content)
-        kept = definition.forms.kept(original, document.form, resource, resource)
-        for name in {name for form in kept.values() for name in form}:
-            migration.aside.setdefault(name, Finding()).add(document.id)
-    return encode_change(definition, document, resource, resource)
+    try:
+        definition.check(resource, {})
+    except InvalidResource as error:
+        return _Translation(stored, rules=error.rules)
+    content, form = encode_change(definition, document, resource, resource)
+    kept = json.loads(content)[KEPT] if form != definition.forms.name else {}
+    aside = frozenset(name for attributes in kept.values() for name in attributes)
+    return _Translation(stored, content, form, aside=aside)
 
 
-def _write(source: Source, document: Document, content: bytes, form: str, store: Store) -> int:
-    """Write the translation of a document; return 1 when it was not there before."""
-    target = source.definition.collection
+def _write(source: Source, translation: _Translation, store: Store, migration: Migration) -> None:
+    """Write a translation, made anew for as long as the document changes meanwhile."""
+    for _ in range(_ATTEMPTS):
+        try:
+            if translation.content is None:
+                migration.add(translation)
+            else:
+                written = _replace(source, translation, translation.content, store)
+                migration.add(translation, written=written)
+            return
+        except VersionConflict:
+            pass
+        except DocumentNotFound:
+            return  # somebody has deleted it
+        try:
+            document = store.get(source.collection, translation.document.id)
+        except DocumentNotFound:
+            return
+        translation = _translated(source, document)
+    migration.rejected.setdefault("kept changing", Finding()).add(translation.document.id)
+
+
+def _replace(source: Source, translation: _Translation, content: bytes, store: Store) -> bool:
+    """Put a translation in the document's place; return whether it was not there before."""
+    document, target = translation.document, source.definition.collection
     if source.foreign:
         try:
-            store.insert(target, document.id, content, form=form)
+            store.insert(target, document.id, content, form=translation.form)
         except DocumentExists:
-            return 0
-        return 1
+            return False
+        return True
     _copy(source, document, store)
-    store.replace(target, document.id, content, version=document.version, form=form)
-    return 1
+    store.replace(target, document.id, content, version=document.version, form=translation.form)
+    return True
 
 
 def _copy(source: Source, document: Document, store: Store) -> None:
@@ -167,7 +200,10 @@ def _remove(
     while batch := list(islice(found, _BATCH)):
         with store.batch():
             for document in batch:
-                store.delete(collection, document.id, version=document.version)
-                removed += 1
+                try:
+                    store.delete(collection, document.id, version=document.version)
+                    removed += 1
+                except (VersionConflict, DocumentNotFound):
+                    pass  # somebody has changed it since, or deleted it
                 progress()
     return removed

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from app.contract import Kind
 from app.server import open_contracts, open_prepared_store
 from app.settings import read_settings
+from app.upkeep import migrate
 from handlers.definition import ResourceDefinition
-from handlers.representation import decode, encode
+from handlers.representation import decode, encode, encode_change
 from storage import Document, Query, Store, Window, json, open_store
 from tests.app.contract.test_mapping import random_documents
 from tests.conftest import OURS, OURS_V5
@@ -163,6 +165,59 @@ def test_an_empty_store_has_nothing_to_migrate(url: str) -> None:
         == "no documents are stored\n"
     )
     assert "no documents are stored" in tmf683("check", str(OURS_V5), "--store", url).stdout
+
+
+class Meddled:
+    """A store in which something happens just before a batch of writes."""
+
+    def __init__(self, store: Store, meddle: Callable[[], None]) -> None:
+        self._store = store
+        self._meddle = meddle
+        self.writing = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        self._meddle()
+        self.writing = True
+        with self._store.batch():
+            yield
+        self.writing = False
+
+
+def test_what_others_write_during_a_migration_is_respected(
+    url: str, opened: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(url, [each | {"id": id} for id, each in zip("abc", interactions(3), strict=True)], V4)
+    (contract,) = open_contracts(read_settings(spec=(OURS_V5,), store="memory:"))
+    old, new = definition_of(OURS), definition_of(OURS_V5)
+
+    def meddle() -> None:
+        opened.delete(COLLECTION, "a", version=1)
+        for id, definition in (("b", old), ("c", new)):
+            document = opened.get(COLLECTION, id)
+            before = decode(definition, document)
+            after = before | {"reason": "changed meanwhile"}
+            content, form = encode_change(definition, document, before, after)
+            opened.replace(COLLECTION, id, content, version=1, form=form)
+
+    meddled = Meddled(opened, meddle)
+
+    def decoded(definition: ResourceDefinition, document: Document) -> dict[str, Any]:
+        if document.version == 1:
+            assert not meddled.writing, "others wait while documents are translated"
+        return decode(definition, document)
+
+    monkeypatch.setattr(sys.modules["app.upkeep.migrate"], "decode", decoded)
+    (migration,) = migrate(contract, cast("Store", meddled))
+    assert (migration.migrated, migration.already) == (1, 1)
+    after = stored(opened)
+    assert after.keys() == {"b", "c"}
+    for document in after.values():
+        assert document.form.partition("+")[0] == V5
+        assert decode(new, document)["reason"] == "changed meanwhile"
 
 
 def survive_kills(url: str, count: int, kills: int) -> None:
