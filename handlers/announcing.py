@@ -16,6 +16,7 @@ import uuid_utils
 from handlers import request
 from handlers.definition import Change, Resource, ResourceDefinition
 from handlers.lifecycle import STATUS_ATTRIBUTES, now
+from handlers.sameness import same
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -48,7 +49,7 @@ def changed(
     names = sorted(
         name
         for name in {**before, **after}
-        if before.get(name) != after.get(name) and name not in definition.managed
+        if not same(before.get(name), after.get(name)) and name not in definition.managed
     )
     moved = [name for name in names if name in STATUS_ATTRIBUTES]
     announced = definition.announces & {Change.STATUS, Change.ATTRIBUTE}

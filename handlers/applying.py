@@ -16,6 +16,7 @@ from handlers.definition import Change, Resource, ResourceDefinition
 from handlers.errors import InvalidResource
 from handlers.lifecycle import fill, now
 from handlers.representation import decode, encode, encode_change
+from handlers.sameness import same
 from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
 
 _ATTEMPTS = 50
@@ -136,7 +137,7 @@ class Applier:
     def _replace(self, definition: ResourceDefinition, there: Document, resource: Resource) -> bool:
         before = decode(definition, there)
         after = {name: value for name, value in merged(before, resource).items() if name != "href"}
-        if after == before:
+        if same(after, before):
             return True
         fill(definition.fills, after, now())
         after = definition.forms.conforming(after)

@@ -8,6 +8,7 @@ from typing import Any
 import uuid_utils
 
 from handlers.definition import Fill, Moment, Resource, ResourceDefinition
+from handlers.sameness import same
 
 STATUS_ATTRIBUTES = ("status", "state", "lifecycleStatus")
 """How TM Forum resources name the attribute that holds where they are in their life."""
@@ -50,7 +51,7 @@ def changed(definition: ResourceDefinition, before: Resource, after: Resource) -
             after[name] = before[name]
         else:
             after.pop(name, None)
-    if after == before:
+    if same(after, before):
         return after
     moved = any(before.get(name) != after.get(name) for name in STATUS_ATTRIBUTES)
     for name, moment in definition.managed.items():

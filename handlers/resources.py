@@ -13,6 +13,7 @@ from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
 from handlers.representation import decode, encode, encode_change, href, in_form, render
 from handlers.response import empty_response, json_response
+from handlers.sameness import same
 from handlers.selection import selected
 from handlers.surroundings import Surroundings
 from storage import Document, DocumentExists, VersionConflict
@@ -151,7 +152,7 @@ class ResourceHandlers:
             check_write(document, required=self._around.require_if_match)
             before = decode(self._definition, document)
             after = lifecycle.changed(self._definition, before, change(before))
-            if after == before:
+            if same(after, before):
                 return self._answer(document, status)
             try:
                 self._definition.check(after, before)

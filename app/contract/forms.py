@@ -18,6 +18,7 @@ from app.contract.load import Json
 from app.contract.mapping import Mapping, Shape, Side
 from handlers.definition import Resource
 from handlers.representation import INSIDE, KEPT
+from handlers.sameness import ABSENT, same
 from storage import Path
 
 _MADE_UP: dict[str, Any] = {
@@ -29,7 +30,6 @@ _SUBSTITUTES = {
     "must be base64 text": "",
 }
 _MOST_REPAIRS = 1000
-_ABSENT = object()
 _ANY_HREF = "http://localhost/"
 
 
@@ -93,7 +93,7 @@ class MappedForms:
         kept = {
             name: {"value": source[name]} if name in source else None
             for name in sorted(names)
-            if not _same(source.get(name, _ABSENT), back.get(name, _ABSENT))
+            if not same(source.get(name, ABSENT), back.get(name, ABSENT))
         }
         return self._still_true({written: kept} if kept else {}, before, after)
 
@@ -109,7 +109,7 @@ class MappedForms:
             unchanged = {
                 name: value
                 for name, value in attributes.items()
-                if _same(*_both(before, after, shape.move((name,), side)[0]))
+                if same(*_both(before, after, shape.move((name,), side)[0]))
             }
             if unchanged:
                 rest[form] = unchanged
@@ -159,13 +159,4 @@ def _mend(resource: Resource, pointer: str, rule: str) -> None:
 
 
 def _both(before: Resource, after: Resource, name: str) -> tuple[Any, Any]:
-    return before.get(name, _ABSENT), after.get(name, _ABSENT)
-
-
-def _same(left: Any, right: Any) -> bool:
-    """Whether two JSON values are the same; true is not 1."""
-    if isinstance(left, dict) and isinstance(right, dict):
-        return left.keys() == right.keys() and all(_same(left[each], right[each]) for each in left)
-    if isinstance(left, list) and isinstance(right, list):
-        return len(left) == len(right) and all(map(_same, left, right))
-    return bool(left == right) and type(left) is type(right)
+    return before.get(name, ABSENT), after.get(name, ABSENT)

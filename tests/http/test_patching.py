@@ -48,6 +48,19 @@ def test_a_merge_patch_changes_what_it_names(api: httpx.Client, media_type: str)
     assert api.get(before["href"]).json() == after
 
 
+@pytest.mark.parametrize(
+    ("media_type", "patched"),
+    [(MERGE, {"flag": True}), (JSON_PATCH, [{"op": "add", "path": "/flag", "value": True}])],
+)
+def test_a_patch_from_1_to_true_is_a_change(
+    api: httpx.Client, media_type: str, patched: Any
+) -> None:
+    before = create(api, flag=1)
+    answer = patch(api, before["href"], patched, media_type)
+    assert answer.json()["flag"] is True
+    assert api.get(before["href"]).json()["flag"] is True
+
+
 @pytest.mark.parametrize("name", ["id", "href", "direction"])
 def test_what_cannot_be_patched_is_named(api: httpx.Client, name: str) -> None:
     before = create(api)

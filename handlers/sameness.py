@@ -1,0 +1,17 @@
+"""Whether two JSON values are the same: Python's `==` takes true for 1, JSON does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+ABSENT = object()
+"""Stands for an attribute that is not there; no JSON value is the same."""
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same, at any depth; true is not 1."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[each], right[each]) for each in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return bool(left == right) and type(left) is type(right)
