@@ -24,6 +24,7 @@ from app.contract import Binding, Kind
 from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
 from app.observing.trail import trail_of
+from handlers.errors import sentence_of
 from handlers.request import OperationRequest
 
 SCOPE_KEY = "tmf.request"
@@ -51,7 +52,7 @@ class InvalidBody(Exception):
     """The body is JSON, but not what the contract asks for."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(map(str, violations)))
+        super().__init__(sentence_of([*map(str, violations)]))
         self.keywords = tuple(each.keyword for each in violations)
 
 

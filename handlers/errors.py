@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_LONGEST = 250
+
+
+def sentence_of(rules: Sequence[str]) -> str:
+    """Return broken rules as one short message: as many as fit, and whether there are more."""
+    first, *others = rules
+    said = [first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"]
+    for rule in others:
+        if len("; ".join([*said, rule])) > _LONGEST:
+            break
+        said.append(rule)
+    return "; ".join(said if len(said) == len(rules) else [*said, "and more"])
+
 
 class BadQuery(Exception):
     """A query parameter has no meaning; `parameter` names it, the message says the rule."""
@@ -51,7 +64,7 @@ class InvalidResource(Exception):
     """A resource breaks its contract; each of `rules` names a place and what is wrong there."""
 
     def __init__(self, rules: Sequence[str]) -> None:
-        super().__init__("; ".join(rules))
+        super().__init__(sentence_of(rules))
         self.rules = tuple(rules)
 
 

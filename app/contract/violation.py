@@ -18,7 +18,7 @@ _LONGEST_LIST = 120
 _SENTENCES = {
     "additionalProperties": "has attributes the contract does not allow: {}",
     "enum": "must be one of {}",
-    "constant": "must be {}",
+    "const": "must be {}",
     "exclusiveMaximum": "must be less than {}",
     "exclusiveMinimum": "must be greater than {}",
     "maxItems": "must have at most {} items",
@@ -72,6 +72,9 @@ def _violations(error: Any) -> list[Violation]:
         branches = [
             branch for branch in kind.context if not any(_wants_null(inner) for inner in branch)
         ]
+        choice = _choice(branches)
+        if choice is not None:
+            return [choice]
         meant = _meant(branches)
         if meant is not None:
             return [violation for inner in meant for violation in _violations(inner)]
@@ -100,6 +103,22 @@ def _meant(branches: list[list[Any]]) -> list[Any] | None:
         if len(branches) == 1 or not any(inner.kind.name == "enum" for inner in branch)
     ]
     return possible[0] if len(possible) == 1 else None
+
+
+def _choice(branches: list[list[Any]]) -> Violation | None:
+    """Return the rule when all forms are ruled out by what they enumerate at the same place.
+
+    Such an attribute says which form is meant, as `op` does in a patch.
+    """
+    ruling = [[inner for inner in branch if inner.kind.name == "enum"] for branch in branches]
+    places = {pointer(list(inner.instance_path)) for each in ruling for inner in each}
+    if len(places) != 1 or not all(ruling):
+        return None
+    values: list[Any] = []
+    for inner in (inner for each in ruling for inner in each):
+        values += [value for value in inner.kind.value if value not in values]
+    rule = _SENTENCES["enum"].format(_listed(values))
+    return Violation(places.pop(), rule, "enum")
 
 
 def _wants_null(error: Any) -> bool:

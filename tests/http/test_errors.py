@@ -256,3 +256,12 @@ def test_the_official_document_serves_unmodified(official: Path) -> None:
         answer = client.patch(body["href"], content=b'{"reason":"x"}', headers=headers)
         assert answer.json()["reason"] == "x"
         assert client.delete(body["href"]).status_code == 204
+
+
+def test_a_message_is_short_however_much_is_wrong(one: httpx.Client) -> None:
+    note = {"author": 1, "text": 2, "date": "x" * 5000, "id": 4}
+    item = {"note": [note] * 20, "attachment": [{"description": 1}] * 20}
+    error = error_of(one.post("/partyInteraction", json=MINIMAL | {"interactionItem": [item]}), 400)
+    assert len(error["message"]) < 300
+    assert error["message"].startswith("/interactionItem/0/")
+    assert error["message"].endswith(" more")
