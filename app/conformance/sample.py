@@ -38,8 +38,11 @@ def is_scalar(document: Json, schema: Json) -> bool:
     return follow(document, schema).get("type") in _SCALARS
 
 
-def _value(document: Json, schema: Json, mark: str, depth: int, whole: bool) -> Any:
-    name = name_of(schema)
+def _value(
+    document: Json, schema: Json, mark: str, depth: int, whole: bool, called: str | None = None
+) -> Any:
+    """Return a value; `called` is its class where that only inherits the schema."""
+    name = called or name_of(schema)
     schema = follow(document, schema)
     if "enum" in schema:
         return schema["enum"][0]
@@ -48,7 +51,8 @@ def _value(document: Json, schema: Json, mark: str, depth: int, whole: bool) -> 
     chosen = _chosen(document, schema, name)
     if chosen is not None:
         value, case = chosen
-        made = _value(document, case, mark, depth, whole) if case is not schema else {}
+        heir = name if case in schema.get("allOf", ()) else None
+        made = _value(document, case, mark, depth, whole, heir)
         if isinstance(made, dict) and value:
             return made | {"@type": value} if "@type" in made else made
         return made
@@ -85,6 +89,8 @@ def _object(
 
 def _type(document: Json, schema: Json, name: str | None) -> str:
     """Return the value of `@type` that stands for a schema itself."""
+    if name is None:  # written in place, of a class with rules beside it
+        name = next(filter(None, map(name_of, schema.get("allOf", ()))), None)
     stated = schema.get("discriminator") or schema.get("x-open-discriminator") or {}
     for value, target in stated.get("mapping", {}).items():
         if target.rpartition("/")[2] == name:

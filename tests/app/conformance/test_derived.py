@@ -13,8 +13,10 @@ import httpx
 import pytest
 
 from app.conformance import run_derived, text_report
+from app.conformance.sample import sample
 from app.contract import Contract, open_contract
 from app.contract.overlay import read_overlays
+from app.contract.schema import body_schema
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS_V5
 from tests.server import Server, running_server
@@ -191,3 +193,12 @@ def test_a_server_that_does_not_answer_fails() -> None:
     outcome = run_derived(CONTRACT, "http://127.0.0.1:9/")
     assert outcome.failed
     assert outcome.mean_milliseconds is None
+
+
+def test_a_sample_names_the_classes_its_contract_lists() -> None:
+    """Servers that refuse other classes are to pass as well."""
+    create = CONTRACT.document["paths"]["/partyInteraction"]["post"]
+    made = sample(CONTRACT.document, body_schema(create) or {})
+    (related,) = made["relatedChannel"]
+    names = [each["@type"] for each in (made, related, related["channel"])]
+    assert names == ["PartyInteraction", "RelatedChannel", "ChannelRef"]
