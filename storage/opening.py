@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from storage.errors import StoreUrlError
+from storage.errors import StoreError, StoreUrlError
 from storage.port import Store
 from storage.sqlite import Durability, SqliteStore
 
@@ -16,14 +16,15 @@ def open_store(
     durability: Durability = "full",
     busy_seconds: float = 5.0,
     query_seconds: float = 5.0,
+    make: bool = True,
 ) -> Store:
     """Open the store a URL names.
 
     `memory:` keeps documents in this process only; `sqlite:///relative.db` and
-    `sqlite:////absolute.db` are files, made with their folder when absent; `mongodb://…` and
-    `mongodb+srv://…` are MongoDB's own URLs, every option included. `durability` says
-    whether a write waits for the disk ("full") or may be lost with the machine's power
-    ("normal"); `busy_seconds` is how long to wait for a store that something else holds, and
+    `sqlite:////absolute.db` are files, made with their folder when absent (unless `make` is
+    false); `mongodb://…` and `mongodb+srv://…` are MongoDB's own URLs, every option included.
+    `durability` says whether a write waits for the disk ("full") or may be lost with the machine's
+    power ("normal"); `busy_seconds` is how long to wait for a store that something else holds, and
     `query_seconds` how long one query may take.
 
     Raises:
@@ -43,8 +44,11 @@ def open_store(
             raise StoreUrlError(
                 f"{url}: write sqlite:///relative.db or sqlite:////absolute.db, nothing else"
             )
+        file = Path(parts.path[1:])
+        if not make and not file.exists():
+            raise StoreError(f"store {file} does not exist")
         return SqliteStore(
-            Path(parts.path[1:]),
+            file,
             durability=durability,
             busy_seconds=busy_seconds,
             query_seconds=query_seconds,

@@ -66,6 +66,9 @@ def conformance(
             outcome = run_derived(contract, url, headers=headers)
         else:
             outcome = run(load_suite(suite), url, minimal=minimal, headers=headers)
+    if not outcome.exchanges:
+        click.echo("tmf683: the contract has no operation that can be tried", err=True)
+        sys.exit(2)
     if outcome.mean_milliseconds is None:
         (failure, *_) = outcome.exchanges[0].assertions
         click.echo(f"tmf683: {url} does not answer: {failure.failure}", err=True)

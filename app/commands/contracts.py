@@ -127,7 +127,7 @@ def _describe(contract: Contract) -> None:
         (each.method.upper(), each.path, each.operation_id, _handler(each.unserved, each.kind))
         for each in contract.bindings
     ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
     for row in rows:
         padded = (text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
         click.echo("  ".join(padded))
@@ -152,7 +152,7 @@ def _named(document: Json) -> str:
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[Store]:
-    store = open_store(settings.store, busy_seconds=settings.busy_seconds)
+    store = open_store(settings.store, busy_seconds=settings.busy_seconds, make=False)
     try:
         yield store
     finally:

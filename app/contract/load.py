@@ -18,6 +18,10 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[mi
     """YAML as JSON: dates stay the strings they were written as."""
 
 
+_DEEPEST = 100
+_MOST_VALUES = 2_000_000
+"""Few bytes of YAML can stand for endless values, by anchors that repeat each other."""
+
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -28,14 +32,13 @@ def load(file: Path) -> Json:
     """Read a document: its values as JSON would hold them, every key a string.
 
     Raises:
-        ContractError: the file cannot be read, is not JSON or YAML, or holds no object.
+        ContractError: the file cannot be read, is not JSON or YAML, is too much, or holds no
+            object.
     """
     try:
         text = file.read_bytes().decode("utf-8-sig")
-        if file.suffix == ".json":
-            document = json.loads(text)
-        else:
-            document = _with_string_keys(yaml.load(text, Loader=_Loader))  # noqa: S506
+        read = json.loads if file.suffix == ".json" else _read_yaml
+        document = _Copy().of(read(text))
     except OSError as error:
         raise ContractError(str(file), [Problem("", f"cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError:
@@ -53,15 +56,38 @@ def load(file: Path) -> Json:
         ) from None
     except yaml.YAMLError:
         raise ContractError(str(file), [Problem("", "is not YAML")]) from None
+    except RecursionError:
+        rule = f"is nested more than {_DEEPEST} levels deep"
+        raise ContractError(str(file), [Problem("", rule)]) from None
+    except OverflowError as error:
+        raise ContractError(str(file), [Problem("", str(error))]) from None
     if not isinstance(document, dict):
         raise ContractError(str(file), [Problem("", "is not an OpenAPI document: no object")])
     return document
 
 
-def _with_string_keys(value: Any) -> Any:
-    """Turn keys like `200`, which YAML reads as numbers, into the strings JSON has."""
-    if isinstance(value, dict):
-        return {str(key): _with_string_keys(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_string_keys(inner) for inner in value]
-    return value
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 - a loader of plain values
+
+
+class _Copy:
+    """Copies values within bounds, with keys like `200`, which YAML reads as numbers, as strings.
+
+    `of` raises RecursionError and OverflowError where there is no end to them.
+    """
+
+    def __init__(self) -> None:
+        self._values = 0
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        """Return the copy of a value."""
+        if not isinstance(value, dict | list):
+            return value
+        self._values += len(value)
+        if depth > _DEEPEST:
+            raise RecursionError
+        if self._values > _MOST_VALUES:
+            raise OverflowError(f"stands for more than {_MOST_VALUES} values")
+        if isinstance(value, dict):
+            return {str(key): self.of(inner, depth + 1) for key, inner in value.items()}
+        return [self.of(inner, depth + 1) for inner in value]

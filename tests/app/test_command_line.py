@@ -34,6 +34,26 @@ def test_check_lists_what_would_be_served() -> None:
     assert "conformance" not in strict
 
 
+def test_a_contract_without_operations_is_none_to_try(tmp_path: Path) -> None:
+    file = tmp_path / "empty.json"
+    document = {"openapi": "3.0.3", "info": {"title": "x", "version": "1"}, "paths": {}}
+    file.write_text(json.dumps(document))
+    done = tmf683("check", str(file))
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "0 of 0 operations served")
+    done = tmf683("conformance", "--spec", str(file), "--url", "http://127.0.0.1:1")
+    assert done.returncode == 2
+    assert done.stderr == "tmf683: the contract has no operation that can be tried\n"
+
+
+def test_a_store_that_is_not_there_is_neither_checked_nor_made(tmp_path: Path) -> None:
+    store = f"sqlite:///{tmp_path}/mistyped.db"
+    for command in (("check", str(OURS)), ("migrate", "--to", str(OURS))):
+        done = tmf683(*command, "--store", store)
+        assert done.returncode == 2
+        assert done.stderr == f"tmf683: store {tmp_path}/mistyped.db does not exist\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_broken_contract_stops_with_file_pointer_and_rule(tmp_path: Path) -> None:
     file = tmp_path / "broken.json"
     document = {"openapi": "3.0.3", "info": {"title": "x"}, "paths": {}}

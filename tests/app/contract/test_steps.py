@@ -93,6 +93,13 @@ SWAGGER: dict[str, Any] = {
 }
 
 
+BOMB = "a: &a [x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+"""Nine lines of YAML that stand for tens of millions of values."""
+
+
 def write(folder: Path, name: str, content: str | bytes) -> Path:
     file = folder / name
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -117,7 +124,13 @@ def test_yaml_is_read_as_json_would_be(tmp_path: Path) -> None:
         ("x.yaml", "- 1", "no object"),
         ("x.yaml", b"\xff\xfe", "not UTF-8"),
         ("x.yaml", "", "no object"),
+        ("x.json", '{"a":' + "[" * 200 + "]" * 200 + "}", "nested more than 100 levels"),
+        ("x.json", "[" * 100_000, "nested more than 100 levels"),
+        ("x.yaml", "a: " + "[" * 5000 + "]" * 5000, "nested more than 100 levels"),
+        ("x.yaml", "a: &a [*a]", "nested more than 100 levels"),
+        ("x.yaml", BOMB, "stands for more than 2000000 values"),
     ],
+    ids=lambda each: repr(each)[:40],
 )
 def test_a_file_that_is_no_document_is_told_where(
     tmp_path: Path, name: str, content: str | bytes, says: str
@@ -158,9 +171,40 @@ def minimal(**changes: Any) -> dict[str, Any]:
         (
             minimal(components={"schemas": {"A": {"$ref": "other.yaml#/A"}}}),
             "/components/schemas/A",
-            "leads nowhere",
+            "leads out of this document",
         ),
-        (minimal(components={"schemas": {"A": {"type": "text"}}}), "/components/schemas/A", ""),
+        (
+            minimal(components={"schemas": {"A": {"$ref": "https://x.example/a.yaml#/A"}}}),
+            "/components/schemas/A",
+            "leads out of this document",
+        ),
+        (
+            minimal(components={"schemas": {"A": {"$ref": "#/components/schemas/A"}}}),
+            "/components/schemas/A",
+            "leads back to itself",
+        ),
+        (
+            minimal(
+                components={
+                    "schemas": {
+                        "A": {"allOf": [{"$ref": "#/components/schemas/B"}]},
+                        "B": {"allOf": [{"$ref": "#/components/schemas/A"}]},
+                    }
+                }
+            ),
+            "/components/schemas/A/allOf/0",
+            "leads back to itself",
+        ),
+        (
+            minimal(components={"schemas": {"A": {"type": "text"}}}),
+            "/components/schemas/A/type",
+            "'text' is not one of",
+        ),
+        (
+            minimal(components={"schemas": {"A": {"properties": {"b": {"required": "c"}}}}}),
+            "/components/schemas/A/properties/b/required",
+            "'c' is not of type 'array'",
+        ),
         ({**SWAGGER, "paths": {"a": {}}}, "/paths", ""),
     ],
 )
@@ -488,18 +532,32 @@ def test_violations_name_pointer_and_rule_and_echo_nothing() -> None:
         "properties": {
             "n": {"type": "array", "items": {"type": "string", "enum": ["x", "y"]}},
             "o": {"oneOf": [{"type": "string"}, {"type": "integer"}]},
+            "op": {
+                "anyOf": [
+                    {"properties": {"op": {"enum": ["add", "test"]}}, "required": ["value"]},
+                    {"properties": {"op": {"enum": ["remove"]}}},
+                ]
+            },
             "u": {"nullable": True, "allOf": [{"type": "object", "required": ["v"]}]},
         },
     }
     secret = "hunter2" * 1000
-    violations = compiled(schema).violations({"n": [secret], "o": [secret], "u": {}})
+    violations = compiled(schema).violations(
+        {"n": [secret], "o": [secret], "u": {}, "op": {"op": secret}}
+    )
     texts = sorted(map(str, violations))
     assert texts == [
         "/a~1b is required",
         "/n/0 must be one of x or y",
         "/o matches none of the forms the contract allows here",
+        "/op/op must be one of add or test or remove",
         "/u/v is required",
     ]
+
+
+def test_a_constant_is_named() -> None:
+    (violation,) = compiled({"properties": {"c": {"const": 1}}}).violations({"c": 2})
+    assert str(violation) == "/c must be 1"
 
 
 def test_no_code_names_an_api() -> None:

@@ -160,6 +160,7 @@ def test_what_an_earlier_release_wrote_without_saying_how_is_the_older_version(u
 
 
 def test_an_empty_store_has_nothing_to_migrate(url: str) -> None:
+    open_store(url).close()
     assert (
         tmf683("migrate", "--to", str(OURS_V5), "--store", url).stdout
         == "no documents are stored\n"
