@@ -54,6 +54,10 @@ class Applied:
     changes: int
 
 
+class _Misfit(Exception):
+    """An action cannot be applied; the message says what it would do."""
+
+
 def read_overlays(folder: Path) -> tuple[Overlay, ...]:
     """Read every overlay of a folder, in the order of their names.
 
@@ -80,6 +84,10 @@ def read_overlay(file: Path) -> Overlay:
             raise ContractError(
                 str(file), [Problem(f"/actions/{position}", "needs a target, a JSONPath")]
             )
+        if not action.keys() & {"update", "remove"}:
+            raise ContractError(
+                str(file), [Problem(f"/actions/{position}", "needs an update, or remove")]
+            )
         try:
             jsonpath_rfc9535.compile(action["target"])
         except JSONPathError as error:
@@ -99,12 +107,22 @@ def read_overlay(file: Path) -> Overlay:
 def apply(
     document: Json, overlays: Iterable[Overlay], profile: str, features: Container[str] = ()
 ) -> tuple[Json, tuple[Applied, ...]]:
-    """Return the document with every fitting overlay applied, and which those were."""
+    """Return the document with every fitting overlay applied, and which those were.
+
+    Raises:
+        ContractError: an action cannot be applied to what its target finds.
+    """
     document = copy.deepcopy(document)
     applied = []
     for overlay in overlays:
         if overlay.fits(document, profile, features):
-            changes = sum(_act(document, action) for action in overlay.actions)
+            changes = 0
+            for position, action in enumerate(overlay.actions):
+                try:
+                    changes += _act(document, action)
+                except _Misfit as misfit:
+                    problem = Problem(f"/actions/{position}", str(misfit))
+                    raise ContractError(overlay.file, [problem]) from None
             if changes:
                 applied.append(Applied(overlay.title, changes))
     return document, tuple(applied)
@@ -112,8 +130,11 @@ def apply(
 
 def _act(document: Json, action: Json) -> int:
     """Apply one action in place and return how many nodes it met (Overlay 1.0, Action Object)."""
-    nodes = jsonpath_rfc9535.find(action["target"], document)
+    found = jsonpath_rfc9535.find(action["target"], document)
+    nodes = list({node.location: node for node in found}.values())
     if action.get("remove") is True:
+        if any(not node.location for node in nodes):
+            raise _Misfit("removes the whole document")
         # The last first, so that removing one does not move those still to go.
         for node in sorted(nodes, key=lambda node: _position(node.location), reverse=True):
             del _parent(document, node.location)[node.location[-1]]
@@ -139,6 +160,10 @@ def _merge(target: Any, update: Any) -> None:
     if isinstance(target, list):
         target.extend(update if isinstance(update, list) else [update])
         return
+    if not isinstance(target, dict):
+        raise _Misfit("updates a value that is neither an object nor an array")
+    if not isinstance(update, dict):
+        raise _Misfit("updates an object with what is none")
     for name, value in update.items():
         if isinstance(target.get(name), dict) and isinstance(value, dict):
             _merge(target[name], value)

@@ -334,13 +334,33 @@ def test_an_overlay_is_for_some_documents_and_profiles() -> None:
         ("overlay: 2.0.0", "/overlay"),
         ("overlay: 1.0.0", "/actions"),
         ("overlay: 1.0.0\nactions: [{update: {}}]", "/actions/0"),
-        ("overlay: 1.0.0\nactions: [{target: '$['}]", "/actions/0/target"),
+        ("overlay: 1.0.0\nactions: [{target: '$[', remove: true}]", "/actions/0/target"),
+        ("overlay: 1.0.0\nactions: [{target: $.a}]", "/actions/0"),
     ],
 )
 def test_a_broken_overlay_is_told_where(tmp_path: Path, text: str, pointer: str) -> None:
     with pytest.raises(ContractError) as caught:
         read_overlay(write(tmp_path, "x.overlay.yaml", text))
     assert caught.value.problems[0].pointer == pointer
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        ({"target": "$", "remove": True}, "removes the whole document"),
+        ({"target": "$.info.title", "update": {"a": 1}}, "neither an object nor an array"),
+        ({"target": "$.info", "update": "text"}, "updates an object with what is none"),
+    ],
+)
+def test_an_action_that_cannot_be_applied_is_told_where(action: dict[str, Any], says: str) -> None:
+    with pytest.raises(ContractError, match=f"/actions/0: .*{says}"):
+        apply(minimal(), [overlay(action)], "conformance")
+
+
+def test_what_a_target_finds_twice_is_removed_once() -> None:
+    action = {"target": "$['paths','paths']", "remove": True}
+    changed, _ = apply(minimal(), [overlay(action)], "conformance")
+    assert "paths" not in changed
 
 
 def test_every_overlay_that_is_meant_for_our_document_meets_it() -> None:
