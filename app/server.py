@@ -14,8 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import address, pages
 from app.bridge import ContractApp
-from app.contract import Authentication, Binding, Contract, Kind, open_contract
+from app.contract import Authentication, Binding, Contract, ContractError, Kind, open_contract
 from app.contract.compile import UnknownTypes
+from app.contract.errors import Problem
 from app.contract.mapping import read_mappings
 from app.contract.overlay import read_overlays
 from app.contract.security import scopes_of
@@ -49,9 +50,15 @@ def open_contracts(settings: Settings) -> tuple[Contract, ...]:
     """Open every contract the settings name.
 
     Raises:
-        ContractError: one cannot be served.
+        ContractError: one cannot be served, or is to be served where another is.
     """
-    return tuple(_open_all(settings, settings.spec, settings.base_path))
+    served: dict[str, Contract] = {}
+    for contract in _open_all(settings, settings.spec, settings.base_path):
+        other = served.setdefault(contract.base_path, contract)
+        if other is not contract:
+            rule = f"would be served at {contract.base_path}, as {other.file} is"
+            raise ContractError(contract.file, [Problem("", rule)])
+    return tuple(served.values())
 
 
 def open_sources(settings: Settings) -> tuple[Contract, ...]:

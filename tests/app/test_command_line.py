@@ -45,6 +45,15 @@ def test_a_contract_without_operations_is_none_to_try(tmp_path: Path) -> None:
     assert done.stderr == "tmf683: the contract has no operation that can be tried\n"
 
 
+def test_two_contracts_at_one_address_stop_the_start(tmp_path: Path) -> None:
+    other = tmp_path / "other.yaml"
+    other.write_text(OURS.read_text())
+    done = tmf683("serve", "--spec", str(OURS), "--spec", str(other), "--store", "memory:")
+    assert done.returncode == 2
+    place = "/tmf-api/partyInteraction/v4"
+    assert done.stderr == f"tmf683: {other}: /: would be served at {place}, as {OURS} is\n"
+
+
 def test_a_store_that_is_not_there_is_neither_checked_nor_made(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/mistyped.db"
     for command in (("check", str(OURS)), ("migrate", "--to", str(OURS))):
