@@ -10,7 +10,7 @@ from handlers import bounds, filtering, jsonpath, paging, request, scope
 from handlers.definition import ResourceDefinition
 from handlers.errors import BadQuery, NoSuchPage
 from handlers.paging import Cursor
-from handlers.representation import in_form, render_all
+from handlers.representation import KEPT, in_form, render_all
 from handlers.response import json_response
 from handlers.selection import selected
 from handlers.surroundings import Surroundings
@@ -84,7 +84,9 @@ class Listing:
         cursor: Cursor | None,
     ) -> Page:
         select = selected(self._definition)
-        aliases = (other for path in select for other in self._definition.forms.aliases(path))
+        elsewhere = [other for path in select for other in self._definition.forms.aliases(path)]
+        if select:
+            elsewhere.append((KEPT,))
         far = window.offset > self._around.limits.largest_offset
         page = self._store.find(
             self._definition.collection,
@@ -93,7 +95,7 @@ class Listing:
                 sort=sort,
                 window=Window(0, 0) if far else window,
                 after=cursor.position if cursor else None,
-                select=(*select, *aliases),
+                select=(*select, *elsewhere),
                 count=cursor is None,
             ),
         )

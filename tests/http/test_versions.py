@@ -230,6 +230,21 @@ def test_a_change_by_the_other_version_loses_nothing(both: Versions, mark: str) 
     assert after == old | {"description": "changed by 5", "lastUpdate": after["lastUpdate"]}
 
 
+@pytest.mark.parametrize("fields", ["attachment", "attachment.content", "channel,attachment"])
+def test_selected_attributes_hold_what_only_their_own_form_can(
+    both: Versions, mark: str, fields: str
+) -> None:
+    id = created(both.v4, v4_body(mark))["id"]
+    change = {"@type": "PartyInteraction", "description": "changed by 5"}
+    assert both.v5.patch(f"/partyInteraction/{id}", json=change).status_code == 200
+    read = both.v4.get(f"/partyInteraction/{id}?fields={fields}").json()
+    assert read["attachment"][0]["content"] == "not base64!"
+    assert both.v4.get(f"/partyInteraction?id={id}&fields={fields}").json() == [read]
+    (other,) = both.v5.get(f"/partyInteraction?id={id}&fields={fields}").json()
+    assert not {"/kept", "channel"} & other.keys()
+    assert "not base64!" not in str(other)
+
+
 def test_a_change_by_the_other_version_is_seen(both: Versions, mark: str) -> None:
     old = created(both.v4, v4_body(mark))
     url = f"/partyInteraction/{old['id']}"
