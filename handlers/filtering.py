@@ -161,7 +161,7 @@ def _values(text: str) -> list[str]:
 
 def _href(definition: ResourceDefinition, text: str) -> Condition:
     """Match a reference by its path, whatever host and prefix it was written with."""
-    place, _, id = urlsplit(text.strip('"')).path.rpartition("/")
+    place, _, id = urlsplit(text.strip("\"'")).path.rpartition("/")
     if not id or not place.endswith(definition.path):
         return _NOTHING
     return Comparison(("id",), Operator.EQ, id)

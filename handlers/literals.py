@@ -1,7 +1,8 @@
 """Literals of filters: what a piece of text may mean as a stored value (TMF630 part 1).
 
 A text always stands for itself. Unquoted, it also stands for the number, boolean, null or instant
-that it reads as; a date alone is the whole day.
+that it reads as; a date alone is the whole day. Double quotes are never part of the text; single
+ones, which some of TM Forum's conformance kits put around dates, may be.
 """
 
 from __future__ import annotations
@@ -28,6 +29,28 @@ def compare(path: Path, operator: Operator, text: str) -> Condition:
     """Return the condition that a value at `path` stands in `operator` to a literal."""
     if is_quoted(text):
         return Comparison(path, operator, text[1:-1])
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        inside = _compare_bare(path, operator, text[1:-1])
+        return _either(inside, path, text) if operator is Operator.EQ else inside
+    return _compare_bare(path, operator, text)
+
+
+def instant(text: str) -> datetime | None:
+    """Return the instant a text reads as; UTC when it has no offset, None when it is none.
+
+    The `+` of an offset often arrives as a space.
+    """
+    found = _INSTANT.fullmatch(text.strip())
+    if found is None:
+        return None
+    offset = (found[3] or "Z").replace(" ", "+").upper()
+    try:
+        return datetime.fromisoformat(f"{found[1]}T{found[2]}{offset}")
+    except ValueError:
+        return None
+
+
+def _compare_bare(path: Path, operator: Operator, text: str) -> Condition:
     day = _day(text)
     if day is not None:
         return _compare_day(path, operator, text, day)
@@ -44,21 +67,6 @@ def compare(path: Path, operator: Operator, text: str) -> Condition:
     if operator is Operator.EQ and text == "null":
         meanings.append(Comparison(path, operator, None))
     return meanings[0] if len(meanings) == 1 else Or(tuple(meanings))
-
-
-def instant(text: str) -> datetime | None:
-    """Return the instant a text reads as; UTC when it has no offset, None when it is none.
-
-    The `+` of an offset often arrives as a space.
-    """
-    found = _INSTANT.fullmatch(text.strip())
-    if found is None:
-        return None
-    offset = (found[3] or "Z").replace(" ", "+").upper()
-    try:
-        return datetime.fromisoformat(f"{found[1]}T{found[2]}{offset}")
-    except ValueError:
-        return None
 
 
 def _compare_day(path: Path, operator: Operator, text: str, day: datetime) -> Condition:
