@@ -8,12 +8,12 @@ from app.contract import normalise
 from app.contract.compile import SchemaCompiler, Validator, View
 from app.contract.events import EventPaths, events_of
 from app.contract.forms import MappedForms
+from app.contract.initial import initial_values
 from app.contract.load import Json
 from app.contract.mapping import Mapping
 from app.contract.patches import IDENTITY
 from app.contract.schema import (
     AttributePaths,
-    Attributes,
     attributes,
     body_schema,
     follow,
@@ -66,7 +66,8 @@ def _definition(
     update = body_schema(member.get("patch", {"responses": {}}))
     described = attributes(document, resource)
     demanded = attributes(document, create)
-    paths: Attributed = AttributePaths(document, resource)
+    described_at = AttributePaths(document, resource)
+    paths: Attributed = described_at
     name = path.rpartition("/")[2]
     if name == "hub":
         paths = EventPaths(document)  # what the query of a subscription is about
@@ -88,7 +89,7 @@ def _definition(
             Fill(tuple(each["attribute"].split(".")), each["value"])
             for each in follow(document, create).get("x-fill", [])
         ),
-        initial=tuple(_initial(document, described)),
+        initial=tuple(initial_values(document, compiler, described_at, name)),
         chooses_id="id" in demanded.properties,
         frozen=_frozen(document, update),
         identity=(*IDENTITY, *(["@type"] if "@type" in described.required else [])),
@@ -150,16 +151,6 @@ def _frozen(document: Json, update: Json | None) -> frozenset[str]:
     properties = attributes(document, update).properties if update else {}
     named = (name for name, schema in properties.items() if schema.get("readOnly") is True)
     return frozenset({*IDENTITY, *named})
-
-
-def _initial(document: Json, described: Attributes) -> Iterator[Fill]:
-    """Yield what a new resource starts with: of an enumerated attribute, the first value."""
-    for name, value in document.get("x-initial-values", {}).items():
-        if name in described.properties:
-            schema = follow(document, described.properties[name])
-            listed = schema.get("enum", [value])
-            if listed[0] is not None and schema.get("type") == "string":
-                yield Fill((name,), listed[0])
 
 
 def _resource_schema(document: Json, collection: Json, member: Json) -> Json | None:

@@ -64,6 +64,20 @@ class AttributePaths:
         found = self._find(path)
         return found is not None and found[0].get("format") == "date-time"
 
+    def schema_at(self, path: tuple[str, ...]) -> Json | None:
+        """Return the schema of the attribute at this path, None when there is none.
+
+        A list is returned as such, and walked through where the path goes on.
+        """
+        holder = self._find(path[:-1])
+        found = self._attribute(holder[0], path[-1]) if holder else None
+        while found is not None:
+            found = follow(self._document, found)
+            if len(found.get("allOf", ())) != 1 or "enum" in found:
+                break
+            found = found["allOf"][0]  # a reference with a description beside it
+        return found
+
     def crosses_array(self, path: tuple[str, ...]) -> bool:
         """Whether an array lies on the path, or at its end."""
         found = self._find(path)
