@@ -262,6 +262,7 @@ def _handler(
     handlers: dict[Kind, Callable[..., Any]] = {
         Kind.SUBSCRIBE: hub.register,
         Kind.SUBSCRIPTION: hub.retrieve,
+        Kind.SUBSCRIPTIONS: hub.list,
         Kind.UNSUBSCRIBE: hub.unregister,
         Kind.LIST: resources.list,
         Kind.CREATE: resources.create,

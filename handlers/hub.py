@@ -13,15 +13,18 @@ from handlers import filtering, request, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
 from handlers.errors import SubscriptionExists
 from handlers.identity import Access
+from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
 from handlers.representation import OWNER, PARTIES, decode, encode, href, render
 from handlers.response import empty_response, json_response
 from handlers.surroundings import Surroundings
 from storage import (
+    Comparison,
     Condition,
     Document,
     DocumentExists,
     DocumentNotFound,
+    Operator,
     Path,
     VersionConflict,
     holds,
@@ -91,7 +94,7 @@ class HubHandlers:
             document = self._around.store.get(self._definition.collection, key)
         base = self._around.base_url()
         return json_response(
-            render(self._definition, self._shown(document), base),
+            render(self._definition, _shown(self._definition, document), base),
             self._definition.answers.created,
             {"Location": href(self._definition, base, id)},
         )
@@ -117,6 +120,10 @@ class HubHandlers:
             form=self._definition.forms.name,
         )
 
+    def list(self) -> Response:
+        """Answer 200 with the caller's subscriptions, of all callers to operators."""
+        return _Subscriptions(self._definition, self._around).answer()
+
     def retrieve(self, id: str) -> Response:
         """Answer 200 with the subscription, or 304 when the client has it already.
 
@@ -126,7 +133,7 @@ class HubHandlers:
         document = self._own(id)
         if is_unchanged(document):
             return empty_response(304, {"ETag": entity_tag(document)})
-        shown = self._shown(document).selected(selection.selected(self._definition))
+        shown = _shown(self._definition, document).selected(selection.selected(self._definition))
         return json_response(
             render(self._definition, shown, self._around.base_url()),
             200,
@@ -152,17 +159,33 @@ class HubHandlers:
         """Return a subscription of the caller's; operators may have any."""
         collection = self._definition.collection
         document = self._around.store.get(collection, self._definition.key(id))
-        identity = request.current().identity
-        if identity is None or Access.OPERATE in identity.access:
-            return document
-        if json.loads(document.content).get(OWNER) != identity.name:
+        rule = _ownership_rule()
+        if rule is not None and not holds(rule, json.loads(document.content)):
             raise DocumentNotFound(collection, id)
         return document
 
-    def _shown(self, document: Document) -> Document:
-        """Return a subscription without what clients are not shown."""
-        content = encode(self._definition, decode(self._definition, document))
-        return replace(document, content=content)
+
+class _Subscriptions(Listing):
+    """The subscriptions that a caller may see."""
+
+    def _rule(self) -> Condition | None:
+        return _ownership_rule()
+
+    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
+        return _shown(self._definition, document)
+
+
+def _ownership_rule() -> Condition | None:
+    """Return what holds for the caller's subscriptions alone; None for operators and nobody."""
+    identity = request.current().identity
+    if identity is None or Access.OPERATE in identity.access:
+        return None
+    return Comparison((OWNER,), Operator.EQ, identity.name)
+
+
+def _shown(definition: ResourceDefinition, document: Document) -> Document:
+    """Return a subscription without what clients are not shown."""
+    return replace(document, content=encode(definition, decode(definition, document)))
 
 
 def _ownership() -> Resource:

@@ -38,7 +38,7 @@ class Listing:
         """
         asked = request.current()
         where = scope.scoped(self._definition, self._condition())
-        if (rule := bounds.condition(self._definition)) is not None:
+        if (rule := self._rule()) is not None:
             where = rule if where is None else And((rule, where))
         sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
         window = paging.window(asked.parameters, self._around.limits)
@@ -64,6 +64,10 @@ class Listing:
                 "Link": paging.links(asked, url, window, page, next_),
             },
         )
+
+    def _rule(self) -> Condition | None:
+        """Return what must hold for what the caller may see; None when it may see all."""
+        return bounds.condition(self._definition)
 
     def _condition(self) -> Condition | None:
         asked = request.current()

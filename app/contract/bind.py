@@ -99,7 +99,7 @@ def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
     if kind in _CHANGES and body_schema(operation) is None:
         return "it has no JSON request body"
     answer = follow(document, success_schema(operation) or {})
-    if kind is Kind.LIST and answer.get("type", "array") != "array":
+    if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
         return "it answers one object, and no id in the path says which"
     return None
 

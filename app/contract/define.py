@@ -27,7 +27,7 @@ from handlers.errors import InvalidResource
 from storage import Index
 
 _ANY_HREF = "http://localhost/"
-_COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE)
+_COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE, Kind.SUBSCRIPTIONS)
 
 
 def definitions_of(

@@ -29,6 +29,7 @@ _ACCESS = {
     Kind.DELETE: Access.DELETE,
     Kind.SUBSCRIBE: Access.SUBSCRIBE,
     Kind.SUBSCRIPTION: Access.SUBSCRIBE,
+    Kind.SUBSCRIPTIONS: Access.SUBSCRIBE,
     Kind.UNSUBSCRIBE: Access.SUBSCRIBE,
     Kind.LISTEN: Access.NOTIFY,
     Kind.OTHER: Access.OPERATE,

@@ -23,13 +23,14 @@ class Kind(StrEnum):
     SUBSCRIBE = "subscribe"
     UNSUBSCRIBE = "unsubscribe"
     SUBSCRIPTION = "subscription"
+    SUBSCRIPTIONS = "subscriptions"
     LISTEN = "listen"
     OTHER = "other"
 
 
 _COLLECTION = {"get": Kind.LIST, "post": Kind.CREATE}
 _MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "put": Kind.REPLACE, "delete": Kind.DELETE}
-_HUB = {"post": Kind.SUBSCRIBE}
+_HUB = {"get": Kind.SUBSCRIPTIONS, "post": Kind.SUBSCRIBE}
 _HUB_MEMBER = {"get": Kind.SUBSCRIPTION, "delete": Kind.UNSUBSCRIBE}
 _PARAMETER = re.compile(r"\{[^/{}]+\}")
 

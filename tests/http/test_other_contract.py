@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.identity.api_keys import make_key
+from handlers.identity import Access
 from tests.http.conftest import error_of
 from tests.server import running_server
 
@@ -70,6 +72,7 @@ CONTRACT = {
             "parameters": [
                 {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
             ],
+            "get": {"responses": {"200": answer({"type": "array", "items": HUB})}},
             "post": {
                 "requestBody": {"content": answer(HUB)["content"], "required": True},
                 "responses": {"201": answer(HUB)},
@@ -181,6 +184,9 @@ def test_a_hub_may_lie_within_a_resource(things: httpx.Client) -> None:
     assert things.post(f"/thing/{one}/hub", json=listener).status_code == 201
     error_of(things.post(f"/thing/{one}/hub", json=listener), 409)
     assert things.post(f"/thing/{other}/hub", json=listener).status_code == 201
+    assert [each["callback"] for each in things.get(f"/thing/{one}/hub").json()] == [
+        listener["callback"]
+    ]
 
 
 def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Client) -> None:
@@ -192,3 +198,21 @@ def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Cl
 def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
     assert "one object" in error_of(things.get("/weather"), 501)["message"]
     error_of(things.patch("/thing/1", json={}), 405)
+
+
+def test_a_hub_lists_its_callers_subscriptions(tmp_path: Path) -> None:
+    hub = {name: CONTRACT["paths"]["/thing/{thingId}/hub"][name] for name in ("get", "post")}
+    spec = tmp_path / "hub.json"
+    spec.write_text(json.dumps(CONTRACT | {"paths": {"/hub": hub}}))
+    keys = [make_key(name, [Access.SUBSCRIBE]) for name in ("one", "other")]
+    environment = {"TMF_API_KEYS": ",".join(entry for _, entry in keys)}
+    with running_server(spec, env=environment) as server:
+        for key, _ in keys:
+            with httpx.Client(
+                base_url=server.base_url, trust_env=False, headers={"X-API-Key": key}
+            ) as client:
+                made = client.post("/hub", json={"callback": "http://listener.example/"})
+                assert made.status_code == 201, made.text
+                listed = client.get("/hub")
+                assert listed.json() == [made.json()]
+                assert listed.headers["X-Total-Count"] == "1"

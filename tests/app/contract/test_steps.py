@@ -413,7 +413,7 @@ def test_paths_move_under_the_settings() -> None:
         ("post", "/hub", Kind.SUBSCRIBE),
         ("delete", "/hub/{id}", Kind.UNSUBSCRIBE),
         ("get", "/hub/{id}", Kind.SUBSCRIPTION),
-        ("get", "/hub", Kind.OTHER),
+        ("get", "/hub", Kind.SUBSCRIPTIONS),
         ("post", "/topic/{topicId}/hub", Kind.SUBSCRIBE),
         ("post", "/listener/thingCreateEvent", Kind.LISTEN),
         ("get", "/thing/{id}/part", Kind.LIST),
