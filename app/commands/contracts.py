@@ -15,6 +15,7 @@ from app.contract import Contract, diff_report
 from app.contract.diff import differences
 from app.contract.load import Json, load
 from app.contract.mapping import read_mappings
+from app.contract.mend import mend
 from app.contract.normalise import normalise
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
@@ -119,6 +120,8 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
 def _describe(contract: Contract) -> None:
     click.echo(f"{contract.title} {contract.version}, valid")
     click.echo(f"base path  {contract.base_path}")
+    for slip in contract.mended:
+        click.echo(f"put right  {slip}")
     for overlay in contract.overlays:
         click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
     for problem in contract.contradictions:
@@ -142,6 +145,7 @@ def _handler(unserved: str | None, kind: str) -> str:
 def _plain_document(file: Path) -> Json:
     """Return a document as its author meant it: without overlays, in one dialect."""
     document = load(file)
+    mend(document)
     validate(document, str(file))
     return normalise(upgrade(document))
 

@@ -1,7 +1,7 @@
 """The contract engine: from an OpenAPI document to what the server needs to serve it.
 
-One module a step, in this order: `load`, `validate`, `upgrade`, `normalise`, `overlay`, `security`,
-`patches`, `compile`, `bind`. `open_contract` in `contract` runs them all.
+One module a step, in this order: `load`, `mend`, `validate`, `upgrade`, `normalise`, `overlay`,
+`security`, `patches`, `compile`, `bind`. `open_contract` in `contract` runs them all.
 """
 
 from app.contract.bind import Binding

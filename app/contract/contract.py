@@ -16,6 +16,7 @@ from app.contract.events import EventDefinition, events_of
 from app.contract.examples import without_contradictions
 from app.contract.load import Json, load
 from app.contract.mapping import Mapping as VersionMapping
+from app.contract.mend import mend
 from app.contract.overlay import Applied, Overlay, apply
 from app.contract.patches import declare_merge_patches
 from app.contract.requests import declare_request_rules
@@ -38,9 +39,10 @@ class Contract:
     """An OpenAPI document, ready to be served.
 
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
-    slash and includes the server's root path. `contradictions` are the examples left out because
-    they break their own schemas. `announced` are the resources that have events, and `major` is
-    the number that versions share which are not to break clients.
+    slash and includes the server's root path. `mended` says what was put right in it,
+    `contradictions` which examples were left out because they break their own schemas. `announced`
+    are the resources that have events, and `major` is the number that versions share which are not
+    to break clients.
     """
 
     file: str
@@ -49,6 +51,7 @@ class Contract:
     name: str
     base_path: str
     document: Json
+    mended: tuple[Problem, ...]
     overlays: tuple[Applied, ...]
     contradictions: tuple[Problem, ...]
     bindings: tuple[Binding, ...]
@@ -77,6 +80,7 @@ def open_contract(
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
     document = load(file)
+    mended = mend(document)
     validate(document, str(file))
     document = normalise.normalise(upgrade(document))
     authentication = authentication or Authentication()
@@ -99,6 +103,7 @@ def open_contract(
         name=normalise.api_name(document),
         base_path=base,
         document=document,
+        mended=mended,
         overlays=applied,
         contradictions=contradictions,
         bindings=bindings,
