@@ -18,6 +18,7 @@ from app.contract import Authentication, Binding, Contract, ContractError, Kind,
 from app.contract.compile import UnknownTypes
 from app.contract.errors import Problem
 from app.contract.mapping import read_mappings
+from app.contract.normalise import conventional_path
 from app.contract.overlay import read_overlays
 from app.contract.security import scopes_of
 from app.contract.sources import read_sources
@@ -52,13 +53,7 @@ def open_contracts(settings: Settings) -> tuple[Contract, ...]:
     Raises:
         ContractError: one cannot be served, or is to be served where another is.
     """
-    served: dict[str, Contract] = {}
-    for contract in _open_all(settings, settings.spec, settings.base_path):
-        other = served.setdefault(contract.base_path, contract)
-        if other is not contract:
-            rule = f"would be served at {contract.base_path}, as {other.file} is"
-            raise ContractError(contract.file, [Problem("", rule)])
-    return tuple(served.values())
+    return tuple(_open_all(settings, settings.spec, settings.base_path))
 
 
 def open_sources(settings: Settings) -> tuple[Contract, ...]:
@@ -73,19 +68,30 @@ def open_sources(settings: Settings) -> tuple[Contract, ...]:
 def _open_all(
     settings: Settings, files: Sequence[Path], base_path: str | None
 ) -> Iterator[Contract]:
-    overlays = read_overlays(OPENAPI_FOLDER / "overlays")
-    mappings = read_mappings(OPENAPI_FOLDER / "mappings")
+    """Open contracts, each at a base path of its own.
+
+    Published documents copy one another's: the later one moves to where TM Forum's convention puts
+    an API of its title.
+    """
+    opened = partial(
+        open_contract,
+        overlays=read_overlays(OPENAPI_FOLDER / "overlays"),
+        mappings=read_mappings(OPENAPI_FOLDER / "mappings"),
+        profile=settings.profile,
+        root_path=settings.root_path,
+        unknown_types=UnknownTypes(settings.unknown_types),
+        authentication=authentication_of(settings),
+    )
+    taken: dict[str, Path] = {}
     for file in files:
-        yield open_contract(
-            Path(file),
-            overlays=overlays,
-            mappings=mappings,
-            profile=settings.profile,
-            base_path=base_path,
-            root_path=settings.root_path,
-            unknown_types=UnknownTypes(settings.unknown_types),
-            authentication=authentication_of(settings),
-        )
+        contract = opened(file, base_path=base_path)
+        if contract.base_path in taken:
+            contract = opened(file, base_path=conventional_path(contract.document))
+        if contract.base_path in taken:
+            rule = f"would be served at {contract.base_path}, as {taken[contract.base_path]} is"
+            raise ContractError(str(file), [Problem("", rule)])
+        taken[contract.base_path] = file
+        yield contract
 
 
 def authentication_of(settings: Settings) -> Authentication:

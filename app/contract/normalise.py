@@ -54,8 +54,10 @@ def api_name(document: Json) -> str:
     camel case.
     """
     found = re.search(r"/tmf-api/([^/]+)", _server_path(document))
-    if found:
-        return found[1]
+    return found[1] if found else _name_from_title(document)
+
+
+def _name_from_title(document: Json) -> str:
     words = re.findall(r"[A-Za-z0-9]+", document["info"]["title"])
     name = "".join(word[:1].upper() + word[1:] for word in words) or "Api"
     return name[:1].lower() + name[1:]
@@ -67,10 +69,12 @@ def base_path(document: Json) -> str:
     The document's own where it has one, else TM Forum's convention
     `/tmf-api/{apiName}/v{major}`.
     """
-    path = _server_path(document).rstrip("/")
-    if path:
-        return path
-    return f"/tmf-api/{api_name(document)}/v{major_version(document)}"
+    return _server_path(document).rstrip("/") or conventional_path(document)
+
+
+def conventional_path(document: Json) -> str:
+    """Return the path that TM Forum's convention gives an API of this title and version."""
+    return f"/tmf-api/{_name_from_title(document)}/v{major_version(document)}"
 
 
 def major_version(document: Json) -> str:
@@ -84,7 +88,9 @@ def _server_path(document: Json) -> str:
     url = str(servers[0].get("url", ""))
     for name, variable in servers[0].get("variables", {}).items():
         url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-    return urlsplit(url).path
+    parts = urlsplit(url).path.split("/")
+    path = "/".join(part for part in parts if "{" not in part)  # nobody says what it stands for
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _operation(document: Json, path: str, method: str, operation: Json, shared: list[Json]) -> Json:

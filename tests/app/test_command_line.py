@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from app.contract import ContractError
+from app.server import open_contracts
 from app.settings import Settings, SettingsError, read_settings, shown
 from tests.conftest import OURS
 from tests.server import clean_environment
@@ -150,3 +152,23 @@ def test_indexes_are_listed_as_there_or_missing(tmp_path: Path) -> None:
     lines = tmf683("indexes", "--store", url).stdout.split("\n")
     assert "  there    direction" in lines
     assert "  missing  channel.id[]" in lines
+
+
+def test_contracts_that_claim_one_base_path_are_served_at_two(tmp_path: Path) -> None:
+    document = {
+        "swagger": "2.0",
+        "basePath": "/customer/v4/",
+        "paths": {"/a": {"get": {"responses": {"200": {"description": "ok"}}}}},
+    }
+    files = []
+    for title in ("Customer Care", "Recommendation"):
+        files.append(tmp_path / f"{title}.json")
+        info = {"title": title, "version": "4.0.0"}
+        files[-1].write_text(json.dumps({**document, "info": info}))
+    contracts = open_contracts(read_settings(spec=tuple(files)))
+    assert [each.base_path for each in contracts] == [
+        "/customer/v4",
+        "/tmf-api/recommendation/v4",
+    ]
+    with pytest.raises(ContractError, match=r"would be served at .*, where .*Recommendation"):
+        open_contracts(read_settings(spec=(files[0], files[1], files[1])))

@@ -276,6 +276,9 @@ def test_normalising_spells_things_one_way() -> None:
             "/tmf-api/b/v5",
         ),
         ([{"url": "https://h/custom"}], "My API", "2.0", "myAPI", "/custom"),
+        ([{"url": "/{apiRoot}/custom/"}], "My API", "2.0", "myAPI", "/custom"),
+        ([{"url": "{apiRoot}/custom"}], "My API", "2.0", "myAPI", "/custom"),
+        ([{"url": "{apiRoot}"}], "My API", "2.0", "myAPI", None),
     ],
 )
 def test_the_base_path_is_the_documents_or_the_convention(
