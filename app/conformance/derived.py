@@ -104,7 +104,8 @@ class _Session:
             self._ask("POST", path, {}, binding, status=400)
         listing = self._bindings.get((Kind.LIST, path))
         if listing is not None:
-            self._ask("GET", path, None, listing)
+            demanded = self._demanded(listing, created or {})
+            self._ask("GET", path + _query(demanded), None, listing)
         if created is None:
             return
         if listing is not None:
@@ -130,12 +131,12 @@ class _Session:
     def _try_filters(
         self, path: str, listing: Binding, sent: dict[str, Any], created: dict[str, Any]
     ) -> None:
+        demanded = self._demanded(listing, created)
         scalars = {name: created.get(name) for name, value in sent.items() if is_scalar(value)}
         for name, value in {"id": created["id"], **scalars}.items():
             if not is_scalar(value):
                 continue
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            target = f"{path}?{quote(name, safe='@')}={quote(text, safe=':/')}"
+            target = path + _query({**demanded, name: value})
             found = self._ask("GET", target, None, listing, returns=list) or []
             others = [each.get(name) for each in found if each.get(name) != value]
             wrong = f"such as {shown(others[0])}" if others else None
@@ -253,6 +254,16 @@ class _Session:
         for event in [*events, sample(document, schema)]:
             self._ask("POST", binding.path, event, binding, binding.listener.status)
 
+    def _demanded(self, listing: Binding, created: dict[str, Any]) -> dict[str, Any]:
+        """Return the query parameters that a list cannot do without, so that it has `created`."""
+        document = self._contract.document
+        operation = document["paths"][listing.path][listing.method]
+        return {
+            each["name"]: created.get(each["name"], sample(document, each["schema"]))
+            for each in operation.get("parameters", [])
+            if each["in"] == "query" and each.get("required")
+        }
+
     def _identity(self, patching: Binding, created: dict[str, Any]) -> dict[str, Any]:
         """Return what a patch must carry whatever it changes."""
         schema = self._request_schema(patching)
@@ -307,3 +318,12 @@ class _Session:
         self._done.append(
             Exchange(last.request, together, last.url, last.status, last.milliseconds, last.size)
         )
+
+
+def _query(parameters: Mapping[str, Any]) -> str:
+    """Return a query string with `?`, as clients of TM Forum APIs write it; empty without any."""
+    stated = []
+    for name, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        stated.append(f"{quote(name, safe='@')}={quote(text, safe=':/')}")
+    return f"?{'&'.join(stated)}" if stated else ""

@@ -12,7 +12,7 @@ from app.contract.define import definitions_of, success_status
 from app.contract.load import Json
 from app.contract.mapping import Mapping as VersionMapping
 from app.contract.parameters import Parameter
-from app.contract.schema import body_schema, follow, success_schema
+from app.contract.schema import attributes, body_schema, follow, success_schema
 from app.contract.shape import Kind, collection_of, kind_of
 from handlers.definition import ListenerDefinition, ResourceDefinition
 
@@ -101,6 +101,10 @@ def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
     answer = follow(document, success_schema(operation) or {})
     if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
         return "it answers one object, and no id in the path says which"
+    resource = follow(document, answer.get("items", answer))
+    id = follow(document, attributes(document, resource).properties.get("id", {}))
+    if id.get("type") in ("integer", "number"):
+        return f"its ids are of type {id['type']}, and this server's are texts"
     return None
 
 
@@ -126,8 +130,13 @@ def _parameter(document: Json, compiler: SchemaCompiler, parameter: Json) -> Par
 
 
 def _response_validator(compiler: SchemaCompiler, responses: Json, status: int) -> Validator | None:
-    """Return the validator of a response's JSON body; None when the contract says nothing."""
+    """Return the validator of a response's JSON body; None when the contract says nothing.
+
+    A default stands for the errors, or for the successes where nothing else does.
+    """
     response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
-    content = (response or responses.get("default") or {}).get("content", {})
+    if response is None and (status >= 400) == any(code.startswith("2") for code in responses):
+        response = responses.get("default")
+    content = (response or {}).get("content", {})
     schema = content.get("application/json", {}).get("schema")
     return compiler.compile(schema, View.RESPONSE) if schema else None

@@ -25,19 +25,16 @@ def without_contradictions(
     problems = []
     for place, view, content in list(_contents(document)):
         for media_type, definition in content.items():
-            if "schema" not in definition or "examples" not in definition:
+            if "schema" not in definition or not definition.keys() & {"example", "examples"}:
                 continue
             validator = compiler.compile(definition["schema"], view)
-            kept = {}
-            for name, example in definition["examples"].items():
-                violations = validator.violations(_value(document, example))
+            for holder, way, value in list(_examples(document, definition)):
+                violations = validator.violations(value)
                 if violations:
+                    del holder[way[-1]]
                     problems.append(
-                        Problem(pointer([*place, media_type, "examples", name]), str(violations[0]))
+                        Problem(pointer([*place, media_type, *way]), str(violations[0]))
                     )
-                else:
-                    kept[name] = example
-            definition["examples"] = kept
     return document, tuple(problems)
 
 
@@ -47,6 +44,14 @@ def examples_of(document: Json, path: str, method: str) -> list[Any]:
     content = body.get("content", {}).get("application/json", {})
     named = [_value(document, each) for each in content.get("examples", {}).values()]
     return [*named, *([content["example"]] if "example" in content else [])]
+
+
+def _examples(document: Json, definition: Json) -> Iterator[tuple[Json, list[str], Any]]:
+    """Yield each example of a body: what holds it, the way to it, and its value."""
+    if "example" in definition:
+        yield definition, ["example"], definition["example"]
+    for name, example in definition.get("examples", {}).items():
+        yield definition["examples"], ["examples", name], _value(document, example)
 
 
 def _contents(document: Json) -> Iterator[tuple[list[str], View, Json]]:

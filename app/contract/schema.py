@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from app.contract.load import Json
@@ -127,21 +128,25 @@ def body_schema(operation: Json) -> Json | None:
 
 
 def success_schema(operation: Json) -> Json | None:
-    """Return the schema of an operation's first successful JSON response."""
-    return _response_schema(operation, success=True)
+    """Return the schema of an operation's first successful JSON response.
+
+    That is the default one where no other success is declared.
+    """
+    codes = [code for code in sorted(operation["responses"]) if code.startswith("2")]
+    return _response_schema(operation, codes or operation["responses"].keys() & {"default"})
 
 
 def failure_schema(operation: Json) -> Json | None:
     """Return the schema of an operation's first JSON response that tells of an error."""
-    return _response_schema(operation, success=False)
+    codes = [code for code in sorted(operation["responses"]) if not code.startswith("2")]
+    return _response_schema(operation, codes)
 
 
-def _response_schema(operation: Json, *, success: bool) -> Json | None:
-    for code in sorted(operation["responses"]):
-        if code.startswith("2") is success:
-            schema = _json_schema(operation["responses"][code].get("content", {}))
-            if schema is not None:
-                return schema
+def _response_schema(operation: Json, codes: Iterable[str]) -> Json | None:
+    for code in codes:
+        schema = _json_schema(operation["responses"][code].get("content", {}))
+        if schema is not None:
+            return schema
     return None
 
 

@@ -32,6 +32,7 @@ _COLLECTION = {"get": Kind.LIST, "post": Kind.CREATE}
 _MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "put": Kind.REPLACE, "delete": Kind.DELETE}
 _HUB = {"get": Kind.SUBSCRIPTIONS, "post": Kind.SUBSCRIBE}
 _HUB_MEMBER = {"get": Kind.SUBSCRIPTION, "delete": Kind.UNSUBSCRIBE}
+_NOTIFIED = re.compile(r".*(Event|Notification)")
 _PARAMETER = re.compile(r"\{[^/{}]+\}")
 
 
@@ -43,7 +44,7 @@ def kind_of(path: str, method: str) -> Kind:
     names = collection_of(path).strip("/").split("/")
     if not _is_address(names):
         return Kind.OTHER
-    if "listener" in names[:-1]:
+    if _is_listener(names):
         return Kind.LISTEN if method == "post" and not is_member(path) else Kind.OTHER
     if names[-1] == "hub":
         return (_HUB_MEMBER if is_member(path) else _HUB).get(method, Kind.OTHER)
@@ -63,6 +64,13 @@ def is_member(path: str) -> bool:
 def parents_of(path: str) -> tuple[str, ...]:
     """Return the names of the parameters that say within which resource a collection lies."""
     return tuple(part[1:-1] for part in path.split("/") if _is_parameter(part))
+
+
+def _is_listener(names: list[str]) -> bool:
+    """Whether events are sent here: below `listener`, or `notification` in older documents."""
+    return "listener" in names[:-1] or (
+        "notification" in names[-2:-1] and _NOTIFIED.fullmatch(names[-1]) is not None
+    )
 
 
 def _is_address(names: list[str]) -> bool:

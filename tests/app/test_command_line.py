@@ -170,5 +170,5 @@ def test_contracts_that_claim_one_base_path_are_served_at_two(tmp_path: Path) ->
         "/customer/v4",
         "/tmf-api/recommendation/v4",
     ]
-    with pytest.raises(ContractError, match=r"would be served at .*, where .*Recommendation"):
+    with pytest.raises(ContractError, match=r"would be served at .*, as .*Recommendation"):
         open_contracts(read_settings(spec=(files[0], files[1], files[1])))

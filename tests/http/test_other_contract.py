@@ -10,13 +10,18 @@ from typing import Any
 import httpx
 import pytest
 
+from app.conformance.derived import run_derived
 from app.identity.api_keys import make_key
+from app.server import open_contracts
+from app.settings import read_settings
 from handlers.identity import Access
 from tests.http.conftest import error_of
 from tests.server import running_server
 
 THING = {"$ref": "#/components/schemas/Thing"}
 TASK = {"$ref": "#/components/schemas/Task"}
+NUMBERED = {"type": "object", "properties": {"id": {"type": "integer"}}}
+PLAIN = {"application/json": {"schema": THING, "example": {"name": 7}}}
 HUB = {"type": "object", "properties": {"callback": {"type": "string"}}, "required": ["callback"]}
 
 
@@ -68,6 +73,27 @@ CONTRACT = {
         },
         "/checkThing": {"post": {"requestBody": body(), "responses": {"200": answer(TASK)}}},
         "/weather": {"get": {"responses": {"200": answer(THING)}}},
+        "/counted": {
+            "get": {
+                "parameters": [
+                    {"name": "name", "in": "query", "required": True, "schema": {"type": "string"}}
+                ],
+                "responses": {"200": answer({"type": "array", "items": NUMBERED})},
+            },
+            "post": {"requestBody": body(), "responses": {"default": answer(NUMBERED)}},
+        },
+        "/plain": {
+            "get": {
+                "parameters": [
+                    {"name": "name", "in": "query", "required": True, "schema": {"type": "string"}}
+                ],
+                "responses": {"200": answer({"type": "array", "items": THING})},
+            },
+            "post": {
+                "requestBody": body() | {"content": PLAIN},
+                "responses": {"default": answer(THING)},
+            },
+        },
         "/thing/{thingId}/hub": {
             "parameters": [
                 {"name": "thingId", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -198,6 +224,27 @@ def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Cl
 def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
     assert "one object" in error_of(things.get("/weather"), 501)["message"]
     error_of(things.patch("/thing/1", json={}), 405)
+    for answer in (things.get("/counted?name=a"), things.post("/counted", json={"name": "a"})):
+        assert "ids are of type integer" in error_of(answer, 501)["message"]
+
+
+def test_a_run_derived_from_the_contract_has_no_complaints(
+    things: httpx.Client, tmp_path: Path
+) -> None:
+    spec = tmp_path / "things.json"
+    spec.write_text(json.dumps(CONTRACT))
+    (contract,) = open_contracts(read_settings(spec=(spec,)))
+    assert [each.pointer for each in contract.contradictions] == [
+        "/paths/~1plain/post/requestBody/content/application~1json/example"
+    ]
+    outcome = run_derived(contract, str(things.base_url))
+    failed = [
+        f"{each.url} {assertion.failure}"
+        for each in outcome.exchanges
+        for assertion in each.assertions
+        if assertion.failure
+    ]
+    assert failed == []
 
 
 def test_a_hub_lists_its_callers_subscriptions(tmp_path: Path) -> None:
