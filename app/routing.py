@@ -69,7 +69,8 @@ def routes_of(document: Json) -> Json:
     """Return what connexion needs of a document: operations, parameters and security.
 
     The schemas stay away: they are compiled already, and connexion would resolve every one of
-    their references in every middleware.
+    their references in every middleware. Paths without parameters come before those that would
+    match the same (OpenAPI 3.0, Paths Object): connexion takes the first that does.
     """
     return {
         "openapi": "3.0.3",
@@ -89,12 +90,17 @@ def routes_of(document: Json) -> Json:
                 }
                 for method, operation in item.items()
             }
-            for path, item in document["paths"].items()
+            for path, item in sorted(document["paths"].items(), key=_parameters_of)
         },
         "components": {
             "securitySchemes": document.get("components", {}).get("securitySchemes", {})
         },
     }
+
+
+def _parameters_of(path_item: tuple[str, Json]) -> list[bool]:
+    """Return which parts of a path are parameters; concrete parts sort first."""
+    return ["{" in part for part in path_item[0].split("/")]
 
 
 def _requirements(operation: Json) -> list[Json]:

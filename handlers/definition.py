@@ -129,8 +129,9 @@ class ResourceDefinition:
     `check(resource, before)` for a change that does; `managed` attributes are the server's, `fills`
     complete what a client sends, `initial` what a new resource starts with; `announces` says which
     changes have an event; `chooses_id` that clients may choose ids; `partial` that the contract
-    declares 206 for a page that is not the whole list. `parties` are the paths at which a resource
-    names the parties that have a part in it.
+    declares 206 for a page that is not the whole list; `identity` are the attributes that come
+    along with every selection, among them those that the contract cannot have left out. `parties`
+    are the paths at which a resource names the parties that have a part in it.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by

@@ -178,8 +178,13 @@ class ResourceHandlers:
     def _answer(
         self, document: Document, status: int, headers: dict[str, str] | None = None
     ) -> Response:
-        """Return a document, or what `fields` selects of it, with its entity tag."""
+        """Return a document, or what `fields` selects of it, with its entity tag.
+
+        Where the contract has no better success than 204 there is nothing to see.
+        """
         tag = entity_tag(document)
+        if status == 204:
+            return empty_response(status, {**(headers or {}), "ETag": tag})
         document = in_form(self._definition, document).selected(selected(self._definition))
         return json_response(
             render(self._definition, document, self._around.base_url()),

@@ -101,6 +101,8 @@ def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
     answer = follow(document, success_schema(operation) or {})
     if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
         return "it answers one object, and no id in the path says which"
+    if kind is Kind.CREATE and answer.get("type") == "array":
+        return "it answers a list to one resource sent"
     resource = follow(document, answer.get("items", answer))
     id = follow(document, attributes(document, resource).properties.get("id", {}))
     if id.get("type") in ("integer", "number"):

@@ -92,7 +92,7 @@ def _definition(
         initial=tuple(initial_values(document, compiler, described_at, name)),
         chooses_id="id" in demanded.properties,
         frozen=_frozen(document, update),
-        identity=(*IDENTITY, *(["@type"] if "@type" in described.required else [])),
+        identity=(*IDENTITY, *sorted(described.required.difference(IDENTITY))),
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),

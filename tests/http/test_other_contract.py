@@ -72,6 +72,22 @@ CONTRACT = {
             "delete": {"responses": {"200": {"description": ""}}},
         },
         "/checkThing": {"post": {"requestBody": body(), "responses": {"200": answer(TASK)}}},
+        "/thing/newest": {"get": {"responses": {"200": answer({"type": "array", "items": THING})}}},
+        "/findThing": {
+            "post": {
+                "requestBody": body(),
+                "responses": {"200": answer({"type": "array", "items": THING})},
+            },
+        },
+        "/wish": {
+            "post": {"requestBody": body(), "responses": {"204": {"description": "kept"}}},
+        },
+        "/wish/{id}": {
+            "parameters": [
+                {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+            ],
+            "put": {"requestBody": body(), "responses": {"204": {"description": "kept"}}},
+        },
         "/weather": {"get": {"responses": {"200": answer(THING)}}},
         "/counted": {
             "get": {
@@ -187,6 +203,11 @@ def test_a_resource_within_another_is_kept_there(things: httpx.Client) -> None:
     assert things.get(f"/thing/{one}/part?fields=name").json() == [
         {name: part[name] for name in ("id", "href", "name")}
     ]
+    assert things.get(f"/thing/{one}/part/{part['id']}?fields=none").json().keys() == {
+        "id",
+        "href",
+        "name",
+    }  # the contract cannot have the name left out
     assert things.get(f"/thing/{other}/part").json() == []
     error_of(things.get(f"/thing/{other}/part/{part['id']}"), 404)
 
@@ -221,7 +242,22 @@ def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Cl
     assert answer.json()["state"] == "queued"
 
 
+def test_a_path_without_parameters_comes_first(things: httpx.Client) -> None:
+    assert things.get("/thing/newest").json() == []
+    error_of(things.get("/thing/oldest"), 404)
+
+
+def test_a_success_of_204_alone_has_no_body(things: httpx.Client) -> None:
+    for _ in range(2):  # the connection stays good
+        kept = things.post("/wish", json={"name": "a"})
+        assert (kept.status_code, kept.content) == (204, b"")
+        assert kept.headers.keys() >= {"location", "etag"}
+        again = things.put(kept.headers["location"], json={"name": "b"})
+        assert (again.status_code, again.content) == (204, b"")
+
+
 def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
+    error_of(things.post("/findThing", json={"name": "a"}), 501)
     assert "one object" in error_of(things.get("/weather"), 501)["message"]
     error_of(things.patch("/thing/1", json={}), 405)
     for answer in (things.get("/counted?name=a"), things.post("/counted", json={"name": "a"})):
