@@ -115,9 +115,9 @@ class _Session:
     def _create(
         self, binding: Binding, definition: ResourceDefinition, body: dict[str, Any]
     ) -> dict[str, Any] | None:
-        created = self._ask(
-            "POST", binding.path, body, binding, definition.answers.created, returns=dict
-        )
+        status = definition.answers.created
+        returns = None if status == 204 else dict
+        created = self._ask("POST", binding.path, body, binding, status, returns=returns)
         if not isinstance(created, dict):
             return None
         checks = [

@@ -278,7 +278,7 @@ def test_a_run_derived_from_the_contract_has_no_complaints(
         f"{each.url} {assertion.failure}"
         for each in outcome.exchanges
         for assertion in each.assertions
-        if assertion.failure
+        if not assertion.passed
     ]
     assert failed == []
 
