@@ -93,7 +93,7 @@ def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
             most_pending=settings.ready_backlog,
             port=settings.management_port,
             paths=managed,
-            guard=partial(_check_operator, means.authenticators),
+            guard=partial(_check_operator, means.authenticators, clients),
         ),
         LifespanMiddleware,
         *([partial(Audit, what=settings.audit)] if guarded and settings.audit != "off" else []),
@@ -140,17 +140,25 @@ def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str], str
     }
 
 
-async def _check_operator(authenticators: Authenticators, scope: Scope) -> None:
+async def _check_operator(
+    authenticators: Authenticators, clients: Clients | None, scope: Scope
+) -> None:
     """Make sure that an operator asks, where callers have to say who they are.
 
     Raises:
         AccessMissing, KeysUnavailable, NotAuthenticated
+        RateLimited: instead of a refusal, once there were too many of them.
     """
     if not authenticators:
         return
-    identity = await authenticators.identify(ConnexionRequest(scope))
-    if identity is None:
-        raise NotAuthenticated("the request has no bearer token and no API key")
-    if Access.OPERATE not in identity.access:
-        names = {access: scope for scope, access in authenticators.scopes.items()}
-        raise AccessMissing(Access.OPERATE, names[Access.OPERATE])
+    try:
+        identity = await authenticators.identify(ConnexionRequest(scope))
+        if identity is None:
+            raise NotAuthenticated("the request has no bearer token and no API key")
+        if Access.OPERATE not in identity.access:
+            names = {access: scope for scope, access in authenticators.scopes.items()}
+            raise AccessMissing(Access.OPERATE, names[Access.OPERATE])
+    except (AccessMissing, NotAuthenticated):
+        if clients is not None:
+            await clients.charge(scope)
+        raise

@@ -113,6 +113,8 @@ class ValidatedOperation:
         for name, value in scope["headers"]:
             if name == b"content-type":
                 content_type = value
+            elif name == b"content-encoding" and value.lower() not in (b"", b"identity"):
+                raise UnsupportedMediaType("bodies are read as they are: without Content-Encoding")
             elif name == b"content-length":
                 length = int(value)
         content = await body.receive_body(receive, length, self._max_body)

@@ -29,6 +29,7 @@ _FRESH_FILE_SECONDS = 5.0
 _STALE_SECONDS = 24 * 3600.0
 _RETRY_SECONDS = 10.0
 """Between two readings that somebody's unknown key, or a failure, caused."""
+_READING_SECONDS = 10.0
 _MOST_BYTES = 1024 * 1024
 _SMALLEST_RSA = 2048
 
@@ -175,6 +176,7 @@ def open_key_set(place: str) -> KeySet:
 
 async def _fetch(url: str) -> bytes:
     async with (
+        asyncio.timeout(_READING_SECONDS),
         httpx.AsyncClient(timeout=5, follow_redirects=False) as client,
         client.stream("GET", url, headers={"Accept": "application/json"}) as answer,
     ):

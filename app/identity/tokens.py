@@ -33,7 +33,7 @@ class TokenRules:
 @dataclass(frozen=True, slots=True)
 class _Verified:
     identity: Identity
-    until: float
+    until: int
     generation: int
 
 
@@ -55,15 +55,15 @@ class TokenVerifier:
         await self._keys.renew()
         mark = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(mark)
-        if known and known.until > time.time() and known.generation == self._keys.generation:
+        now = time.time() - self._rules.skew
+        if known and known.until > now and known.generation == self._keys.generation:
             return known.identity
         generation = self._keys.generation
         claims = await self._claims(token)
         identity = identity_of(claims, self._rules)
         if len(self._verified) >= _MOST_REMEMBERED:
             self._verified.clear()
-        until = float(claims["exp"]) + self._rules.skew
-        self._verified[mark] = _Verified(identity, until, generation)
+        self._verified[mark] = _Verified(identity, int(claims["exp"]), generation)
         return identity
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -99,10 +99,12 @@ def identity_of(claims: Mapping[str, Any], rules: TokenRules) -> Identity:
     """Return the caller that verified claims describe.
 
     Raises:
-        NotAuthenticated: the claim of the row rule is there, and is not a party.
+        NotAuthenticated: a claim that names somebody is there, and does not.
     """
+    if not _names(claims["sub"]):
+        raise NotAuthenticated("the claim sub does not name a caller")
     return Identity(
-        subject=str(claims["sub"]),
+        subject=claims["sub"],
         means="token",
         access=frozenset(rules.scopes[name] for name in _scopes(claims) if name in rules.scopes),
         parties=_parties(claims, rules.party_claim),
@@ -117,13 +119,18 @@ def _scopes(claims: Mapping[str, Any]) -> list[str]:
     return [each for each in stated if isinstance(each, str)] if isinstance(stated, list) else []
 
 
+def _names(value: object) -> bool:
+    """Whether a value can name somebody, in a store and in a line of the log."""
+    return isinstance(value, str) and value != "" and value.isprintable()
+
+
 def _parties(claims: Mapping[str, Any], claim: str | None) -> tuple[str, ...] | None:
     if claim is None or claim not in claims:
         return None
     stated = claims[claim]
     parties = stated if isinstance(stated, list) else [stated]
     # Whoever put the claim there meant to bind the token: what is unclear opens nothing.
-    if not parties or not all(isinstance(each, str) and each for each in parties):
+    if not parties or not all(map(_names, parties)):
         raise NotAuthenticated(f"the claim {claim} does not name a party")
     return tuple(parties)
 

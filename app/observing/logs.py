@@ -40,7 +40,7 @@ class TextLines(logging.Formatter):
             f" {name}={orjson.dumps(value, default=str).decode()}" for name, value in fields.items()
         )
         level = record.levelname.lower()
-        line = f"{_time(record)[11:19]} {level} {record.name} {record.getMessage()}{told}"
+        line = f"{_time(record)[11:19]} {level} {record.name} {_plain(record.getMessage() + told)}"
         if record.exc_info:
             line += "\n" + self.formatException(record.exc_info)
         return line
@@ -78,6 +78,16 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
 def configure_logs(settings: Settings) -> None:
     """Let this process log as the settings say."""
     logging.config.dictConfig(log_configuration(settings))
+
+
+def _plain(text: str) -> str:
+    """Return a text, some of it a client's, without what ends the line or steers a terminal."""
+    if text.isprintable():
+        return text
+    shown = (
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+    return "".join(shown)
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -128,6 +128,15 @@ def test_media_types(one: httpx.Client, media_type: str, status: int) -> None:
         assert "application/json" in error_of(answer, 415)["message"] or "UTF-8" in answer.text
 
 
+@pytest.mark.parametrize(("encoding", "status"), [("gzip", 415), ("br", 415), ("identity", 201)])
+def test_a_body_is_not_taken_for_what_its_encoding_hides(
+    one: httpx.Client, encoding: str, status: int
+) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": encoding}
+    content = json.dumps(MINIMAL).encode()
+    assert one.post("/partyInteraction", content=content, headers=headers).status_code == status
+
+
 def test_a_content_type_without_a_body_means_nothing(one: httpx.Client) -> None:
     headers = {"Content-Type": "text/plain", "Authorization": "Bearer x"}
     assert one.get(COLLECTION, headers=headers).status_code == 200

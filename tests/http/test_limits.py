@@ -170,6 +170,8 @@ def test_a_client_that_asks_too_often_is_told_to_wait(
         assert ask(**{"X-API-Key": second}).status_code == 200
         guesses = [ask(**{"X-API-Key": f"guess-{n}"}).status_code for n in range(8)]
         assert guesses == [401] * 4 + [429] * 4  # one went on looking up the start page
+        metrics = httpx.get(f"{server.url}/metrics", trust_env=False)
+        assert metrics.status_code == 429  # guessing goes no further there
         health = [httpx.get(f"{server.url}/health/live", trust_env=False) for _ in range(10)]
         assert {each.status_code for each in health} == {200}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -11,6 +12,7 @@ from threading import Thread
 
 import pytest
 
+from app.identity import key_set
 from app.identity.errors import KeysUnavailable
 from app.identity.key_set import KeySet, open_key_set
 from tests.issuer import Issuer
@@ -157,22 +159,35 @@ def test_keys_come_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "good"), [("/keys", True), ("/moved", False), ("/gone", False), ("/endless", False)]
+    ("path", "good"),
+    [
+        ("/keys", True),
+        ("/moved", False),
+        ("/gone", False),
+        ("/endless", False),
+        ("/slow", False),
+    ],
 )
-def test_keys_come_from_an_address_that_answers_with_them_itself(path: str, good: bool) -> None:
+def test_keys_come_from_an_address_that_answers_with_them_itself(
+    path: str, good: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_set, "_READING_SECONDS", 1.0)
+
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status = {"/moved": 302, "/gone": 500}.get(self.path, 200)
             self.send_response(status)
             self.send_header("Location", "/keys")
             self.end_headers()
-            if self.path == "/endless":
+            if self.path in ("/endless", "/slow"):
+                slow = self.path == "/slow"
                 try:
                     for _ in range(64):
-                        self.wfile.write(b" " * 65536)
+                        self.wfile.write(b" " if slow else b" " * 65536)
+                        time.sleep(0.1 if slow else 0)
                 except OSError:
                     return
-            else:
+            if self.path != "/endless":
                 self.wfile.write(FIRST.published())
 
         def log_message(self, *_: object) -> None:

@@ -153,6 +153,10 @@ FORGED: dict[str, tuple[Callable[[], str], str]] = {
     "for nobody": (lambda: THEIRS.token(without=("aud",)), "no claim aud"),
     "of nobody": (lambda: THEIRS.token(without=("sub",)), "no claim sub"),
     "of no text": (lambda: THEIRS.token(sub=7), "not valid"),
+    "of an empty text": (lambda: THEIRS.token(sub=""), "claim sub"),
+    "of two lines": (lambda: THEIRS.token(sub="ana\nroot"), "claim sub"),
+    "of half a character": (lambda: THEIRS.token(sub="ana\ud800"), "claim sub"),
+    "a party that is half a character": (lambda: THEIRS.token(party_id="A\ud800"), "party_id"),
     "a party that is a number": (lambda: THEIRS.token(party_id=42), "party_id"),
     "a party that is nothing": (lambda: THEIRS.token(party_id=""), "party_id"),
     "a party that is null": (lambda: THEIRS.token(party_id=None), "party_id"),
@@ -217,6 +221,10 @@ def test_without_the_setting_the_claim_means_nothing() -> None:
 
 def test_clocks_may_differ_a_little() -> None:
     assert identity_of(THEIRS.token(exp=time.time() - 20, nbf=time.time() + 20)).subject == "ana"
+
+
+def test_an_expiry_beyond_any_number_is_one() -> None:
+    assert identity_of(THEIRS.token(exp=10**400)).subject == "ana"
 
 
 def test_one_of_several_audiences_is_enough() -> None:
