@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -99,10 +101,18 @@ class ServerWorker(UvicornWorker):
         "server_header": False,
     }
 
+    def init_signals(self) -> None:
+        """Leave SIGINT to the server, and go in peace when told before that is there."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0))
+
     async def _serve(self) -> None:
         self.config.app = self.wsgi
         server = PoliteServer(self.config)
-        self._install_sigquit_handler()
+        # What gunicorn tells its workers when it gets SIGINT or SIGQUIT itself.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -23,6 +23,11 @@ from app.identity.exposure import is_loopback
 OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
 """The contracts, overlays and conformance suites that come with the server."""
 
+_SECRET_IN_URL = re.compile(
+    r"(://[^:/?@]*:)[^?]*(?=@)|((?:password|properties)=)[^&]*", re.IGNORECASE
+)
+"""A password before a host, and what MongoDB's options keep secret."""
+
 
 class SettingsError(Exception):
     """A setting has a wrong value; the message names the setting and the rule."""
@@ -280,9 +285,19 @@ class Settings(BaseSettings):
             raise ValueError("an API key is listed twice")
         return value
 
+    @field_validator("cors_origins")
+    @classmethod
+    def _whole_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for each in value:
+            if each != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", each):
+                raise ValueError(f"{each} is not an origin, as https://desk.example is, nor *")
+        return value
+
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("with no algorithm no token could be verified")
         for name in value:
             if name not in ALGORITHMS:
                 raise ValueError(f"{name} is not accepted; choose of {', '.join(ALGORITHMS)}")
@@ -304,6 +319,12 @@ class Settings(BaseSettings):
             raise ValueError("TMF_OIDC_ISSUER, TMF_OIDC_AUDIENCE and TMF_JWKS belong together")
         if self.party_claim and not self.oidc_issuer:
             raise ValueError("TMF_PARTY_CLAIM is about tokens; set TMF_OIDC_ISSUER too")
+        return self
+
+    @model_validator(mode="after")
+    def _own_management_port(self) -> Settings:
+        if self.management_port and self.management_port == self.port:
+            raise ValueError("TMF_MANAGEMENT_PORT and TMF_PORT are the same; 0 shares the port")
         return self
 
     @field_validator("spec", "sources", mode="before")
@@ -340,9 +361,15 @@ def shown(settings: Settings) -> Iterator[tuple[str, str]]:
         text = _joined(name, value) if isinstance(value, tuple) else str(value)
         if name in ("cursor_key", "webhook_keys", "api_keys") and value:
             text = "***"
-        elif name == "store":
-            text = re.sub(r"(//[^:/@]*:)[^@/]*@", r"\1***@", text)
+        elif "://" in text:
+            text = _SECRET_IN_URL.sub(lambda found: f"{found[1] or found[2]}***", text)
         yield f"TMF_{name.upper()}", "" if value is None else text
+
+
+def unknown_settings() -> list[str]:
+    """Return the environment's `TMF_*` variables that are no settings, as misspelt ones are."""
+    known = {f"TMF_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("TMF_") and name not in known)
 
 
 def environment_of(settings: Settings) -> dict[str, str]:

@@ -8,6 +8,7 @@ import click
 
 from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
+from app.observing.traces import check_tracing
 from app.server import (
     authentication_of,
     collections_of,
@@ -15,7 +16,7 @@ from app.server import (
     open_prepared_store,
     open_sources,
 )
-from app.settings import Settings, read_settings, shown
+from app.settings import Settings, read_settings, shown, unknown_settings
 from storage import open_store
 
 
@@ -38,7 +39,10 @@ def serve(
     insecure: bool,
     dev: bool,
 ) -> None:
-    """Serve the contracts."""
+    """Serve the contracts.
+
+    Everything else that can be chosen is set by TMF_* variables; `tmf683 config` lists them.
+    """
     from app import serving
 
     with plain_errors():
@@ -53,6 +57,7 @@ def serve(
             validate_responses=dev or None,
         )
         serving.check_exposure(settings)
+        check_tracing()
         contracts, sources = open_contracts(settings), open_sources(settings)
         serving.check_address(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
@@ -107,5 +112,7 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
     click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
     if not authentication_of(settings):
         click.echo("Warning       nobody has to prove who they are (TMF_OIDC_ISSUER, TMF_API_KEYS)")
+    for name in unknown_settings():
+        click.echo(f"Warning       {name} is not a setting; `tmf683 config` lists them")
     if settings.callback_allow:
         click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")

@@ -137,9 +137,11 @@ class DeliveryProcess:
         self._thread.join(_STOP_SECONDS)
 
     def _supervise(self) -> None:
-        command = [sys.executable, "-m", "app.cli", "deliver", "--parent", str(os.getpid())]
+        # -P: an `app` in the working directory is somebody else's.
+        command = [sys.executable, "-P", "-m", "app.cli", "deliver", "--parent", str(os.getpid())]
         while not self._stopping.is_set():
-            process = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own
+            # In a process group of its own: Ctrl-C is for the server, which ends it then.
+            process = subprocess.Popen(command, env=self._environment, process_group=0)  # noqa: S603
             while process.poll() is None and not self._stopping.is_set():
                 self._stopping.wait(0.2)
             if process.poll() is None:

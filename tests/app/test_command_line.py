@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.contract import ContractError
+from app.observing import traces
 from app.server import open_contracts
-from app.settings import Settings, SettingsError, read_settings, shown
+from app.settings import Settings, SettingsError, read_settings, shown, unknown_settings
 from tests.conftest import OURS
 from tests.server import clean_environment
 
@@ -98,6 +99,16 @@ def test_serve_stops_with_one_clear_line(arguments: tuple[str, ...], says: str) 
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_traces_that_cannot_be_kept_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = tmf683("serve", "--port", "0", OTEL_TRACES_EXPORTER="zipkin")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "OTEL_TRACES_EXPORTER: zipkin" in done.stderr
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "x")
+    monkeypatch.setattr(traces, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match=r"pip install 'tmf683\[tracing\]'"):
+        traces.check_tracing()
+
+
 def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMF_PORT", "1234")
     monkeypatch.setenv("TMF_SPEC", "a.yaml:b.yaml")
@@ -113,6 +124,12 @@ def test_the_command_line_wins_over_the_environment(monkeypatch: pytest.MonkeyPa
         ("TMF_ROOT_PATH", "x/"),
         ("TMF_PUBLIC_URL", "ftp://x"),
         ("TMF_DURABILITY", "none"),
+        ("TMF_CORS_ORIGINS", "desk.example"),
+        ("TMF_CORS_ORIGINS", "https://desk.example/"),
+        ("TMF_JWT_ALGORITHMS", "HS256"),
+        ("TMF_JWT_ALGORITHMS", ","),
+        ("TMF_MANAGEMENT_PORT", "8080"),
+        ("TMF_CLOCK_SKEW", "86400"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -121,11 +138,46 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         read_settings()
 
 
-def test_secrets_are_not_shown() -> None:
-    settings = read_settings(store="mongodb://user:hunter2@host/db", cursor_key="hunter3")
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("store", "mongodb://user:hunter2@host/db", "mongodb://user:***@host/db"),
+        ("store", "mongodb://user:hunter/2@hunter:3@host/db?w=1", "mongodb://user:***@host/db?w=1"),
+        ("store", "mongodb://a:1,b:2/db?tlsCertificateKeyFilePassword=hunter2", "//a:1,b:2/db?"),
+        ("store", "sqlite:////data/a:b.db", "sqlite:////data/a:b.db"),
+        ("cursor_key", "hunter3", "TMF_CURSOR_KEY=***"),
+        ("webhook_keys", "whsec_hunter2x", "TMF_WEBHOOK_KEYS=***"),
+        ("public_url", "https://user:hunter2@host/x", "https://user:***@host/x"),
+    ],
+)
+def test_secrets_are_not_shown(name: str, value: str, told: str) -> None:
+    settings = read_settings(**{name: value})
     text = "\n".join(f"{name}={value}" for name, value in shown(settings))
     assert "hunter" not in text
-    assert "mongodb://user:***@host/db" in text
+    assert told in text
+
+
+def test_a_misspelt_setting_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMF_API_KEY", "crm:read:…")
+    monkeypatch.setenv("TMF_PORT", "8081")
+    assert "TMF_API_KEY" in unknown_settings()
+    assert "TMF_PORT" not in unknown_settings()
+
+
+def test_every_test_that_the_security_review_names_is_there() -> None:
+    root = OURS.parent.parent
+    named = re.findall(
+        r"`((?:[a-z_/]+\.py)?)((?:::test_\w+)?)`", (root / "SECURITY.md").read_text()
+    )
+    file = ""
+    for path, test in named:
+        file = path or file
+        if path.startswith("handlers/") or not path + test:
+            continue
+        source = root / "tests" / file
+        assert source.is_file(), path
+        assert not test or f"def {test[2:]}(" in source.read_text(), test
+    assert len(named) > 40
 
 
 def test_the_readme_documents_every_setting() -> None:

@@ -17,6 +17,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from tests.conftest import OURS
+from tests.delivery.receiver import receiving
 from tests.http.conftest import MINIMAL, create, error_of
 from tests.mongo.running import own_mongo_server
 from tests.server import Server, running_server
@@ -138,6 +139,31 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(tmp_path: Path)
             holder.execute("ROLLBACK")
             assert waiting.result(20).status_code == 201
         assert server.process.wait(20) == 0
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["to the server", "to all its processes"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGTERM"])
+def test_the_server_ends_at_once_and_in_peace(tmp_path: Path, name: str, group: bool) -> None:
+    with running_server(OURS, store=f"sqlite:///{tmp_path}/s.db", workers=2) as server:
+        tell = os.killpg if group else os.kill
+        tell(server.process.pid, signal.Signals[name])
+        assert server.process.wait(15) == 0
+        assert "was sent" not in server.log()
+        assert "Traceback" not in server.log()
+
+
+def test_an_app_in_the_working_directory_is_somebody_elses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "app.py").write_text("raise SystemExit('another app')")
+    monkeypatch.chdir(tmp_path)
+    env = {"TMF_CALLBACK_ALLOW": "127.0.0.1"}
+    with receiving() as receiver, running_server(OURS, env=env) as server:
+        with client_of(server) as client:
+            client.post("/hub", json={"callback": receiver.url("/here")}).raise_for_status()
+            create(client)
+        assert receiver.wait(lambda: len(receiver.of("/here")) == 1)
+        assert "another app" not in server.log()
 
 
 def test_a_held_store_is_a_503_until_it_is_free(tmp_path: Path) -> None:
