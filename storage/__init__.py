@@ -15,7 +15,7 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.evaluation import holds
-from storage.opening import open_store
+from storage.opening import is_absent, open_store
 from storage.port import Document, Event, Index, Page, Store
 from storage.query import (
     INSTANT,
@@ -67,5 +67,6 @@ __all__ = [
     "Window",
     "every",
     "holds",
+    "is_absent",
     "open_store",
 ]

@@ -60,6 +60,12 @@ def open_store(
     raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db, memory: or mongodb://…")
 
 
+def is_absent(url: str) -> bool:
+    """Whether opening the store would make it; a database server is not asked."""
+    path = urlsplit(url).path[1:] if url.startswith("sqlite:///") else ""
+    return path != "" and not Path(path).exists()
+
+
 def is_private(url: str) -> bool:
     """Whether the store lives in one process, so that several workers would not share it."""
     return url == "memory:"

@@ -19,7 +19,7 @@ from app.upkeep.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.upkeep.export import export as write_archive
 from app.upkeep.export import exported_collections
 from app.upkeep.restore import OnConflict, Reject, RestoreConflict, restore
-from storage import Query, Store, Window
+from storage import Query, Store, Window, is_absent
 
 _STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")
 _SPEC = click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
@@ -38,8 +38,10 @@ def export_command(
 
     Killed, it goes on where it stopped when it is started again.
     """
-    with plain_errors():
+    with plain_errors(), _archive_errors():
         settings = read_settings(spec=spec, store=store)
+        if is_absent(settings.store):
+            raise SettingsError(f"there is no store {settings.store} to export")
         contracts = open_contracts(settings)
         known = exported_collections(contracts)
         unknown = set(chosen) - set(known)
@@ -153,6 +155,9 @@ def _archive_errors() -> Iterator[None]:
         yield
     except (ArchiveError, RestoreConflict) as error:
         click.echo(f"tmf683: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:  # no folder, no room, no permission
+        click.echo(f"tmf683: {error.filename or 'the archive'}: {error.strerror}", err=True)
         sys.exit(2)
 
 

@@ -234,6 +234,18 @@ def test_what_no_contract_keeps_is_rejected(archive: Path, tmp_path: Path) -> No
     assert not contents(new)
 
 
+def test_what_is_not_there_is_not_exported(tmp_path: Path) -> None:
+    out = tmp_path / "none" / "a.ndjson"
+    absent = tmf683("export", "--store", f"sqlite:///{tmp_path}/none.db", "--out", str(out))
+    assert (absent.returncode, absent.stdout) == (2, "")
+    assert absent.stderr.startswith("tmf683: there is no store")
+    assert not (tmp_path / "none.db").exists()
+    open_store(f"sqlite:///{tmp_path}/s.db").close()
+    nowhere = tmf683("export", "--store", f"sqlite:///{tmp_path}/s.db", "--out", str(out))
+    assert nowhere.returncode == 2
+    assert nowhere.stderr.endswith(f"tmf683: {out}.part: No such file or directory\n")
+
+
 def test_one_collection_can_be_exported(url: str, tmp_path: Path) -> None:
     filled(url, 3)
     done = ran("export", "--out", str(tmp_path / "a"), "--collection", HUB, store=url)
