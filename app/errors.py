@@ -40,7 +40,14 @@ from handlers.errors import (
     SubscriptionExists,
     UpdateContended,
 )
-from storage import DocumentExists, DocumentNotFound, QueryTooSlow, StoreError, UnsupportedQuery
+from storage import (
+    DocumentExists,
+    DocumentNotFound,
+    DocumentTooLarge,
+    QueryTooSlow,
+    StoreError,
+    UnsupportedQuery,
+)
 
 _log = logging.getLogger("tmf683.error")
 _REALM = "tmf683"
@@ -142,6 +149,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(409, "subscribed", "The listener is registered already.", text)
         case UpdateContended():
             return Failure(409, "conflict", "The resource is being changed by others.", text)
+        case DocumentTooLarge():
+            return Failure(413, "resourceTooLarge", "The resource would be too large.", text)
         case BodyTooLarge():
             return Failure(413, "bodyTooLarge", "The request body is too large.", text)
         case BodyTooSlow():

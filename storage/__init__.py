@@ -7,6 +7,7 @@ errors, and `open_store`, which finds the adapter a store URL asks for.
 from storage.errors import (
     DocumentExists,
     DocumentNotFound,
+    DocumentTooLarge,
     QueryTooSlow,
     StoreBusy,
     StoreError,
@@ -44,6 +45,7 @@ __all__ = [
     "Document",
     "DocumentExists",
     "DocumentNotFound",
+    "DocumentTooLarge",
     "Event",
     "Index",
     "Matches",

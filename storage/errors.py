@@ -35,6 +35,10 @@ class DocumentExists(Exception):
         self.id = id
 
 
+class DocumentTooLarge(Exception):
+    """A document is larger than the store can keep."""
+
+
 class VersionConflict(Exception):
     """The document has changed since the version the caller read."""
 

@@ -15,11 +15,11 @@ def instant_of(text: str) -> datetime | None:
         return None
     try:
         return to_millisecond(datetime.fromisoformat(text))
-    except ValueError:  # the 31st of a shorter month
+    except (ValueError, OverflowError):  # the 31st of a shorter month, the end of the year 9999
         return None
 
 
 def to_millisecond(instant: datetime) -> datetime:
-    """Round an instant to what BSON can hold."""
-    milliseconds = round((instant - _EPOCH) / timedelta(milliseconds=1))
-    return _EPOCH + timedelta(milliseconds=milliseconds)
+    """Round an instant to what BSON can hold, half a millisecond up as SQLite does."""
+    microseconds = (instant - _EPOCH) // timedelta(microseconds=1)
+    return _EPOCH + timedelta(milliseconds=(microseconds + 500) // 1000)

@@ -27,15 +27,13 @@ def selection_of(paths: Iterable[Path]) -> Selection:
 
 
 def select(selection: Selection, value: Any) -> Any:
-    """Return the selected part of a JSON value; arrays are entered, scalars stay as they are."""
+    """Return the selected part of a JSON value; arrays are entered, scalars have no parts."""
     if not selection:
         return value
     if isinstance(value, list):
-        return [select(selection, element) for element in value]
-    if isinstance(value, dict):
-        return {
-            name: select(selection[name], inner)
-            for name, inner in value.items()
-            if name in selection
-        }
-    return value
+        return [select(selection, each) for each in value if isinstance(each, dict | list)]
+    return {
+        name: select(selection[name], inner)
+        for name, inner in value.items()
+        if name in selection and (not selection[name] or isinstance(inner, dict | list))
+    }

@@ -22,11 +22,14 @@ Value: TypeAlias = Scalar | datetime
 """What a stored value is compared with; an aware datetime is an instant."""
 
 INSTANT = re.compile(
-    r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?"
-    r"(Z|[+-]([01]\d|2[0-3]):[0-5]\d)",
+    r"(?!0000|0001-01-01)\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
+    r"T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d+)?(Z|[+-](0\d|1[0-4]):[0-5]\d)",
     re.ASCII,
 )
-"""The form in which a stored string also counts as an instant (RFC 3339 §5.6, upper case)."""
+"""The form in which a stored string also counts as an instant (RFC 3339 §5.6, upper case).
+
+The day has to exist, and offsets are those of this world, up to 14 hours.
+"""
 
 
 class Operator(StrEnum):
@@ -101,8 +104,8 @@ class SortKey:
     """Order by the value at `path`; documents without one come last in both directions.
 
     An `instant` key orders strings of `INSTANT`'s form by the instant; other values count as
-    missing. A path that crosses an array, and values of different JSON types, order as the store
-    pleases, but always the same way.
+    missing, as objects, arrays and whatever lies behind an array always do. Values of different
+    JSON types order as the store pleases, but always the same way.
     """
 
     path: Path

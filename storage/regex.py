@@ -33,6 +33,8 @@ def compiled(pattern: str) -> Any:
     """
     if _repeats_repetition(pattern):
         raise UnsupportedQuery("the regular expression repeats a repetition")
+    if any(token[0] == r"\C" for token in _TOKEN.finditer(pattern)):
+        raise UnsupportedQuery(r"the regular expression asks for single bytes (\C)")
     try:
         return re2.compile(pattern, options=_OPTIONS)
     except re2.error as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -20,6 +21,9 @@ _OPERATORS = {
 _VALUES = ["string", "double", "int", "long", "bool", "object", "date"]
 """BSON types of everything but null and arrays, whose elements count instead of them."""
 
+_MULTILINE = re.compile(r"\(\?[A-Za-z]*m")
+_DOLLAR = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\$", re.DOTALL)
+
 _NOTHING: Filter = {"$nor": [{}]}
 
 
@@ -34,7 +38,7 @@ def condition(tree: Condition, prefix: str = "d.") -> Filter:
             return _comparison(tree, prefix)
         case Matches(path, pattern):
             compiled(pattern)
-            return {field(path, prefix): {"$regex": pattern}}
+            return {field(path, prefix): {"$regex": _as_pcre(pattern)}}
         case Some(path, inner):
             return _some(path, inner, prefix)
         case Not(inner):
@@ -85,6 +89,13 @@ def _some(path: Path, inner: Condition, prefix: str) -> Filter:
             {"$and": [{name: {"$not": {"$type": "array"}}}, alone]},
         ]
     }
+
+
+def _as_pcre(pattern: str) -> str:
+    """Return a pattern of RE2's for MongoDB, whose `$` would match before a last newline too."""
+    if _MULTILINE.search(pattern):
+        return pattern  # `$` is the end of a line in both
+    return _DOLLAR.sub(lambda found: r"\z" if found[0] == "$" else found[0], pattern)
 
 
 def _joined(word: str, parts: list[Filter], empty: Filter) -> Filter:

@@ -36,10 +36,9 @@ def is_needed(client: MongoClient[Bson]) -> bool:
     return "ferretdbVersion" in client.admin.command("buildInfo")
 
 
-def is_beyond(query: Query) -> bool:
-    """Whether a query needs what such a server lacks."""
-    ascending = any(not key.descending for key in query.sort)
-    return ascending or (query.where is not None and _meets_elements(query.where))
+def is_beyond(query: Query, *, plain: bool) -> bool:
+    """Whether a query, in a plain order or not, needs what such a server lacks."""
+    return not plain or (query.where is not None and _meets_elements(query.where))
 
 
 def find(envelopes: Iterable[Bson], query: Query, document_of: Callable[[Bson], Document]) -> Page:

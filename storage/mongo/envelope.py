@@ -12,6 +12,7 @@ ours:
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -29,6 +30,8 @@ _WHOLE = {"": "%e", "_id": "%i"}
 
 _WHOLE_BACK = {key: name for name, key in _WHOLE.items()}
 
+_CODE = re.compile("%([0-9A-F]{2})")
+
 _LARGEST = 2**63
 
 
@@ -36,6 +39,8 @@ def escape(name: str) -> str:
     """Return an attribute name as a BSON key that is no operator, no path and not empty."""
     if name in _WHOLE:
         return _WHOLE[name]
+    if name.isascii() and name.isdigit():  # MongoDB would take it for an array's index
+        return f"%{ord(name[0]):X}{name[1:]}"
     if name.isidentifier() or not any(sign in name for sign in "%.$\0"):
         return name
     for sign, code in (("%", "%25"), (".", "%2E"), ("$", "%24"), ("\0", "%00")):
@@ -49,9 +54,7 @@ def unescape(key: str) -> str:
         return key
     if key in _WHOLE_BACK:
         return _WHOLE_BACK[key]
-    for sign, code in (("\0", "%00"), ("$", "%24"), (".", "%2E"), ("%", "%25")):
-        key = key.replace(code, sign)
-    return key
+    return _CODE.sub(lambda code: chr(int(code[1], 16)), key)
 
 
 def field(path: Path, prefix: str = "d.") -> str:

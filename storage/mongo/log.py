@@ -25,6 +25,7 @@ from storage.port import Event
 LOG = "events.log"
 PENDING = "p"
 EVENTS = "e"
+PENDING_INDEX = "pending"
 _MOST_AT_ONCE = 500
 _TAKEN = 11000
 """MongoDB's code for a key that exists."""
@@ -138,4 +139,4 @@ class Log:
 
 def index() -> pymongo.IndexModel:
     """Return the index that finds envelopes with waiting events."""
-    return pymongo.IndexModel([(PENDING, 1)], name="pending", sparse=True)
+    return pymongo.IndexModel([(PENDING, 1)], name=PENDING_INDEX, sparse=True)

@@ -1,7 +1,9 @@
 """Sort keys, and the position of a page's end among them, in MongoDB's terms.
 
-MongoDB orders absent values first. A descending key so has them last, as the port wants; for an
-ascending one a computed field says whether there is a value, and is sorted by before it.
+MongoDB orders absent values first, and an array by one of its elements; the port wants the first
+last and the other nowhere. Where each path is known to lead to one value, and no key but the first
+ascends, indexes can give the order: an ascending first key is asked for in two parts, those with a
+value and those without. Any other order is one of computed fields.
 """
 
 from __future__ import annotations
@@ -13,11 +15,15 @@ from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
 from storage.mongo.conditions import Filter
 from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field
-from storage.query import Position, Scalar, SortKey
+from storage.query import Path, Position, Scalar, SortKey
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES = (["double", "int", "long"], ["string"], ["object"], ["array"], ["bool"], ["date"])
 """BSON types in the order MongoDB sorts values of different types."""
+
+
+_NO_VALUE = ["missing", "undefined", "null", "object", "array"]
+"""BSON types, and a word of aggregations, of what has no place in the order."""
 
 
 def sort_field(key: SortKey) -> str:
@@ -27,24 +33,40 @@ def sort_field(key: SortKey) -> str:
     return field(key.path) + (INSTANT_SUFFIX if key.instant else "")
 
 
-def missing_last(keys: tuple[SortKey, ...]) -> Filter:
-    """Return the computed fields that put absent values last, for ascending keys."""
-    return {
-        f"m{number}": {"$lte": [f"${sort_field(key)}", None]}
-        for number, key in enumerate(keys)
-        if not key.descending and key.path != ("id",)
-    }
+def is_plain(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> bool:
+    """Whether the stored fields give the order; `scalars` are the paths that lead to one value."""
+    known = all(key.path in scalars or key.path == ("id",) for key in keys)
+    return known and all(key.descending or key.path == ("id",) for key in keys[1:])
 
 
-def order(keys: tuple[SortKey, ...]) -> dict[str, int]:
-    """Return the sort document; with ascending keys it uses the fields of `missing_last`."""
-    terms: dict[str, int] = {}
-    computed = missing_last(keys)
+def parts(keys: tuple[SortKey, ...]) -> tuple[Filter, ...]:
+    """Return the conditions of the parts that a plain order is asked for in, one after another."""
+    if not keys or keys[0].descending or keys[0].path == ("id",):
+        return ({},)
+    name = sort_field(keys[0])
+    return ({name: {"$ne": None}}, {name: None})
+
+
+def computed(keys: tuple[SortKey, ...]) -> Filter:
+    """Return the fields that `order` sorts by when it is not plain: values, and their absence."""
+    fields: Filter = {}
     for number, key in enumerate(keys):
-        if f"m{number}" in computed:
+        value = f"${sort_field(key)}"
+        absent = {"$in": [{"$type": value}, _NO_VALUE]}
+        fields[f"s{number}"] = {"$cond": [absent, None, value]}
+        if not key.descending:
+            fields[f"m{number}"] = absent
+    return fields
+
+
+def order(keys: tuple[SortKey, ...], *, plain: bool) -> dict[str, int]:
+    """Return the sort document: of stored fields for a plain order, else of `computed` ones."""
+    terms: dict[str, int] = {}
+    for number, key in enumerate(keys):
+        if not plain and not key.descending:
             terms[f"m{number}"] = 1
-        terms.setdefault(sort_field(key), -1 if key.descending else 1)
-    return terms | {"n": -1} | ({} if "_id" in terms else {"_id": -1})
+        terms.setdefault(_sorted(key, number, plain), -1 if key.descending else 1)
+    return {name: terms.get(name, -1) for name in (*terms, "n", "_id")}
 
 
 def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
@@ -53,8 +75,10 @@ def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
     return (*values, int(envelope["n"]), envelope["_id"])
 
 
-def behind(keys: tuple[SortKey, ...], place: Position) -> Filter:
-    """Return the condition that an envelope comes after a position.
+def behind(keys: tuple[SortKey, ...], place: Position, *, plain: bool) -> Filter:
+    """Return the condition that an envelope comes after a position; see `order`.
+
+    The bounds that are stated twice are those an index can begin at.
 
     Raises:
         UnsupportedQuery: the position is not one of a query with these keys.
@@ -62,19 +86,25 @@ def behind(keys: tuple[SortKey, ...], place: Position) -> Filter:
     *values, number, id = place
     if len(values) != len(keys) or not isinstance(number, int):
         raise UnsupportedQuery("the position belongs to another query")
-    found: Filter = {"$or": [{"n": {"$lt": number}}, {"n": number, "_id": {"$lt": id}}]}
-    for key, value in reversed(list(zip(keys, values, strict=True))):
-        name = sort_field(key)
+    found: Filter = {"n": {"$lte": number}}
+    found["$or"] = [{"n": {"$lt": number}}, {"n": number, "_id": {"$lt": id}}]
+    for position, (key, value) in reversed(list(enumerate(zip(keys, values, strict=True)))):
+        name = _sorted(key, position, plain)
         if value is None:
             found = {"$and": [{name: None}, found]}
             continue
         at = _bson(value, key)
-        beyond = [{name: {"$lt" if key.descending else "$gt": at}}, {name: None}]
+        beyond = {name: {"$lt" if key.descending else "$gt": at}}
+        bound = {name: {"$lte" if key.descending else "$gte": at}}
+        following = {**bound, "$or": [beyond, {"$and": [{name: at}, found]}]}
         types = _types_behind(at, descending=key.descending)
-        if types:
-            beyond.append({name: {"$type": types}})
-        found = {"$or": [*beyond, {"$and": [{name: at}, found]}]}
+        others = [{name: {"$type": types}}] if types and not key.instant else []
+        found = {"$or": [following, {name: None}, *others]}
     return found
+
+
+def _sorted(key: SortKey, number: int, plain: bool) -> str:
+    return sort_field(key) if plain else f"s{number}"
 
 
 def _types_behind(value: Any, *, descending: bool) -> list[str]:
@@ -84,7 +114,7 @@ def _types_behind(value: Any, *, descending: bool) -> list[str]:
 
 
 def _value(envelope: Any, name: str) -> Any:
-    """Return the value a document sorts by; arrays order as MongoDB pleases, by no one value."""
+    """Return the value a document sorts by."""
     for part in name.split("."):
         if not isinstance(envelope, dict) or part not in envelope:
             return None

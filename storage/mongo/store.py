@@ -18,21 +18,27 @@ from storage import json
 from storage.errors import (
     DocumentExists,
     DocumentNotFound,
+    DocumentTooLarge,
     QueryTooSlow,
     StoreError,
     StoreUrlError,
+    UnsupportedQuery,
     VersionConflict,
 )
-from storage.mongo import conditions, emulation, log, ordering
-from storage.mongo.conditions import Filter
-from storage.mongo.envelope import INSTANT_SUFFIX, Bson, decode, encode, field
+from storage.mongo import emulation, indexing, log, ordering
+from storage.mongo.envelope import Bson, decode, encode
+from storage.mongo.finding import Finder
 from storage.mongo.log import Log
 from storage.port import Document, Event, Index, Page
-from storage.query import Query
+from storage.query import Path, Query
 
 _DEFAULTS = {"retryWrites": True, "w": "majority", "appname": "tmf683"}
 _DATABASE = "tmf683"
-_ORDER_OF_INSERTION = [("n", -1), ("_id", -1)]
+_REFUSED = frozenset({2, 9, 15, 51091, 51108, 51109})
+"""MongoDB's codes for a query that it does not understand: values, nesting, patterns."""
+
+_TOO_LARGE = frozenset({10334, 17419, 17420})
+"""MongoDB's codes for a document beyond 16 MB."""
 
 
 class MongoStore:
@@ -49,11 +55,13 @@ class MongoStore:
         self, url: str, *, query_seconds: float = 5.0, patience_seconds: float = 5.0
     ) -> None:
         patience = round(patience_seconds * 1000)
-        options = {"serverSelectionTimeoutMS": patience, "connectTimeoutMS": patience} | _DEFAULTS
+        waits = ("serverSelectionTimeoutMS", "connectTimeoutMS", "wTimeoutMS")
+        options: dict[str, Any] = dict.fromkeys(waits, patience) | _DEFAULTS
+        options["socketTimeoutMS"] = patience + round(query_seconds * 1000)
         given = {part.partition("=")[0].lower() for part in url.partition("?")[2].split("&")}
         options = {name: value for name, value in options.items() if name.lower() not in given}
         try:
-            self._client: MongoClient[Bson] = MongoClient(url, tz_aware=True, **options)  # type: ignore[arg-type]
+            self._client: MongoClient[Bson] = MongoClient(url, tz_aware=True, **options)
             self._database = self._client.get_default_database(_DATABASE)
         except (failures.ConfigurationError, failures.InvalidURI, ValueError) as error:
             raise StoreUrlError(f"not a MongoDB URL: {error}") from None
@@ -62,7 +70,7 @@ class MongoStore:
         self._turn = threading.Lock()
         self._emulated: bool | None = None
         self._log = Log(self._database)
-        self._prepared: set[str] = set()
+        self._scalars: dict[str, frozenset[Path]] = {}
 
     @property
     def solitary(self) -> bool:
@@ -72,8 +80,8 @@ class MongoStore:
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
-        wanted = {"newest": _ORDER_OF_INSERTION}
-        wanted |= {index.name: _keys(index) for index in indexes}
+        indexes = tuple(indexes)
+        wanted = indexing.definitions(indexes)
         with _explained():
             found = self._collection(collection)
             there = {each["name"] for each in found.list_indexes()}
@@ -82,18 +90,20 @@ class MongoStore:
                 for name, keys in wanted.items()
                 if name not in there
             ]
-            if log.PENDING not in there and not self._is_emulated():
+            if log.PENDING_INDEX not in there and not self._is_emulated():
                 missing.append(log.index())
             if missing:
                 found.create_indexes(missing)
             self._log.prepare()
-        self._prepared.add(collection)
+        self._scalars[collection] = frozenset(
+            path for index in indexes if not index.many for path in index.paths
+        )
 
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         with _explained():
             names = {each["name"] for each in self._collection(collection).list_indexes()}
-        return frozenset(names - {"_id_", "newest", "pending"})
+        return indexing.hinted(names - {log.PENDING_INDEX})
 
     def insert(
         self,
@@ -187,21 +197,13 @@ class MongoStore:
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
         with _explained():
-            where: Filter = {"x": None}
-            if query.where is not None:
-                where = {"$and": [where, conditions.condition(query.where)]}
-            if self._lacks(query):
-                candidates = self._collection(collection).find(
-                    {"x": None}, max_time_ms=self._query_milliseconds
-                )
-                return emulation.find(candidates, query, _document)
-            rows = self._rows(collection, query, where)
-            more, rows = len(rows) > query.window.limit, rows[: query.window.limit]
-            total = None
-            if query.count:
-                whole = not more and query.after is None and (rows or not query.window.offset)
-                total = query.window.offset + len(rows) if whole else None
-                total = self._count(collection, where) if total is None else total
+            scalars = self._scalars.get(collection, frozenset())
+            plain = ordering.is_plain(query.sort, scalars)
+            finder = Finder(self._collection(collection), self._query_milliseconds)
+            if self._is_emulated() and emulation.is_beyond(query, plain=plain):
+                return emulation.find(finder.everything(), query, _document)
+            rows, total = finder.find(query, plain=plain)
+        more, rows = len(rows) > query.window.limit, rows[: query.window.limit]
         end = ordering.position(query.sort, rows[-1]) if more and rows else None
         documents = (_document(envelope).selected(query.select) for envelope in rows)
         return Page(tuple(documents), total, end)
@@ -217,59 +219,15 @@ class MongoStore:
 
     def _collect(self) -> None:
         with self._turns():
-            self._log.collect(map(self._collection, sorted(self._prepared)))
+            self._log.collect(map(self._collection, sorted(self._scalars)))
 
     def _collection(self, name: str) -> Collection[Bson]:
         return self._database[name.replace("/", ".")]
 
-    def _rows(self, collection: str, query: Query, where: Filter) -> list[Bson]:
-        """Return the envelopes of a window, and one more when there is one."""
-        if query.after is not None:
-            where = {"$and": [where, ordering.behind(query.sort, query.after)]}
-        offset, limit = query.window.offset, min(query.window.limit, 2**31 - 2) + 1
-        if offset >= 2**31:
-            return []
-        projection = _projection(query)
-        computed = ordering.missing_last(query.sort)
-        if not computed:
-            cursor = self._collection(collection).find(
-                where,
-                projection,
-                sort=list(ordering.order(query.sort).items()),
-                skip=offset,
-                limit=limit,
-                max_time_ms=self._query_milliseconds,
-            )
-            return list(cursor)
-        stages: list[Filter] = [
-            {"$match": where},
-            {"$addFields": computed},
-            {"$sort": ordering.order(query.sort)},
-            {"$skip": offset},
-            {"$limit": limit},
-        ]
-        if projection:
-            stages.append({"$project": projection})
-        pipeline = [stage for stage in stages if stage != {"$skip": 0}]
-        aggregate = self._collection(collection).aggregate(
-            pipeline, maxTimeMS=self._query_milliseconds
-        )
-        return list(aggregate)
-
-    def _count(self, collection: str, where: Filter) -> int:
-        found = self._collection(collection)
-        if where.keys() == {"x"}:  # tombstones are few, and soon gone
-            return found.estimated_document_count(maxTimeMS=self._query_milliseconds)
-        return found.count_documents(where, maxTimeMS=self._query_milliseconds)
-
     @staticmethod
-    def _has_pending(found: Collection[Bson], this: Filter) -> bool:
+    def _has_pending(found: Collection[Bson], this: Bson) -> bool:
         """Whether earlier events of a document still wait in its envelope."""
         return found.find_one({**this, log.PENDING: True}, {"_id": 1}) is not None
-
-    def _lacks(self, query: Query) -> bool:
-        """Whether the server, which is not quite MongoDB, cannot answer this query itself."""
-        return self._is_emulated() and emulation.is_beyond(query)
 
     def _turns(self) -> AbstractContextManager[Any]:
         """Let changes take turns where the server does not make them atomic."""
@@ -294,28 +252,6 @@ class _Numbers:
             return self._last
 
 
-def _keys(index: Index) -> list[tuple[str, int]]:
-    """Return an index's keys: the hinted paths, and the order of insertion that settles ties."""
-    keys = [
-        (field(path) + (INSTANT_SUFFIX if path in index.instants else ""), 1)
-        for path in index.paths
-    ]
-    return [*keys, *_ORDER_OF_INSERTION]
-
-
-def _projection(query: Query) -> dict[str, int] | None:
-    """Return what is to be read of each envelope: the selected paths, and those sorted by."""
-    if not query.select:
-        return None
-    names = [field(path) for path in query.select if path != ("href",)]
-    names += [ordering.sort_field(key) for key in query.sort]
-    chosen: dict[str, int] = {"v": 1, "n": 1, "f": 1}
-    for name in sorted(set(names)):
-        if not any(name.startswith(f"{other}.") for other in chosen):  # else they collide
-            chosen[name] = 1
-    return chosen
-
-
 def _document(envelope: Bson) -> Document:
     content = json.dumps(decode(envelope.get("d", {})))
     return Document(envelope["_id"], int(envelope["v"]), content, envelope.get("f", ""))
@@ -328,8 +264,14 @@ def _explained() -> Iterator[None]:
         yield
     except failures.ExecutionTimeout:
         raise QueryTooSlow("the query took longer than queries may") from None
-    except failures.DocumentTooLarge as error:
-        raise StoreError(f"the document is too large for MongoDB: {error}") from error
+    except failures.DocumentTooLarge:
+        raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
+    except failures.OperationFailure as error:
+        if error.code in _TOO_LARGE:
+            raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
+        if error.code in _REFUSED:
+            raise UnsupportedQuery(f"MongoDB refuses it: {_first_line(error)}") from None
+        raise StoreError(f"MongoDB: {_first_line(error)}") from error
     except failures.PyMongoError as error:
         raise StoreError(f"MongoDB: {_first_line(error)}") from error
 

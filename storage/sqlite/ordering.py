@@ -16,18 +16,29 @@ def key_of(path: Path, *, instant: bool) -> str:
     return paths.instant(value) if instant else value
 
 
-def order(keys: tuple[SortKey, ...]) -> str:
+def terms(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> tuple[str, ...]:
+    """Return the expression each key orders by; `scalars` are the paths known to lead to one.
+
+    At any other path there may be an object or array, which has no place in the order.
+    """
+    return tuple(_term(key, scalars) for key in keys)
+
+
+def order(keys: tuple[SortKey, ...], terms: tuple[str, ...]) -> str:
     """Return ORDER BY terms: missing values last, newest first among equals."""
-    terms = [f"{_key(key)} {'DESC' if key.descending else 'ASC'} NULLS LAST" for key in keys]
-    return ", ".join([*terms, "seq DESC"])
+    ordered = [
+        f"{term} {'DESC' if key.descending else 'ASC'} NULLS LAST"
+        for key, term in zip(keys, terms, strict=True)
+    ]
+    return ", ".join([*ordered, "seq DESC"])
 
 
-def position_columns(keys: tuple[SortKey, ...]) -> str:
+def position_columns(terms: tuple[str, ...]) -> str:
     """Return the columns that make up a row's position."""
-    return ", ".join([*map(_key, keys), "seq"])
+    return ", ".join([*terms, "seq"])
 
 
-def behind(keys: tuple[SortKey, ...], position: Position) -> Sql:
+def behind(keys: tuple[SortKey, ...], terms: tuple[str, ...], position: Position) -> Sql:
     """Return the condition that a row comes after a position.
 
     Raises:
@@ -37,8 +48,7 @@ def behind(keys: tuple[SortKey, ...], position: Position) -> Sql:
     if len(values) != len(keys) or not isinstance(seq, int):
         raise UnsupportedQuery("the position belongs to another query")
     sql = Sql("seq < ?", (seq,))
-    for key, value in reversed(list(zip(keys, values, strict=True))):
-        expression = _key(key)
+    for key, expression, value in reversed(list(zip(keys, terms, values, strict=True))):
         if value is None:
             sql = Sql(f"{expression} IS NULL AND ({sql.text})", sql.values)
             continue
@@ -52,5 +62,8 @@ def behind(keys: tuple[SortKey, ...], position: Position) -> Sql:
     return sql
 
 
-def _key(key: SortKey) -> str:
-    return key_of(key.path, instant=key.instant)
+def _term(key: SortKey, scalars: frozenset[Path]) -> str:
+    value = key_of(key.path, instant=key.instant)
+    if key.instant or key.path == ("id",) or key.path in scalars:
+        return value
+    return f"CASE WHEN {paths.kind(key.path)} NOT IN ('object', 'array') THEN {value} END"

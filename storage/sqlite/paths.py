@@ -51,11 +51,14 @@ def kind(path: Path, content: str = "content") -> str:
 def instant(text: str) -> str:
     """Return the expression for a string's instant, in milliseconds; NULL when it is none.
 
-    The form is checked first: SQLite's functions would take `now` and plain numbers for times.
+    What `storage.query.INSTANT` and the calendar refuse is refused first: SQLite's functions would
+    take `now`, plain numbers, spaces, an hour 24 and the 31st of February for times.
     """
     form = " OR ".join(f"{text} GLOB '{each}'" for each in _INSTANT_FORMS)
+    day = f"substr({text}, 1, 10)"
     return (
-        f"CASE WHEN {form}"
+        f"CASE WHEN ({form}) AND {text} NOT GLOB '*[^0-9TZ:.+-]*' AND {text} > '0001-01-02'"
+        f" AND substr({text}, 12, 2) < '24' AND date({day}, '+0 days') = {day}"
         f" THEN CAST(round((julianday({text}) - 2440587.5) * 86400000) AS INTEGER) END"
     )
 

@@ -62,6 +62,10 @@ MIGRATIONS = (
     ) STRICT;
     CREATE INDEX event_by_time ON event (at);
     """,
+    """
+    -- Instants are read more strictly: their indexes are made anew.
+    DELETE FROM hint WHERE name LIKE '%@time%' AND name NOT LIKE '%[]';
+    """,
 )
 """The statements that lead from each schema version to the next; only ever appended to."""
 
@@ -118,12 +122,8 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
     hint = added.lastrowid
     here = paths.literal(collection)
     if not index.many:
-        name = index.name.replace('"', '""')
         keys = [key_of(path, instant=path in index.instants) for path in index.paths]
-        connection.execute(  # one for all collections: the collection is its first column
-            f'CREATE INDEX IF NOT EXISTS "document_by_{name}"'
-            f" ON document (collection, {', '.join(keys)})"
-        )
+        _create_index(connection, f"document_by_{index.name}", ["collection", *keys])
         return
     (path,) = index.paths
     add = (
@@ -152,6 +152,17 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
             condition=f"collection = {here} AND",
         )
     )
+
+
+def _create_index(connection: sqlite3.Connection, name: str, keys: list[str]) -> None:
+    """Make an index of all collections, in place of one that another release made of other keys."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    statement = f"CREATE INDEX {quoted} ON document ({', '.join(keys)})"
+    there = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()
+    if there is not None and there[0].decode() == statement:
+        return
+    connection.execute(f"DROP INDEX IF EXISTS {quoted}")
+    connection.execute(statement)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -181,21 +181,22 @@ class SqliteStore:
         """See `Store.find`."""
         where = Sql("collection = ?", (collection,))
         stated = None
+        known = self._known.get(collection, _Known())
+        terms = ordering.terms(query.sort, known.scalars)
         if query.where is not None:
-            known = self._known.get(collection, _Known())
             stated = conditions.Compiler(known.scalars, known.hints).condition(query.where)
             where = _also(where, stated)
         start = where
         if query.after is not None:
-            start = _also(where, ordering.behind(query.sort, query.after))
+            start = _also(where, ordering.behind(query.sort, terms, query.after))
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection):
             # Numbers are sorted, not documents: those are read once it is known which.
             rows = connection.execute(
-                f"SELECT id, version, content, form, {ordering.position_columns(query.sort)}"
+                f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
                 f" FROM document WHERE seq IN (SELECT seq FROM document WHERE {start.text}"
-                f" ORDER BY {ordering.order(query.sort)} LIMIT ? OFFSET ?)"
-                f" ORDER BY {ordering.order(query.sort)}",
+                f" ORDER BY {ordering.order(query.sort, terms)} LIMIT ? OFFSET ?)"
+                f" ORDER BY {ordering.order(query.sort, terms)}",
                 (*start.values, limit + 1, offset),
             ).fetchall()
             more, rows = len(rows) > limit, rows[:limit]

@@ -6,9 +6,10 @@ import pytest
 
 from storage import Store, open_store
 from tests.storage.contract import StoreContract
+from tests.storage.edges import StoreEdges
 
 
-class TestMongo(StoreContract):
+class TestMongo(StoreContract, StoreEdges):
     @pytest.fixture(scope="class")
     @classmethod
     def store(cls, mongo: str) -> Iterator[Store]:

@@ -7,9 +7,10 @@ import pytest
 
 from storage import Store, open_store
 from tests.storage.contract import StoreContract
+from tests.storage.edges import StoreEdges
 
 
-class TestFile(StoreContract):
+class TestFile(StoreContract, StoreEdges):
     @pytest.fixture(scope="class")
     @classmethod
     def store(cls, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
@@ -19,7 +20,7 @@ class TestFile(StoreContract):
         store.close()
 
 
-class TestMemory(StoreContract):
+class TestMemory(StoreContract, StoreEdges):
     @pytest.fixture(scope="class")
     @classmethod
     def store(cls) -> Iterator[Store]:
