@@ -169,8 +169,14 @@ def failure_of(error: Exception) -> Failure:
             return Failure(
                 503, "requestTimeout", "The request took too long.", text, {"Retry-After": "5"}
             )
-        case UnsupportedMediaType():
-            return Failure(415, "mediaType", "The request's media type is not supported.", text)
+        case UnsupportedMediaType(patches=patches):
+            return Failure(
+                415,
+                "mediaType",
+                "The request's media type is not supported.",
+                text,
+                {"Accept-Patch": ", ".join(patches)} if patches else {},
+            )
         case NotServed():
             return Failure(501, "notImplemented", "The server does not offer this operation.", text)
         case QueryTooSlow():

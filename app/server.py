@@ -228,6 +228,8 @@ def limits_of(settings: Settings) -> Limits:
         conditions=settings.max_conditions,
         path_depth=settings.max_path_depth,
         text_length=settings.max_text,
+        resource_size=8 * settings.max_body,
+        patch_growth=settings.max_body,
     )
 
 

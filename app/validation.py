@@ -57,7 +57,14 @@ class InvalidBody(Exception):
 
 
 class UnsupportedMediaType(Exception):
-    """The operation does not read bodies of this media type; the message says which it does."""
+    """The operation does not read bodies of this media type; the message says which it does.
+
+    `patches` are those, when the operation changes a resource (RFC 5789 §2.2).
+    """
+
+    def __init__(self, message: str, patches: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.patches = patches
 
 
 class ValidatedOperation:
@@ -136,7 +143,8 @@ class ValidatedOperation:
         media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
         media_type = media_type.strip()
         if media_type not in bodies:
-            raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}")
+            patches = tuple(bodies) if self._binding.kind is Kind.PATCH else ()
+            raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}", patches)
         charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
             raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259 §8.1); no other charset is read")

@@ -196,3 +196,5 @@ class Limits:
     conditions: int = 50
     path_depth: int = 10
     text_length: int = 1000
+    resource_size: int = 8 * 1024 * 1024
+    patch_growth: int = 1024 * 1024

@@ -136,8 +136,10 @@ def _repeated(definition: ResourceDefinition, terms: list[Term]) -> Condition:
 
 
 def _compiled(definition: ResourceDefinition, term: Term) -> Condition:
-    if term.path == ("href",) and term.operator in ("eq", "ne"):
-        found = _or(_href(definition, value) for value in _values(term.text))
+    if term.path == ("href",):
+        if term.operator not in ("eq", "ne"):
+            raise BadQuery("href", "can be compared for equality alone: it depends on the host")
+        found = _or(by_href(definition, value) for value in _values(term.text))
         return Not(found) if term.operator == "ne" else found
     if term.operator == "regex":
         return Matches(term.path, term.text[1:-1] if literals.is_quoted(term.text) else term.text)
@@ -159,7 +161,7 @@ def _values(text: str) -> list[str]:
     return plain if len(values) < 2 or '"' in text or "\\," in text else [text, *plain]
 
 
-def _href(definition: ResourceDefinition, text: str) -> Condition:
+def by_href(definition: ResourceDefinition, text: str) -> Condition:
     """Match a reference by its path, whatever host and prefix it was written with."""
     place, _, id = urlsplit(text.strip("\"'")).path.rpartition("/")
     if not id or not place.endswith(definition.path):
@@ -182,7 +184,7 @@ def _on_same_elements(conditions: list[Condition]) -> list[Condition]:
             gathered.append(members[0])
         else:
             below = _on_same_elements([_below(each) for each in members])
-            gathered.append(Some((first,), _and(below)))
+            gathered.append(some((first,), _and(below)))
     return gathered
 
 
@@ -213,6 +215,14 @@ def _below(tree: Condition) -> Condition:
         case Or(conditions):
             return Or(tuple(map(_below, conditions)))
     return tree
+
+
+def some(path: Path, inner: Condition) -> Condition:
+    """Return the condition that an object at the path satisfies another, as flat as can be."""
+    match inner:
+        case Some(below, condition):
+            return Some(path + below, condition)
+    return Some(path, inner)
 
 
 def _and(conditions: Iterable[Condition]) -> Condition:

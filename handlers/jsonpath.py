@@ -1,7 +1,7 @@
 """The `filter` parameter: JSONPath predicates as conditions of the query tree (TMF630 part 6).
 
-The syntax is RFC 9535's, with `=~` for regular expressions as TMF630 has it, and `@size` for
-`@.size` as TM Forum's documents do. Accepted are
+The syntax is RFC 9535's, with what TM Forum's documents write beside it: `=~` for regular
+expressions (`/…/`, also `/…/i`), `in [..]` and `nin [..]`, `@size` for `@.size`. Accepted are
 
 - a predicate, alone or as `$[?(…)]`, on the resources of the collection;
 - a path from one resource, as `$.note[?(@.author=='x')]`, which asks that it selects something;
@@ -15,7 +15,9 @@ descendants (`..`), comparing two paths, absolute paths and other functions insi
 
 from __future__ import annotations
 
+import math
 import re
+from typing import Any
 
 import jsonpath_rfc9535 as jsonpath
 from jsonpath_rfc9535 import filter_expressions as expressions
@@ -23,62 +25,132 @@ from jsonpath_rfc9535 import selectors
 from jsonpath_rfc9535.segments import JSONPathChildSegment
 
 from handlers import literals
-from handlers.definition import Limits
+from handlers.definition import Limits, ResourceDefinition
 from handlers.errors import BadQuery
+from handlers.filtering import by_href, some
 from storage import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
 
-_REGEX = re.compile(
-    r"(@[^\s!=<>&|()]*)\s*=~\s*('(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|/(?:[^/\\]|\\.)*/)"
-)
-_LOOSE = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|\.@(?P<at>\w+)|@(?=[A-Za-z_])""")
+_TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/i?"""
+_REGEX = re.compile(rf"(@[^\s!=<>&|()]*)\s*=~\s*({_TEXT})")
+_IN = re.compile(rf"(@[^\s!=<>&|()]*)\s+(n?in)\s*[\[(]((?:{_TEXT}|[^\[\]()'\"])*)[\])]")
+_ITEM = re.compile(rf"{_TEXT}|[^,\s]+")
+_LOOSE = re.compile(rf"{_TEXT}|\.@(?P<at>\w+)|(?P<bare>@)(?=[A-Za-z_])|(?P<dot>\.)(?=\[)")
+_EVERY = re.compile(rf"{_TEXT}|(?P<every>\.?\[\*\])")
 _OPERATORS = {
     "==": Operator.EQ, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE,
 }  # fmt: skip
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
-def condition(text: str, limits: Limits) -> Condition:
+def condition(definition: ResourceDefinition, text: str, limits: Limits) -> Condition:
     """Return the condition of a `filter` parameter.
 
     Raises:
-        BadQuery: it is not JSONPath, too long, or uses a construct that is not supported.
+        BadQuery: it is not JSONPath, goes beyond the limits, or uses a construct that is not
+            supported.
     """
     if len(text) > limits.text_length:
         raise BadQuery("filter", f"has more than {limits.text_length} characters")
+    # `[*]` says nothing: a path enters arrays by itself, and can be compared without it.
+    text = _EVERY.sub(lambda found: "" if found["every"] else found[0], text)
     try:
-        query = jsonpath.compile(
-            _rooted(_REGEX.sub(_as_search, _LOOSE.sub(_as_strict, text.strip())))
-        )
-    except jsonpath.JSONPathError as error:
-        raise BadQuery("filter", f"is not JSONPath: {str(error).splitlines()[0]}") from None
+        tree = _selects(segments(text), at_collection=True)
+        number = _check(tree, limits, limits.path_depth)
     except RecursionError:
         raise BadQuery("filter", "is nested too deeply") from None
-    return _selects(tuple(query.segments), at_collection=True)
+    if number > limits.conditions:
+        raise BadQuery("filter", f"has {number} conditions, {limits.conditions} are allowed")
+    return _with_href(definition, tree)
+
+
+def segments(text: str) -> tuple[Any, ...]:
+    """Return the segments of a JSONPath, or of what may stand for one in `filter`.
+
+    Raises:
+        BadQuery: it is not JSONPath.
+    """
+    strict = _LOOSE.sub(_as_strict, text.strip())
+    strict = _rooted(_REGEX.sub(_as_search, _IN.sub(_as_alternatives, strict)))
+    try:
+        return tuple(jsonpath.compile(strict).segments)
+    except OverflowError:
+        raise _refused("a number beyond all bounds") from None
+    except jsonpath.JSONPathError as error:
+        place = error.token.index if error.token is not None else 0
+        near = f", at {strict[place : place + 20]!r}" if strict[place:] else ""
+        reason = str(error).splitlines()[0].partition(", line ")[0]
+        raise BadQuery("filter", f"is not JSONPath: {reason}{near}") from None
 
 
 def _rooted(text: str) -> str:
     """Return a whole JSONPath; the `$` and the brackets of a predicate may be left out."""
     if text.startswith("$"):
         return text
+    if text.startswith("?"):
+        return f"$[{text}]"
     if text.startswith(("[", ".")):
         return f"${text}"
     return f"$[?({text})]" if "@" in text and not re.match(r"[\w.]+\[", text) else f"$.{text}"
 
 
 def _as_strict(found: re.Match[str]) -> str:
-    """Spell as RFC 9535 wants what TM Forum's documents write: `@size`, `@.@type`; not in texts."""
+    """Spell as RFC 9535 wants what others write: `@size`, `@.@type`, `.[`; not in texts."""
     if found["at"]:
         return f"['@{found['at']}']"
-    return "@." if found[0] == "@" else found[0]
+    if found["dot"]:
+        return ""
+    return "@." if found["bare"] else found[0]
 
 
 def _as_search(found: re.Match[str]) -> str:
     pattern = found[2]
     if pattern.startswith("/"):
-        pattern = (
-            "'" + pattern[1:-1].replace("\\/", "/").replace("\\", "\\\\").replace("'", "\\'") + "'"
-        )
+        flag = "(?i)" if pattern.endswith("i") else ""
+        text = pattern[1 : pattern.rindex("/")].replace("\\/", "/")
+        pattern = "'" + flag + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
     return f"search({found[1]}, {pattern})"
+
+
+def _as_alternatives(found: re.Match[str]) -> str:
+    path, word, items = found.groups()
+    equal = " || ".join(f"{path}=={item}" for item in _ITEM.findall(items))
+    return f"({equal})" if word == "in" else f"!({equal})"
+
+
+def _check(tree: Condition, limits: Limits, depth: int) -> int:
+    """Return the number of conditions in a tree; each path may go so deep."""
+    path: Path = ()
+    inner: tuple[Condition, ...] = ()
+    match tree:
+        case Comparison(path) | Matches(path):
+            pass
+        case Some(path, condition):
+            inner = (condition,)
+        case Not(condition):
+            inner = (condition,)
+        case And(conditions) | Or(conditions):
+            inner = conditions
+    if len(path) > depth:
+        raise BadQuery("filter", f"has a path deeper than {limits.path_depth} attributes")
+    return sum(_check(each, limits, depth - len(path)) for each in inner) if inner else 1
+
+
+def _with_href(definition: ResourceDefinition, tree: Condition) -> Condition:
+    """Compare hrefs by what they lead to; each resource has one, though it is not stored."""
+    match tree:
+        case Comparison(("href",), Operator.EQ, str() as url):
+            return by_href(definition, url)
+        case Comparison(("href",), Operator.EQ, None):
+            return Or(())
+        case Comparison(("href",)) | Matches(("href",)):
+            raise BadQuery("filter", "can compare href for equality alone")
+        case Not(inner):
+            return Not(_with_href(definition, inner))
+        case And(conditions):
+            return And(tuple(_with_href(definition, each) for each in conditions))
+        case Or(conditions):
+            return Or(tuple(_with_href(definition, each) for each in conditions))
+    return tree
 
 
 def _selects(segments: tuple[object, ...], *, at_collection: bool = False) -> Condition:
@@ -93,13 +165,13 @@ def _selects(segments: tuple[object, ...], *, at_collection: bool = False) -> Co
             case selectors.NameSelector(name=name):
                 path.append(name)
             case selectors.WildcardSelector():
-                pass  # a path enters arrays by itself
+                raise _refused("any attribute (.*)")
             case selectors.FilterSelector(expression=expression):
-                inner = _predicate(expression.expression)
+                inner = predicate(expression.expression)
                 rest = segments[position + 1 :]
                 if rest:
                     inner = And((inner, _selects(rest)))
-                return Some(tuple(path), inner) if path else _unrooted(inner, at_collection)
+                return _element(tuple(path), inner) if path else _unrooted(inner, at_collection)
             case selectors.SliceSelector():
                 raise _refused("slices ([a:b])")
             case _:
@@ -112,16 +184,52 @@ def _selects(segments: tuple[object, ...], *, at_collection: bool = False) -> Co
 def _unrooted(inner: Condition, at_collection: bool) -> Condition:
     if not at_collection:
         raise _refused("a filter directly within a filter")
+    if _is_about_itself(inner):
+        raise _refused("comparing @ itself")
     return inner
 
 
-def _predicate(expression: object) -> Condition:
+def _element(path: Path, inner: Condition) -> Condition:
+    """Return the condition that an element at the path, an object or a value, satisfies another.
+
+    What is compared with a value itself (`@=='x'`) can be no part of more than alternatives.
+    """
+    match inner:
+        case Comparison((), operator, value):
+            return Comparison(path, operator, value)
+        case Matches((), pattern):
+            return Matches(path, pattern)
+        case Or(conditions):
+            return Or(tuple(_element(path, each) for each in conditions))
+    if _is_about_itself(inner):
+        raise _refused("comparing @ itself beside other conditions")
+    return some(path, inner)
+
+
+def _is_about_itself(tree: Condition) -> bool:
+    match tree:
+        case Comparison(path) | Matches(path):
+            return not path
+        case Not(inner):
+            return _is_about_itself(inner)
+        case And(conditions) | Or(conditions):
+            return any(map(_is_about_itself, conditions))
+    return False
+
+
+def predicate(expression: object) -> Condition:
+    """Return the condition of a filter's logical expression.
+
+    Raises:
+        BadQuery: it uses a construct that is not supported.
+    """
     match expression:
-        case expressions.LogicalExpression(left=left, operator=operator, right=right):
-            parts = (_predicate(left), _predicate(right))
-            return And(parts) if operator == "&&" else Or(parts)
+        case expressions.LogicalExpression(operator=operator):
+            joined = And if operator == "&&" else Or
+            return joined(tuple(predicate(each) for each in _operands(expression, operator)))
         case expressions.PrefixExpression(right=right):
-            return Not(_predicate(right))
+            inner = predicate(right)
+            return inner.condition if isinstance(inner, Not) else Not(inner)
         case expressions.ComparisonExpression(left=left, operator=operator, right=right):
             return _comparison(left, operator, right)
         case expressions.RelativeFilterQuery(query=query):
@@ -133,6 +241,19 @@ def _predicate(expression: object) -> Condition:
         case expressions.FunctionExtension(name=name):
             raise _refused(f"the function {name}()")
     raise _refused(type(expression).__name__)
+
+
+def _operands(expression: object, operator: str) -> list[object]:
+    """Return what one operator joins, as one list: `a && b && c` is no nesting."""
+    found: list[object] = []
+    waiting = [expression]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, expressions.LogicalExpression) and each.operator == operator:
+            waiting += [each.right, each.left]
+        else:
+            found.append(each)
+    return found
 
 
 def _comparison(left: object, operator: str, right: object) -> Condition:
@@ -147,22 +268,23 @@ def _comparison(left: object, operator: str, right: object) -> Condition:
 
 
 def _compare(path: Path, operator: Operator, value: object) -> Condition:
-    """Compare by the literal's own type; a text that reads as an instant also as one."""
+    """Compare by the literal's own type; a text that reads as an instant or day also as one."""
     if isinstance(value, str):
-        moment = literals.instant(value)
-        if moment is not None:
+        if literals.is_time(value):
             return literals.compare(path, operator, value)
         return Comparison(path, operator, value)
     if value is None or isinstance(value, bool):
         if operator is not Operator.EQ:
             raise _refused("ordering by true, false or null")
         return Comparison(path, operator, value)
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and math.isfinite(value):
         return Comparison(path, operator, value)
-    raise _refused("this literal")
+    raise _refused("a number beyond all bounds")
 
 
 def _path(query: object) -> Path:
+    if isinstance(query, expressions.FunctionExtension):
+        raise _refused(f"the function {query.name}()")
     if not isinstance(query, expressions.RelativeFilterQuery):
         raise _refused("anything but a path from @ in a comparison")
     names = []
@@ -170,12 +292,8 @@ def _path(query: object) -> Path:
         match segment:
             case JSONPathChildSegment(selectors=[selectors.NameSelector(name=name)]):
                 names.append(name)
-            case JSONPathChildSegment(selectors=[selectors.WildcardSelector()]):
-                pass
             case _:
-                raise _refused("anything but names in a compared path")
-    if not names:
-        raise _refused("comparing @ itself")
+                raise _refused(f"{segment} in a compared path")
     return tuple(names)
 
 

@@ -73,9 +73,10 @@ class Listing:
         asked = request.current()
         strict = "handling=strict" in (request.header("Prefer") or "")
         limits = self._around.limits
+        definition = self._definition
         conditions = [
-            filtering.condition(self._definition, asked.raw_query, limits, strict=strict),
-            *(jsonpath.condition(text, limits) for text in asked.values("filter")),
+            filtering.condition(definition, asked.raw_query, limits, strict=strict),
+            *(jsonpath.condition(definition, text, limits) for text in asked.values("filter")),
         ]
         stated = tuple(each for each in conditions if each is not None)
         return And(stated) if len(stated) > 1 else next(iter(stated), None)

@@ -35,6 +35,11 @@ def compare(path: Path, operator: Operator, text: str) -> Condition:
     return _compare_bare(path, operator, text)
 
 
+def is_time(text: str) -> bool:
+    """Whether a text reads as an instant or a day."""
+    return instant(text) is not None or _day(text) is not None
+
+
 def instant(text: str) -> datetime | None:
     """Return the instant a text reads as; UTC when it has no offset, None when it is none.
 

@@ -18,19 +18,25 @@ import jsonpointer
 from handlers.definition import Resource, ResourceDefinition
 from handlers.errors import AttributesNotPatchable, BadPatch, PatchConflict
 from handlers.patch_queries import expand
+from storage import DocumentTooLarge, json
 
 JSON_PATCH = "application/json-patch+json"
 JSON_PATCH_QUERY = "application/json-patch-query+json"
+DEEPEST = 64
+"""Levels of objects and arrays within each other, as many as a request's body may have."""
 
 
 def patched(
-    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
 ) -> Resource:
     """Return the resource as a patch leaves it; `resource` itself stays as it was.
+
+    `growth` is how many bytes of JSON operations may put into it.
 
     Raises:
         AttributesNotPatchable: the patch touches attributes that no client may change.
         BadPatch: an operation is not one; the message names it.
+        DocumentTooLarge: operations put more into the resource than that.
         PatchConflict: an operation does not fit the resource as it stands.
     """
     if media_type not in (JSON_PATCH, JSON_PATCH_QUERY):
@@ -39,20 +45,34 @@ def patched(
             raise AttributesNotPatchable(touched)
         merged: Resource = merge(resource, patch)
         return merged
-    result = copy.deepcopy(resource)
-    for position, operation in enumerate(patch):
-        steps = [operation]
-        if media_type == JSON_PATCH_QUERY:
-            steps = expand(operation, result, position)
-        for step in steps:
-            result = _apply(step, result, position)
+    try:
+        result = _operated(resource, media_type, patch, growth)
+    except RecursionError:
+        raise PatchConflict("the patch nests far too deeply") from None
     if not isinstance(result, dict):
         raise PatchConflict("the patch leaves no JSON object")
+    if _is_too_deep(result):
+        raise PatchConflict(f"the patch nests deeper than {DEEPEST} levels")
     touched = tuple(
         sorted(name for name in definition.frozen if result.get(name) != resource.get(name))
     )
     if touched:
         raise AttributesNotPatchable(touched)
+    return result
+
+
+def _operated(resource: Resource, media_type: str, patch: Any, growth: int) -> Any:
+    result: Any = copy.deepcopy(resource)
+    room = growth
+    for position, operation in enumerate(patch):
+        steps = [operation]
+        if media_type == JSON_PATCH_QUERY:
+            steps = expand(operation, result, position)
+        for step in steps:
+            room -= _size(step, result)
+            if room < 0:
+                raise DocumentTooLarge(f"the patch puts more than {growth} bytes into the resource")
+            result = _apply(step, result, position)
     return result
 
 
@@ -69,10 +89,30 @@ def merge(target: Any, patch: Any) -> Any:
     return result
 
 
+def _size(operation: dict[str, Any], resource: Any) -> int:
+    """Return how many bytes of JSON an operation puts into the resource."""
+    if operation["op"] in ("add", "replace"):
+        return len(json.dumps(operation["value"]))
+    if operation["op"] == "copy":
+        try:
+            source = jsonpointer.resolve_pointer(resource, operation["from"], None)
+        except (jsonpointer.JsonPointerException, TypeError):
+            return 0
+        return len(json.dumps(source))
+    return 0
+
+
+def _is_too_deep(value: Any, level: int = 0) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return level >= DEEPEST or any(_is_too_deep(each, level + 1) for each in inner)
+
+
 def _apply(operation: dict[str, Any], resource: Any, position: int) -> Any:
     where = f"operation {position} ({operation.get('op')} {str(operation.get('path'))[:120]})"
     try:
-        return jsonpatch.apply_patch(resource, [operation], in_place=True)
+        return jsonpatch.apply_patch(resource, [copy.deepcopy(operation)], in_place=True)
     except jsonpatch.JsonPatchTestFailed:
         raise PatchConflict(f"{where} met another value") from None
     except (jsonpatch.JsonPatchConflict, jsonpointer.JsonPointerException):

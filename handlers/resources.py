@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from flask import Response
 
@@ -16,7 +17,7 @@ from handlers.response import empty_response, json_response
 from handlers.sameness import same
 from handlers.selection import selected
 from handlers.surroundings import Surroundings
-from storage import Document, DocumentExists, VersionConflict
+from storage import Document, DocumentExists, DocumentTooLarge, VersionConflict
 
 PATCH_ATTEMPTS = 20
 """How often a change starts again because another came between its read and its write."""
@@ -88,7 +89,7 @@ class ResourceHandlers:
         asked = request.current()
         return self._change(
             id,
-            lambda before: patching.patched(self._definition, before, asked.media_type, asked.body),
+            lambda before: self._patched(before, asked.media_type, asked.body),
             self._definition.answers.changed,
         )
 
@@ -136,6 +137,13 @@ class ResourceHandlers:
             return empty_response(self._definition.answers.deleted)
         raise UpdateContended(f"{id} kept changing while it was being deleted")
 
+    def _patched(self, before: Resource, media_type: str, patch: Any) -> Resource:
+        """Return the resource as a patch of what the client sees, `href` included, leaves it."""
+        seen = before | {"href": href(self._definition, self._around.base_url(), before["id"])}
+        growth = self._around.limits.patch_growth
+        after = patching.patched(self._definition, seen, media_type, patch, growth)
+        return {name: value for name, value in after.items() if name != "href"}
+
     def _get(self, id: str) -> Document:
         document = self._store.get(self._definition.collection, self._definition.key(id))
         bounds.check_seen(self._definition, document)
@@ -159,6 +167,8 @@ class ResourceHandlers:
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
             content, form = encode_change(self._definition, document, before, after)
+            if len(content) > self._around.limits.resource_size:
+                raise DocumentTooLarge(f"{id} would have {len(content)} bytes")
             bounds.check_written(self._definition, content)
             base = self._around.base_url()
             try:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from storage import regex
-from storage.errors import QueryTooSlow, StoreBusy, StoreError
+from storage.errors import QueryTooSlow, StoreBusy, StoreError, UnsupportedQuery
 
 Durability: TypeAlias = Literal["full", "normal"]
 
@@ -23,6 +23,9 @@ _EXPLANATIONS = {
     "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
     "SQLITE_PERM": "may not be used by this process",
 }
+
+_TOO_COMPLEX = ("parser stack overflow", "Expression tree is too large", "at most 64 tables")
+"""How the messages begin that SQLite has for statements beyond its bounds."""
 
 
 class Connections:
@@ -82,7 +85,9 @@ class Connections:
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         return connection
 
-    def _explain(self, error: sqlite3.DatabaseError) -> StoreError:
+    def _explain(self, error: sqlite3.DatabaseError) -> StoreError | UnsupportedQuery:
+        if str(error).startswith(_TOO_COMPLEX):
+            return UnsupportedQuery("the query is nested too deeply, or has too many conditions")
         name = getattr(error, "sqlite_errorname", None) or ""
         where = f"store {self._file or 'memory:'}"
         if name == "SQLITE_INTERRUPT":

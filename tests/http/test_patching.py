@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -173,6 +174,18 @@ def test_a_json_patch_that_fails_changes_nothing(
             [NOTES[0] | {"seen": True}, NOTES[1], NOTES[2] | {"seen": True}],
         ),
         ({"op": "remove", "path": "/note/0"}, NOTES[1:]),
+        ({"op": "remove", "path": "note[?(@.author=='a')]"}, [NOTES[1]]),
+        ({"op": "remove", "path": "/note[?(@.author=='a' && @.text in ['z'])]"}, NOTES[:2]),
+        ({"op": "remove", "path": "$.note[?(@.text=~/^[xy]$/)]"}, [NOTES[2]]),
+        (
+            {"op": "add", "path": "$.note[?(@.id=='2')].seen", "value": True},
+            [NOTES[0], NOTES[1] | {"seen": True}, NOTES[2]],
+        ),
+        (
+            {"op": "replace", "path": "$.note[*].text", "value": "t"},
+            [n | {"text": "t"} for n in NOTES],
+        ),
+        ({"op": "remove", "path": "$.note[-1]"}, NOTES[:2]),
     ],
 )
 def test_a_query_patch_selects_elements(
@@ -185,14 +198,89 @@ def test_a_query_patch_selects_elements(
 
 
 @pytest.mark.parametrize(
-    ("path", "status"), [("/note?author=nobody", 409), ("$.note[?(@.x==1)]", 409), ("$.[", 409)]
+    "path",
+    [
+        "/note?author=nobody",
+        "$.note[?(@.x==1)]",
+        "$.[",
+        "/note?",
+        "/description?reason=nobody",
+        "/note?channel.id=nobody",
+        "$..note",
+        "$.note[?(@.text=~/(x+)+$/)]",
+        "$" + "[?@" * 200 + "]" * 200,
+    ],
 )
-def test_a_query_patch_that_selects_nothing_says_so(
-    api: httpx.Client, path: str, status: int
-) -> None:
-    before = create(api, note=NOTES)
+def test_a_query_patch_that_selects_nothing_says_so(api: httpx.Client, path: str) -> None:
+    before = create(api, note=NOTES, description="d")
     answer = patch(api, before["href"], [{"op": "remove", "path": path}], QUERY_PATCH)
-    assert "operation 0" in error_of(answer, status)["message"]
+    assert "operation 0" in error_of(answer, 409)["message"]
+    assert api.get(before["href"]).json() == before
+
+
+def test_elements_that_get_the_same_value_stay_apart(api: httpx.Client) -> None:
+    href = create(api, note=NOTES)["href"]
+    operations = [
+        {"op": "add", "path": "/note/x?author=a", "value": {"n": 1}},
+        {"op": "replace", "path": "/note/0/x/n", "value": 2},
+    ]
+    notes = patch(api, href, operations, QUERY_PATCH).json()["note"]
+    assert [note.get("x") for note in notes] == [{"n": 2}, None, {"n": 1}]
+
+
+def test_a_condition_beside_the_way_is_the_resources(api: httpx.Client) -> None:
+    href = create(api, note=NOTES, description="d")["href"]
+    operation = {"op": "replace", "path": "/description?reason=A+fault", "value": "e"}
+    assert patch(api, href, [operation], QUERY_PATCH).json()["description"] == "e"
+
+
+@pytest.mark.parametrize(
+    ("media_type", "operations"),
+    [
+        (JSON_PATCH, [{"op": "copy", "from": "/x", "path": f"/x/{n}"} for n in range(40)]),
+        (JSON_PATCH, [{"op": "copy", "from": "/x", "path": "/x/a"}] * 40),
+        (
+            QUERY_PATCH,
+            [{"op": "add", "path": "$.x.many[*].big", "value": "v" * 10_000}],
+        ),
+    ],
+)
+def test_a_patch_cannot_grow_without_bound(
+    api: httpx.Client, media_type: str, operations: list[Any]
+) -> None:
+    before = create(api, x={"many": [{} for _ in range(1000)]})
+    begin = time.monotonic()
+    error_of(patch(api, before["href"], operations, media_type), 413)
+    assert time.monotonic() - begin < 5
+    assert api.get(before["href"]).json() == before
+
+
+def test_a_patch_cannot_nest_without_bound(api: httpx.Client) -> None:
+    before = create(api, x={})
+    operations = [{"op": "add", "path": "/x" + "/y" * depth, "value": {}} for depth in range(1, 90)]
+    message = error_of(patch(api, before["href"], operations, JSON_PATCH), 409)["message"]
+    assert "deeper" in message
+
+
+def test_the_href_a_client_sees_can_be_tested_and_not_removed(api: httpx.Client) -> None:
+    href = create(api)["href"]
+    test = {"op": "test", "path": "/href", "value": href}
+    assert patch(api, href, [test], JSON_PATCH).status_code == 200
+    gone = patch(api, href, [{"op": "remove", "path": "/href"}], JSON_PATCH)
+    assert "/href" in error_of(gone, 400)["message"]
+
+
+def test_what_patches_there_are_is_told(api: httpx.Client) -> None:
+    answer = patch(api, create(api)["href"], {}, "text/plain")
+    error_of(answer, 415)
+    accepted = answer.headers["accept-patch"].split(", ")
+    assert {MERGE, JSON_PATCH, QUERY_PATCH} <= set(accepted)
+    assert (
+        "accept-patch"
+        not in api.post(
+            "/partyInteraction", content="{}", headers={"Content-Type": "text/plain"}
+        ).headers
+    )
 
 
 def test_entity_tags_tell_versions_apart(api: httpx.Client) -> None:

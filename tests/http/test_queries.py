@@ -219,6 +219,10 @@ STRINGS: list[tuple[str, str]] = [
     ("x.n=99999999999999999999999", ""),
     ("id=nope", ""),
     ("href=nope", ""),
+    ("x.tags.0=red", ""),
+    (".".join("abcdefghi") + ".j=1&" + ".".join("abcdefghi") + ".k=2", ""),
+    ("interactionDate.startDateTime=2026-02-30", ""),
+    ("reason*=\\s$", ""),
 ]
 
 FILTERS: list[tuple[str, str]] = [
@@ -269,6 +273,27 @@ FILTERS: list[tuple[str, str]] = [
     ("$[?(@.note[?(@.author=='Zoë')])]", "c"),
     ("$[?(@.reason=='say \"hi\"')]", "d"),
     ("$[?(@.status=='x&y=z;w')]", ""),
+    ("?(@.status=='opened')", "ad"),
+    ("$.relatedParty.[?(@.role=='agent')]", "ab"),
+    ("$[?(@.relatedParty[*].role=='customer')]", "ab"),
+    ("$[?(@.interactionItem[*].note[*].author=='r')]", "d"),
+    ("$[?(@.status in ['completed','inProgress'])]", "bc"),
+    ('$[?(@.status nin ["completed","inProgress"] && @.x.flag==true)]', "a"),
+    ("$[?(@.x.n in [9, -3])]", "ce"),
+    ("$[?(@.reason in ['Bill, late','x'])]", "c"),
+    ("$.x.tags[?(@=='red')]", "d"),
+    ("$[?(@.x.tags[?(@=='red' || @==4)])]", "d"),
+    ("$[?(@.reason=~/BROADBAND/i)]", "ab"),
+    ("$[?(@.interactionDate.startDateTime=='2026-01-10')]", "ab"),
+    ("$[?(@.interactionDate.startDateTime!='2026-01-10')]", "cde"),
+    ("$[?(@.interactionDate.startDateTime>'2026-01-11')]", "d"),
+    ("$[?(@.href)]", "abcde"),
+    ("$[?(@.href==null)]", ""),
+    ("$[?(@.href=='http://h/other/1')]", ""),
+    (" && ".join(["@.x.n==5"] * 49), "ad"),
+    ("!" * 60 + "@.relatedParty", "ab"),
+    ("(" * 40 + "@.status=='opened'" + ")" * 40, "ad"),
+    ("@.a.b.c.d[?(@.e.f.g[?(@.h==1 && @.i==2)])]", ""),
 ]
 
 REFUSED_FILTERS = [
@@ -289,11 +314,26 @@ REFUSED_FILTERS = [
     ("$[?(", "JSONPath"),
     ("((((", "JSONPath"),
     ("$[?(@.a =~ '(')]", "RE2"),
+    ("$[?(@.a=='x' and @.b=='y')]", "at \"and @.b=='y')]\""),
+    ("$[?(length(@.a)>1)]", "length()"),
+    ("$[?(@.note[0].text=='x')]", "[0] in a compared path"),
+    ("$.*", "any attribute"),
+    ("$[?(@.a[?(@=='x' && @!='y')])]", "comparing @ itself"),
+    ("$[?(@==1)]", "comparing @ itself"),
+    ("$[?(@.a==1e400)]", "beyond all bounds"),
+    ("$[?(@.a==-1e400)]", "beyond all bounds"),
+    ("$[?(@.href>'x')]", "href"),
+    ("@." + ".".join("abcdefghijk") + "==1", "deeper than 10"),
+    ("@.a[?(@.b[?(@.c.d.e.f.g.h.i.j.k.l==1)])]", "deeper than 10"),
+    (" || ".join(["@.a==1"] * 51), "51 conditions"),
     ("$[?(@.a =~ '(?=x)')]", "RE2"),
     ("$[?(@.a=='" + "x" * 2000 + "')]", "1000 characters"),
 ]
 
 REFUSED = [
+    (r"a*=\C", "bytes"),
+    ("href>x", "equality"),
+    ("href*=partyInteraction", "equality"),
     ("a.regex=(", "RE2"),
     ("a*=(?<=x)y", "RE2"),
     (r"a.regex=(x)\1", "RE2"),
@@ -329,6 +369,11 @@ SORTS: list[tuple[str, str]] = [
     (",,", "edcba"),
     ("id", "abcde"),
     ("-id", "edcba"),
+    ("channel.id,description", "abcde"),
+    ("-relatedParty.name", "edcba"),
+    ("-x.n,description", "badce"),
+    ("x.n,-description", "cdabe"),
+    ("interactionDate", "edcba"),
 ]
 
 
