@@ -20,7 +20,7 @@ from tests.conftest import OURS
 from tests.delivery.receiver import receiving
 from tests.http.conftest import MINIMAL, create, error_of
 from tests.mongo.running import own_mongo_server
-from tests.server import Server, running_server
+from tests.server import Server, eventually, running_server
 
 
 def client_of(server: Server) -> httpx.Client:
@@ -244,6 +244,30 @@ def test_a_killed_worker_is_replaced_and_loses_nothing(tmp_path: Path) -> None:
         with client_of(server) as client:
             for id in acknowledged:
                 assert client.get(f"/partyInteraction/{id}").status_code == 200
+
+
+@pytest.mark.slow
+def test_a_database_that_hangs_is_a_503_in_bounded_time() -> None:
+    environment = {"TMF_BUSY_SECONDS": "0.5", "TMF_QUERY_SECONDS": "1"}
+    with (
+        own_mongo_server() as mongo,
+        running_server(OURS, store=f"{mongo.url}x", env=environment) as server,
+        client_of(server) as client,
+    ):
+        create(client)
+        assert mongo.process is not None
+        mongo.process.send_signal(signal.SIGSTOP)
+        try:
+            for method in ("GET", "POST"):
+                begin = time.monotonic()
+                body = MINIMAL if method == "POST" else None
+                answer = client.request(method, "/partyInteraction", json=body)
+                assert error_of(answer, 503)["code"] == "storeUnavailable"
+                assert answer.headers["retry-after"]
+                assert time.monotonic() - begin < 10
+        finally:
+            mongo.process.send_signal(signal.SIGCONT)
+        assert eventually(lambda: client.get("/partyInteraction").status_code == 200)
 
 
 @pytest.mark.slow
