@@ -85,7 +85,10 @@ class Settings(BaseSettings):
     )
     threads: int = Field(4, ge=1, le=64, description="Threads a worker runs handlers in.")
     max_body: int = Field(
-        1024 * 1024, ge=1024, description="Largest request body accepted, in bytes; patches may make a resource eight times as large."
+        1024 * 1024,
+        ge=1024,
+        description="Largest request body accepted, in bytes; "
+        "patches may make a resource eight times as large.",
     )
     max_headers: int = Field(
         32 * 1024, ge=1024, description="Most bytes of a request's target and headers."

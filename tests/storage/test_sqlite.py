@@ -215,6 +215,26 @@ def test_queries_use_their_index(
     store.close()
 
 
+def test_an_index_of_an_older_release_is_made_anew(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    hint = Index((("t",),), instants=frozenset({("t",)}))
+    SqliteStore(file).prepare("c", [hint])
+    with sqlite3.connect(file) as connection:
+        connection.executescript(
+            """
+            DROP INDEX "document_by_t@time";
+            CREATE INDEX "document_by_t@time" ON document (collection, id);
+            PRAGMA user_version = 2;
+            """
+        )
+    store = SqliteStore(file)
+    store.prepare("c", [hint])
+    assert store.indexes("c") == {hint.name}
+    statement = pragma(store, "SELECT sql FROM sqlite_master WHERE name = 'document_by_t@time'")
+    assert b"julianday" in statement
+    store.close()
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
