@@ -23,6 +23,17 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LONGEST = 2000
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses as IPv6 hosts reach them (RFC 6052)."""
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that has been given out of IPv6's global unicast addresses (RFC 4291)."""
+_CLOSED: tuple[Network, ...] = (
+    ipaddress.IPv4Network("192.0.0.0/24"),  # protocols' own; Oracle's metadata service
+    ipaddress.IPv4Network("168.63.129.16"),  # Azure's platform, its metadata service
+    ipaddress.IPv4Network("192.88.99.0/24"),  # relays of 6to4, given up (RFC 7526)
+    ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
+)
+"""What `ipaddress` calls global, and no listener on the public internet has."""
+_INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
+"""Ends of names that mean something within a machine or network alone (RFC 6761, 6762, 8375)."""
 
 
 class CallbackPolicy:
@@ -49,7 +60,8 @@ class CallbackPolicy:
     def check(self, url: str) -> None:
         """Check the URL of a listener that registers.
 
-        A name that cannot be resolved now may pass: it is checked again at each delivery.
+        A name that cannot be resolved now may pass, unless it is one that only private networks
+        have: it is checked again at each delivery.
 
         Raises:
             BadCallback: events may not be sent there; the message says why.
@@ -65,11 +77,12 @@ class CallbackPolicy:
             raise BadCallback("must be an absolute http or https URL")
         if parts.username is not None or parts.password is not None:
             raise BadCallback("must not hold credentials")
-        if parts.fragment:
+        if "#" in url:
             raise BadCallback("must not have a fragment")
         try:
             found = self._resolve(host.rstrip("."), port or 0, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
+            self._check_unresolved(host)
             return
         for each in found:
             self.check_address(host, each[4][0])
@@ -86,8 +99,17 @@ class CallbackPolicy:
                 " TMF_CALLBACK_ALLOW can allow it"
             )
 
+    def _check_unresolved(self, host: str) -> None:
+        name = "." + host.lower().rstrip(".")
+        if name.endswith(_INSIDE) and not self._is_named(host):
+            raise BadCallback("has a host of private networks; TMF_CALLBACK_ALLOW can allow it")
+
+    def _is_named(self, host: str) -> bool:
+        """Whether the operator allows the host by name."""
+        return any(fnmatchcase(host.lower().rstrip("."), name) for name in self._names)
+
     def _permits(self, host: str, address: str) -> bool:
-        if any(fnmatchcase(host.lower().rstrip("."), name) for name in self._names):
+        if self._is_named(host):
             return True
         try:
             ip: Address = ipaddress.ip_address(address.partition("%")[0])
@@ -100,6 +122,8 @@ class CallbackPolicy:
 
 
 def _is_public(ip: Address) -> bool:
+    if (ip.version == 6 and ip not in _UNICAST) or any(ip in closed for closed in _CLOSED):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 

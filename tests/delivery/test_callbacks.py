@@ -17,6 +17,7 @@ from tests.delivery.receiver import receiving, status
 NAMES = {
     "loop.example.com": "127.0.0.1",
     "inside.example.com": "10.1.2.3",
+    "crm.internal": "10.1.2.3",
     "mapped.example.com": "::ffff:127.0.0.1",
     "six.example.com": "::1",
     "public.example.com": "93.184.216.34",
@@ -61,7 +62,14 @@ REFUSED = [
     "http://xn--bcher-kva.example.com/", "ftp://93.184.216.34/", "file:///etc/passwd",
     "gopher://127.0.0.1/", "//93.184.216.34/", "/events", "http://", "http:///x",
     "http://user:pw@93.184.216.34/", "http://user@93.184.216.34/", "http://93.184.216.34/#part",
-    "http://93.184.216.34:99999/", "http://[::1", "", "http://93.184.216.34/" + "a" * 2000,
+    "http://[fec0::1]/", "http://[64:ff9b:1::7f00:1]/", "http://[2001:0:7f00:1::]/",
+    "http://[::127.0.0.1]/", "http://[3fff::1]/", "http://192.0.0.192/", "http://168.63.129.16/",
+    "http://192.88.99.1/", "http://100.100.100.200/", "http://169.254.169.254./",
+    "http://metadata.google.internal/", "http://metadata.google.internal./",
+    "http://any.localhost/", "http://printer.local/", "http://router.home.arpa/",
+    "http://\uff11\uff12\uff17.0.0.1/", "http://127\u30020\u30020\u30021/", "http:/93.184.216.34/",
+    "http://93.184.216.34/#", "http://93.184.216.34:99999/", "http://[::1", "",
+    "http://93.184.216.34/" + "a" * 2000,
 ]  # fmt: skip
 
 ALLOWED = [
@@ -100,6 +108,9 @@ def test_a_callback_is_accepted(url: str) -> None:
         ("*.example.com", "http://loop.example.com/", False),
         ("*.example.com", "http://localhost/", True),
         ("example.com", "http://loop.example.com/", True),
+        ("10.0.0.0/8", "http://crm.internal/", False),
+        ("later.internal", "http://later.internal/", False),
+        ("other.internal", "http://later.internal/", True),
         ("::1", "http://[::1]/", False),
         ("fd00::/8", "http://[fd12:3456::1]/", False),
     ],
