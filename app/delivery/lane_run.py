@@ -1,93 +1,93 @@
-"""One worker's stay on one lane: the next events, and those that failed before."""
+"""One worker's stay on one lane: the next events, and those that failed before.
+
+Resources go side by side, the events of one resource one after the other. What fails waits and
+holds back its resource alone. After a few failures in a row the lane rests; when it goes on, one
+event shows whether the listener is back, and the others follow when it is.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from app.delivery.events import OutgoingEvent
 from app.delivery.lanes import Failed, Lane, LaneLost, Lanes
+from app.delivery.log import BATCH, Log
+from app.delivery.patience import Patience
 from app.delivery.sender import Sender, Verdict
+from app.delivery.store_threads import StoreThreads
 from app.delivery.subscriptions import Subscription
-from storage import Store, StoreError, json
+from storage import StoreError
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 256
 _FAILURES_TO_REST = 3
-_LONGEST_REST = 12 * 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How deliveries are tried: attempts, and seconds before the first repetition.
-
-    The wait before the n-th repetition is random, up to `first_wait` times 4 to the n ("full
-    jitter"), twelve hours at most: with a minute, eight attempts take about a day.
-    """
-
-    attempts: int = 8
-    first_wait: float = 60.0
-    concurrency: int = 16
-    poll_seconds: float = 0.1
-    retention_hours: float = 72.0
-
-    def wait(self, failures: int, asked: float) -> float:
-        """Return how long to wait after so many failures; never less than the listener asks."""
-        longest = min(self.first_wait * 4.0 ** min(failures - 1, 10), _LONGEST_REST)
-        return max(asked, random.uniform(0, longest))  # noqa: S311 - nothing secret
+_SECONDS_UNKEPT = 0.5
+"""How long deliveries go on before the lane's new position is stored: a crash repeats those."""
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
     """What a worker delivers with."""
 
-    store: Store
+    threads: StoreThreads
+    log: Log
     lanes: Lanes
     sender: Sender
     patience: Patience
 
 
 class LaneRun:
-    """The deliveries to one listener while a worker holds its lane."""
+    """The deliveries to one listener while a worker holds its lane.
 
-    def __init__(self, means: Means, subscription: Subscription, lane: Lane) -> None:
+    `last` is the number of an event that the log has had: what is missing up to there was removed.
+    """
+
+    def __init__(self, means: Means, subscription: Subscription, lane: Lane, last: int) -> None:
+        self._threads = means.threads
+        self._log = means.log
         self._lanes = means.lanes
-        self._store = means.store
         self._sender = means.sender
         self._patience = means.patience
         self._subscription = subscription
         self._lane = lane
-        # A listener that has failed gets one event to show that it is back.
-        probing = lane.failures > 0
-        self._slots = asyncio.Semaphore(1 if probing else self._patience.concurrency)
-        self._row = _FAILURES_TO_REST - 1 if probing else 0
+        self._last = last
+        self._probing = lane.failures > 0
+        self._slots = asyncio.Semaphore(1 if self._probing else self._patience.concurrency)
+        self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
         self._failed: dict[str, list[Failed]] = {}
         self._keeping = asyncio.Lock()
+        self._kept_at = time.monotonic()
         self._stop = False
 
     async def work(self, stopping: asyncio.Event) -> None:
         """Deliver until nothing is left to do now, then let the lane go."""
-        waiting = await asyncio.to_thread(self._lanes.failed, lane=self._lane.id, state="waiting")
-        for each in waiting:
-            self._failed.setdefault(each.resource, []).append(each)
         beat = asyncio.create_task(self._beat())
         try:
+            if self._lane.retry_at:
+                await self._load_failed()
             while not (stopping.is_set() or self._stop):
-                tried = await self._retry()
-                moved = False if self._stop else await self._advance()
-                if not (tried or moved):
+                moved = await self._advance()
+                tried = False if self._stop else await self._retry()
+                if not (moved or tried):
                     break
         finally:
             beat.cancel()
-            soonest = min((held[0].next for held in self._failed.values()), default=0.0)
             async with self._keeping:
-                self._lane = replace(self._lane, retry_at=soonest)
-                await asyncio.to_thread(self._lanes.release, self._lane)
+                await self._threads.run(self._lanes.release, self._current())
+
+    async def _load_failed(self) -> None:
+        waiting = await self._threads.run(self._lanes.failed, lane=self._lane.id, state="waiting")
+        for each in waiting:
+            self._failed.setdefault(each.resource, []).append(each)
+
+    def _current(self) -> Lane:
+        """Return the lane as it is to be stored now."""
+        soonest = min((held[0].next for held in self._failed.values()), default=0.0)
+        return replace(self._lane, retry_at=soonest)
 
     async def _beat(self) -> None:
         """Hold the lane while a batch takes its time."""
@@ -103,25 +103,34 @@ class LaneRun:
 
     async def _keep(self) -> None:
         async with self._keeping:
-            lane = self._lane
-            await asyncio.to_thread(self._lanes.keep, lane)
+            await self._threads.run(self._lanes.keep, self._current())
+            self._kept_at = time.monotonic()
 
     async def _advance(self) -> bool:
         """Deliver the next events of the log; return whether there were any."""
-        events = await asyncio.to_thread(self._store.events, self._lane.position, _BATCH)
-        if not events:
+        entries = await self._log.after(self._lane.position)
+        self._note_missed(entries[0].number - 1 if entries else self._last)
+        if not entries:
             return False
         chains: dict[str, list[tuple[int, OutgoingEvent]]] = defaultdict(list)
-        for event in events:
-            record = json.loads(event.content)
-            for outgoing in self._subscription.events_of(record):
-                chains[f"{record['collection']}/{record['id']}"].append((event.number, outgoing))
+        for each in entries:
+            for outgoing in self._subscription.events_of(each.record):
+                resource = f"{each.record['collection']}/{each.record['id']}"
+                chains[resource].append((each.number, outgoing))
         undone = await asyncio.gather(*(self._send(each, chain) for each, chain in chains.items()))
         first = min((number for number in undone if number is not None), default=None)
-        done = events[-1].number if first is None else first - 1
+        done = entries[-1].number if first is None else first - 1
         self._lane = replace(self._lane, position=max(self._lane.position, done))
-        await self._keep()
+        if len(entries) == BATCH or time.monotonic() - self._kept_at > _SECONDS_UNKEPT:
+            await self._keep()
         return True
+
+    def _note_missed(self, gone: int) -> None:
+        """Go on behind the events up to `gone`, which retention has removed from the log."""
+        missed = gone - self._lane.position
+        if missed > 0:
+            _log.warning("subscription %s missed %d events: not kept", self._lane.id, missed)
+            self._lane = replace(self._lane, position=gone, missed=self._lane.missed + missed)
 
     async def _send(self, resource: str, chain: list[tuple[int, OutgoingEvent]]) -> int | None:
         """Send the events of one resource, one after the other; what cannot go now waits.
@@ -144,6 +153,8 @@ class LaneRun:
     async def _hold_back(
         self, resource: str, number: int, event: OutgoingEvent, verdict: Verdict | None = None
     ) -> None:
+        """Let an event wait: after an attempt that failed, or behind another of its resource."""
+        held = self._failed.get(resource, [])
         failed = Failed(
             id=f"{self._lane.id}/{event.id}",
             lane=self._lane.id,
@@ -154,21 +165,19 @@ class LaneRun:
             body=event.body,
             trace=event.trace,
         )
+        if any(each.id == failed.id for each in held):
+            return  # read again, since its worker died before the lane's position was stored
         if verdict is not None:
             failed = self._after(failed, verdict)
-        await asyncio.to_thread(self._lanes.put, failed)
+        await self._threads.run(self._lanes.put, failed)
         if failed.state == "waiting":
-            held = self._failed.setdefault(resource, [])
-            if all(each.id != failed.id for each in held):
-                held.append(failed)
+            self._failed.setdefault(resource, []).append(failed)
 
     async def _retry(self) -> bool:
         """Try again what is due, the first of each resource; return whether there was any."""
         now = time.time()
         due = [resource for resource, held in self._failed.items() if held[0].next <= now]
         await asyncio.gather(*(self._retry_resource(each) for each in due))
-        if due:
-            await self._keep()
         return bool(due)
 
     async def _retry_resource(self, resource: str) -> None:
@@ -182,11 +191,11 @@ class LaneRun:
                 verdict = await self._sender.send(self._subscription.callback, event)
             self._count(verdict)
             if verdict.delivered:
-                await asyncio.to_thread(self._lanes.forget, first.id)
+                await self._threads.run(self._lanes.forget, first.id)
                 held.pop(0)
                 continue
             failed = self._after(first, verdict)
-            await asyncio.to_thread(self._lanes.put, failed)
+            await self._threads.run(self._lanes.put, failed)
             if failed.state == "waiting":
                 held[0] = failed
                 break
@@ -210,17 +219,25 @@ class LaneRun:
     def _count(self, verdict: Verdict) -> None:
         """Note a success or failure of the listener; too many in a row, and the lane rests."""
         if verdict.delivered:
-            self._row = 0
+            self._failures_in_row = 0
             if self._lane.failures:
                 self._lane = replace(self._lane, failures=0)
+            if self._probing:
+                self._open_slots()
             return
-        self._row += 1
+        self._failures_in_row += 1
         if self._stop:
             return
         if verdict.gone:
             self._suspend(verdict.error)
-        elif self._row >= _FAILURES_TO_REST or verdict.wait:
+        elif self._failures_in_row >= _FAILURES_TO_REST or verdict.wait:
             self._rest(verdict)
+
+    def _open_slots(self) -> None:
+        """Send as many at once as usual: the listener is back."""
+        self._probing = False
+        for _ in range(self._patience.concurrency - 1):
+            self._slots.release()
 
     def _rest(self, verdict: Verdict) -> None:
         self._stop = True

@@ -38,9 +38,10 @@ State: TypeAlias = Literal["waiting", "parked"]
 class Lane:
     """The progress of one subscription; times are seconds since 1970.
 
-    `failures` counts the rests since the last success; `rest_until` is when the present one ends;
-    `retry_at` is when the next failed delivery is due, 0 when there is none; `suspended` says why
-    nothing is tried any more, empty when something is.
+    `holder` is the worker that has the lease, until `held_until`. `failures` counts the rests since
+    the last success; `rest_until` is when the present one ends; `retry_at` is when the next failed
+    delivery is due, 0 when there is none; `suspended` says why nothing is tried any more, empty
+    when something is. `missed` counts the events that were removed before they could be told.
     """
 
     id: str
@@ -52,6 +53,7 @@ class Lane:
     rest_until: float = 0.0
     retry_at: float = 0.0
     suspended: str = ""
+    missed: int = 0
 
     def is_free(self, holder: str, now: float) -> bool:
         """Whether a worker may take it."""
@@ -111,6 +113,8 @@ class Lanes:
         lane = _lane(document)
         if not lane.is_free(self._holder, time.time()):
             return None
+        if lane.holder and not lane.retry_at:  # not let go: what failed last may not be noted
+            lane = replace(lane, retry_at=time.time())
         self._versions[id] = document.version
         try:
             return self.keep(lane)
@@ -147,13 +151,7 @@ class Lanes:
 
     def failed(self, *, lane: str | None = None, state: State | None = None) -> list[Failed]:
         """Return failed deliveries, the oldest events first."""
-        stated: list[Condition] = []
-        for name, value in (("lane", lane), ("state", state)):
-            if value is not None:
-                stated.append(Comparison((name,), Operator.EQ, value))
-        found = every(self._store, FAILED, And(tuple(stated)) if stated else None)
-        deliveries = [Failed(**json.loads(document.content)) for document in found]
-        return sorted(deliveries, key=lambda each: (each.number, each.id))
+        return _failed(self._store, lane, state)
 
     def put(self, failed: Failed) -> None:
         """Store a failed delivery, in place of what was known of it."""
@@ -196,6 +194,8 @@ def open_lane(store: Store, id: str, position: int) -> None:
                 store.replace(LANES, id, lane, version=there.version)
             except (DocumentNotFound, VersionConflict):
                 continue
+            for failed in _failed(store, id):
+                _remove(store, FAILED, failed.id)
         return
 
 
@@ -217,6 +217,16 @@ def resume(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
             continue
         return True
     return False
+
+
+def _failed(store: Store, lane: str | None = None, state: State | None = None) -> list[Failed]:
+    stated: list[Condition] = []
+    for name, value in (("lane", lane), ("state", state)):
+        if value is not None:
+            stated.append(Comparison((name,), Operator.EQ, value))
+    found = every(store, FAILED, And(tuple(stated)) if stated else None)
+    deliveries = [Failed(**json.loads(document.content)) for document in found]
+    return sorted(deliveries, key=lambda each: (each.number, each.id))
 
 
 def _lane(document: Document) -> Lane:

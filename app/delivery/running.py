@@ -14,11 +14,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from app.contract import Contract
 from app.delivery.callbacks import CallbackPolicy
 from app.delivery.events import EventContent
-from app.delivery.lane_run import Patience
 from app.delivery.lanes import Lanes
+from app.delivery.patience import Patience
 from app.delivery.sender import Sender
 from app.delivery.subscriptions import Subscriptions
 from app.delivery.worker import Worker
@@ -84,7 +86,7 @@ def deliver(worker: Worker, *, parent: int | None = None) -> None:
         if watch:
             watch.cancel()
 
-    asyncio.run(run())
+    uvloop.run(run())
 
 
 async def _watch(worker: Worker, parent: int) -> None:
@@ -116,7 +118,7 @@ class DeliveryThread:
             self._loop = asyncio.get_running_loop()
             await self._worker.run()
 
-        asyncio.run(run())
+        uvloop.run(run())
 
 
 class DeliveryProcess:

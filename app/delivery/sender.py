@@ -6,6 +6,8 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 _MOST_READ = 16 * 1024
 """Bytes of an answer that are worth reading to use its connection again."""
 
+_RESOLVED_AT_ONCE = 64
+_BEGUN_AT_ONCE = 32
+_PACE_SECONDS = 0.01
+"""So many posts begin in this time: more would wait for each other until they time out."""
 _LONGEST_WAIT = 24 * 3600.0
 
 
@@ -64,6 +70,7 @@ class Sender:
         self._metrics = metrics
         self._tracing = tracing
         self._webhooks = [Webhook(key) for key in keys]
+        self._pace = asyncio.Semaphore(_BEGUN_AT_ONCE)
         connector = aiohttp.TCPConnector(
             limit=0, limit_per_host=0, resolver=_CheckedResolver(policy), ttl_dns_cache=10
         )
@@ -80,7 +87,12 @@ class Sender:
         await self._session.close()
 
     async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
-        """Post an event, once; whatever goes wrong is in the verdict."""
+        """Post an event, once; whatever goes wrong is in the verdict.
+
+        Posts begin at a pace that the event loop keeps up with, however long their answers take.
+        """
+        await self._pace.acquire()
+        asyncio.get_running_loop().call_later(_PACE_SECONDS, self._pace.release)
         if self._tracing is None:
             verdict = await self._post(callback, event)
         else:
@@ -100,7 +112,8 @@ class Sender:
                 headers=self._headers(event, body),
                 allow_redirects=False,
             ) as answer:
-                await _drain(answer)
+                with suppress(TimeoutError, aiohttp.ClientError, OSError):
+                    await _drain(answer)  # the status has told what there is to know
                 return _verdict(answer)
         except BadCallback as error:
             return Verdict(f"the callback {error}")
@@ -133,10 +146,14 @@ class Sender:
 
 
 class _CheckedResolver(AbstractResolver):
-    """Resolves names to addresses that events may be sent to, and to no others."""
+    """Resolves names to addresses that events may be sent to, and to no others.
+
+    In threads of its own: a name server that does not answer holds up nothing else.
+    """
 
     def __init__(self, policy: CallbackPolicy) -> None:
         self._policy = policy
+        self._threads = ThreadPoolExecutor(_RESOLVED_AT_ONCE, thread_name_prefix="resolver")
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -146,8 +163,9 @@ class _CheckedResolver(AbstractResolver):
         Raises:
             OSError: it has none, or one of them is refused (the cause is a `BadCallback`).
         """
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM
+        )
         results: list[ResolveResult] = []
         for kind, _, protocol, _, place in found:
             address: Any = place[0]
@@ -168,7 +186,8 @@ class _CheckedResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Let the threads go; what they wait for is not waited for."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _drain(answer: aiohttp.ClientResponse) -> None:
@@ -190,10 +209,8 @@ async def _drain(answer: aiohttp.ClientResponse) -> None:
 def _verdict(answer: aiohttp.ClientResponse) -> Verdict:
     if 200 <= answer.status < 300:
         return Verdict()
-    error = f"it answered {answer.status}"
-    if answer.status in (429, 503):
-        return Verdict(error, wait=_seconds(answer.headers.get("Retry-After", "")))
-    return Verdict(error, gone=answer.status == 410)
+    wait = _seconds(answer.headers.get("Retry-After", ""))
+    return Verdict(f"it answered {answer.status}", wait=wait, gone=answer.status == 410)
 
 
 def _reason(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,8 +13,10 @@ from handlers.definition import Limits, ResourceDefinition
 from handlers.errors import BadQuery
 from handlers.hub import SubscriptionQuery, parse_query
 from handlers.representation import PARTIES
-from storage import Store, UnsupportedQuery, every, holds, json
+from storage import Document, DocumentNotFound, Store, UnsupportedQuery, every, holds, json
 from storage.projection import select, selection_of
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,7 @@ class Subscriptions:
     ) -> None:
         self._store = store
         self._limits = limits
-        self._known: dict[tuple[str, str], Subscription] = {}
+        self._parsed: dict[str, tuple[bytes, Subscription | None]] = {}
         self._hubs = [
             _Hub(binding.definition, Announcer(contract, content))
             for contract in contracts
@@ -75,25 +78,35 @@ class Subscriptions:
 
     def read(self) -> dict[str, Subscription]:
         """Return every subscription by its lane's name."""
-        found = {}
+        parsed = {}
         for hub in self._hubs:
             for document in every(self._store, hub.definition.collection):
-                subscription = self._parsed(hub, document.content, document.id)
-                if subscription is not None:
-                    found[lane_of(hub.definition, document.id)] = subscription
-        return found
+                name = lane_of(hub.definition, document.id)
+                known = self._parsed.get(name)
+                if known is None or known[0] != document.content:  # registered anew, it may differ
+                    known = (document.content, self._parse(hub, document))
+                parsed[name] = known
+        self._parsed = parsed
+        return {name: found for name, (_, found) in parsed.items() if found is not None}
 
-    def _parsed(self, hub: _Hub, content: bytes, id: str) -> Subscription | None:
-        key = (hub.definition.collection, id)
-        if key not in self._known:
-            body = json.loads(content)
-            try:
-                wants = parse_query(hub.definition, body.get("query") or "", self._limits)
-            except (BadQuery, UnsupportedQuery):
-                return None  # registered under wider limits
-            parties = tuple(body[PARTIES]) if PARTIES in body else None
-            self._known[key] = Subscription(id, body["callback"], wants, hub.announcer, parties)
-        return self._known[key]
+    def is_gone(self, lane: str) -> bool:
+        """Whether the subscription of a lane was removed; its hub may be another server's."""
+        collection, _, id = lane.rpartition("/")
+        try:
+            self._store.get(collection, id)
+        except DocumentNotFound:
+            return True
+        return False
+
+    def _parse(self, hub: _Hub, document: Document) -> Subscription | None:
+        body = json.loads(document.content)
+        try:
+            wants = parse_query(hub.definition, body.get("query") or "", self._limits)
+        except (BadQuery, UnsupportedQuery) as error:  # registered under wider limits
+            _log.warning("subscription %s is not served: its query %s", document.id, error)
+            return None
+        parties = tuple(body[PARTIES]) if PARTIES in body else None
+        return Subscription(document.id, body["callback"], wants, hub.announcer, parties)
 
 
 def lane_of(definition: ResourceDefinition, id: str) -> str:

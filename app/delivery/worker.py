@@ -1,10 +1,6 @@
-"""The delivery worker: from the log to every listener, in order for each resource.
+"""The delivery worker: gives every lane that has work to a run, and tidies up behind them.
 
-For each subscription there is a lane. A worker takes the lanes that no other worker holds, reads
-the log from where a lane stands, and sends what the listener wants: resources side by side, the
-events of one resource one after the other. What fails waits and holds back its resource alone. A
-listener that fails again and again is left in peace for longer and longer, and its lane does not
-move: what it missed stays in the log.
+Many workers may share a store: each takes the lanes that no other holds.
 """
 
 from __future__ import annotations
@@ -15,15 +11,21 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-from app.delivery.lane_run import LaneRun, Means, Patience
-from app.delivery.lanes import LaneLost, Lanes, open_lane
+from app.delivery.lane_run import LaneRun, Means
+from app.delivery.lanes import Lane, LaneLost, Lanes, open_lane
+from app.delivery.log import Log
+from app.delivery.patience import Patience
 from app.delivery.sender import Sender
+from app.delivery.store_threads import StoreThreads
 from app.delivery.subscriptions import Subscription, Subscriptions
 from storage import Store, StoreError
 
 _log = logging.getLogger(__name__)
 
-_FORGET_SECONDS = 60.0
+_LOOK_SECONDS = 1.0
+"""How long subscriptions and lanes are believed to be as they were, while nothing happens."""
+_TIDY_SECONDS = 10.0
+_STOP_SECONDS = 5.0
 _YOUNG_SECONDS = 60.0
 """A lane is younger than this when its subscription may still be on its way into the store."""
 
@@ -44,9 +46,13 @@ class Worker:
         self._lanes = lanes
         self._make_sender = sender
         self._patience = patience
+        self._threads = StoreThreads(store)
+        self._log = Log(store, self._threads)
         self._stopping = asyncio.Event()
-        self._working: dict[str, asyncio.Task[None]] = {}
-        self._forgotten = 0.0
+        self._runs: dict[str, asyncio.Task[None]] = {}
+        self._last = -1
+        self._look_at = 0.0
+        self._tidied_at = 0.0
 
     def stop(self) -> None:
         """Let `run` end soon; called from the loop it runs in."""
@@ -67,45 +73,64 @@ class Worker:
             await self._finish()
 
     async def _look(self) -> None:
-        """Start work on every lane that is free and has some."""
-        wanted = await asyncio.to_thread(self._subscriptions.read)
-        last = await asyncio.to_thread(self._store.last_event)
-        lanes = {each.id: each for each in await asyncio.to_thread(lambda: list(self._lanes.all()))}
+        """Start a run on every lane that is free and has work."""
+        last = await self._threads.run(self._store.last_event)
+        if last == self._last and time.monotonic() < self._look_at:
+            return
+        self._last, self._look_at = last, time.monotonic() + _LOOK_SECONDS
+        wanted, lanes = await self._threads.run(self._read)
         now = time.time()
         for name, subscription in wanted.items():
             lane = lanes.get(name)
             if lane is None:  # its hub could not begin one
-                await asyncio.to_thread(open_lane, self._store, name, last)
+                await self._threads.run(open_lane, self._store, name, last)
+            elif name in self._runs:
+                continue
             elif lane.is_free(self._lanes.holder, now) and lane.has_work(last, now):
-                task = self._working.get(name)
-                if task is None or task.done():
-                    self._working[name] = asyncio.create_task(self._serve(name, subscription))
-        for lane in lanes.values():
-            young = now - lane.opened < _YOUNG_SECONDS
-            if lane.id not in wanted and lane.held_until < now and not young:
-                await asyncio.to_thread(self._lanes.close, lane.id)
-        await self._forget()
-
-    async def _forget(self) -> None:
-        if time.monotonic() - self._forgotten > _FORGET_SECONDS:
-            self._forgotten = time.monotonic()
+                self._start(name, subscription, last)
+        for name in self._runs.keys() - wanted.keys():
+            self._runs[name].cancel()
+        if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
+            self._tidied_at = time.monotonic()
+            await self._tidy([lane for name, lane in lanes.items() if name not in wanted])
             before = datetime.now(UTC) - timedelta(hours=self._patience.retention_hours)
             await asyncio.to_thread(self._store.forget_events, before)
 
-    async def _serve(self, name: str, subscription: Subscription) -> None:
+    def _read(self) -> tuple[dict[str, Subscription], dict[str, Lane]]:
+        return self._subscriptions.read(), {each.id: each for each in self._lanes.all()}
+
+    def _start(self, name: str, subscription: Subscription, last: int) -> None:
+        def ended(_: asyncio.Task[None]) -> None:
+            del self._runs[name]
+            self._look_at = 0.0
+
+        run = asyncio.create_task(self._serve(name, subscription, last))
+        self._runs[name] = run
+        run.add_done_callback(ended)
+
+    async def _serve(self, name: str, subscription: Subscription, last: int) -> None:
         """Work on one lane while there is something to do."""
         try:
-            lane = await asyncio.to_thread(self._lanes.take, name)
+            lane = await self._threads.run(self._lanes.take, name)
             if lane is None:
                 return
-            means = Means(self._store, self._lanes, self._sender, self._patience)
-            await LaneRun(means, subscription, lane).work(self._stopping)
+            means = Means(self._threads, self._log, self._lanes, self._sender, self._patience)
+            await LaneRun(means, subscription, lane, last).work(self._stopping)
         except LaneLost:
             return
         except StoreError as error:
             _log.warning("lane %s waits for the store: %s", name, error)
         except Exception:
             _log.exception("lane %s failed", name)
+
+    async def _tidy(self, strange: list[Lane]) -> None:
+        """Close the lanes whose subscriptions are gone, of those that were found for none."""
+        now = time.time()
+        for lane in strange:
+            if lane.held_until > now or now - lane.opened < _YOUNG_SECONDS:
+                continue
+            if await self._threads.run(self._subscriptions.is_gone, lane.id):
+                await self._threads.run(self._lanes.close, lane.id)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -114,9 +139,11 @@ class Worker:
             return
 
     async def _finish(self) -> None:
-        tasks = [task for task in self._working.values() if not task.done()]
-        if tasks:
-            await asyncio.wait(tasks, timeout=5)
-        for task in tasks:
-            task.cancel()
+        if self._runs:
+            await asyncio.wait(self._runs.values(), timeout=_STOP_SECONDS)
+        for run in self._runs.values():
+            run.cancel()
+        if self._runs:
+            await asyncio.wait(self._runs.values(), timeout=1)
         await self._sender.close()
+        await self._threads.stop()

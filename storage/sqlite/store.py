@@ -21,6 +21,7 @@ from storage.sqlite.connections import Connections, Durability, commit, transact
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
 _LARGEST = 2**63 - 1
+_FORGOTTEN_AT_ONCE = 2000
 
 
 class SqliteStore:
@@ -155,11 +156,16 @@ class SqliteStore:
 
     def forget_events(self, before: datetime) -> int:
         """See `Store.forget_events`."""
+        forgotten, removed = 0, _FORGOTTEN_AT_ONCE
         with self._connections.use() as connection:
-            done = connection.execute(
-                "DELETE FROM event WHERE at < ?", (conditions.milliseconds(before),)
-            )
-            return done.rowcount
+            while removed == _FORGOTTEN_AT_ONCE:  # in steps, between which others write
+                removed = connection.execute(
+                    "DELETE FROM event WHERE number IN"
+                    " (SELECT number FROM event WHERE at < ? ORDER BY at LIMIT ?)",
+                    (conditions.milliseconds(before), _FORGOTTEN_AT_ONCE),
+                ).rowcount
+                forgotten += removed
+        return forgotten
 
     @contextmanager
     def batch(self) -> Iterator[None]:

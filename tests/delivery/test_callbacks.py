@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import Any
 
 import pytest
 
 from app.delivery.callbacks import CallbackPolicy
 from app.delivery.events import OutgoingEvent
-from app.delivery.sender import Sender
+from app.delivery.sender import Sender, Verdict
 from handlers.errors import BadCallback
-from tests.delivery.receiver import receiving, status
+from tests.delivery.receiver import Got, receiving, status
 
 NAMES = {
     "loop.example.com": "127.0.0.1",
@@ -124,17 +125,22 @@ def test_an_operator_can_allow_more(allow: str, url: str, refused: bool) -> None
         policy.check(url)
 
 
-def sent(url: str, policy: CallbackPolicy) -> str:
-    """Send an event; return what went wrong."""
+def verdict(url: str, policy: CallbackPolicy) -> Verdict:
+    """Send an event; return what became of it."""
 
-    async def run() -> str:
+    async def run() -> Verdict:
         sender = Sender(policy, seconds=3)
         try:
-            return (await sender.send(url, OutgoingEvent("1", "T", {"a": 1}))).error
+            return await sender.send(url, OutgoingEvent("1", "T", {"a": 1}))
         finally:
             await sender.close()
 
     return asyncio.run(run())
+
+
+def sent(url: str, policy: CallbackPolicy) -> str:
+    """Send an event; return what went wrong."""
+    return verdict(url, policy).error
 
 
 @pytest.mark.parametrize(
@@ -179,3 +185,50 @@ def test_a_redirect_is_not_followed() -> None:
         error = sent(receiver.url(), CallbackPolicy(["127.0.0.1"]))
         assert error == "it answered 302"
         assert not other.got
+
+
+def test_a_silent_name_server_holds_up_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many listeners whose names are not resolved for seconds, and one whose address is known."""
+    real = socket.getaddrinfo
+
+    def slow(host: Any, *arguments: Any, **options: Any) -> Any:
+        if "silent" in str(host):
+            time.sleep(2)
+        return real(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+
+    async def run(url: str) -> float:
+        sender = Sender(CallbackPolicy(["localhost"]), seconds=3)
+        event = OutgoingEvent("1", "T", {"a": 1})
+        names = [f"http://silent{number}.example.com/" for number in range(20)]
+        others = [asyncio.create_task(sender.send(each, event)) for each in names]
+        await asyncio.sleep(0.1)
+        begin = time.monotonic()
+        assert (await sender.send(url, event)).delivered
+        await asyncio.to_thread(time.monotonic)  # where the store is used, for example
+        spent = time.monotonic() - begin
+        await asyncio.gather(*others)
+        await sender.close()
+        return spent
+
+    with receiving() as receiver:
+        assert asyncio.run(run(f"http://localhost:{receiver.port}/")) < 1
+
+
+async def cut_short(writer: asyncio.StreamWriter, got: Got) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+    writer.close()
+
+
+def test_a_status_is_an_answer_whatever_becomes_of_the_rest() -> None:
+    with receiving() as receiver:
+        receiver.answer = cut_short
+        assert sent(receiver.url(), CallbackPolicy(["127.0.0.1"])) == ""
+
+
+@pytest.mark.parametrize("answer", ["429 Too Many Requests", "503 Busy", "500 Error", "413 Large"])
+def test_any_refusal_can_ask_to_wait(answer: str) -> None:
+    with receiving() as receiver:
+        receiver.answer = status(answer, "Retry-After: 7\r\n")
+        assert verdict(receiver.url(), CallbackPolicy(["127.0.0.1"])).wait == 7

@@ -1,0 +1,261 @@
+"""A worker on a store of its own, with a sender that notes what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from app.contract import Kind
+from app.delivery.events import OutgoingEvent
+from app.delivery.lanes import LANES, Lane, Lanes, open_lane, prepare_lanes
+from app.delivery.patience import Patience
+from app.delivery.sender import Sender, Verdict
+from app.delivery.subscriptions import Subscriptions
+from app.delivery.worker import Worker
+from handlers.definition import Change, Limits
+from handlers.representation import PARTIES
+from storage import DocumentNotFound, Store, json
+from storage.sqlite import SqliteStore
+from tests.app.contract.test_mapping import CONTRACTS
+from tests.delivery.test_events import RESOURCE, record
+
+HUBS = {
+    major: next(
+        each.definition.collection
+        for each in contract.bindings
+        if each.kind is Kind.SUBSCRIBE and each.definition is not None
+    )
+    for major, contract in CONTRACTS.items()
+}
+PATIENT = Patience(first_wait=0.01, poll_seconds=0.01)
+Answer = Callable[[OutgoingEvent], Awaitable[Verdict]]
+
+
+class Listener:
+    """Stands for every listener: notes events by callback, and how many came at the same time."""
+
+    def __init__(self, answer: Answer | None = None) -> None:
+        self.got: list[tuple[str, OutgoingEvent]] = []
+        self.most_at_once = 0
+        self._answer = answer
+        self._at_once = 0
+
+    async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        self.got.append((callback, event))
+        try:
+            await asyncio.sleep(0.005)
+            return await self._answer(event) if self._answer else Verdict()
+        finally:
+            self._at_once -= 1
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = SqliteStore(tmp_path / "store.db", durability="normal")
+    for contract in CONTRACTS.values():
+        for each in contract.bindings:
+            if each.definition is not None:
+                opened.prepare(each.definition.collection, ())
+    prepare_lanes(opened)
+    yield opened
+    opened.close()
+
+
+def register(store: Store, *, major: str = "4", position: int = 0, **more: Any) -> str:
+    """Keep a subscription as a hub does; return the name of its lane."""
+    id = str(uuid.uuid4())
+    body = {"id": id, "callback": f"https://listener.example/{id}", **more}
+    lane = f"{HUBS[major]}/{id}"
+    open_lane(store, lane, position)
+    store.insert(HUBS[major], id, json.dumps(body))
+    return lane
+
+
+def write(store: Store, number: int, **more: Any) -> None:
+    """Log so many creations, each of a resource of its own."""
+    for _ in range(number):
+        id = str(uuid.uuid4())
+        told = record(Change.CREATE, {**RESOURCE, "id": id, **more}, "4", key=str(uuid.uuid4()))
+        store.insert("partyInteraction/partyInteraction", id, b"{}", events=[json.dumps(told)])
+
+
+def lane_in(store: Store, name: str) -> Lane:
+    return Lane(**json.loads(store.get(LANES, name).content))
+
+
+def change(store: Store, name: str, **attributes: Any) -> None:
+    there = store.get(LANES, name)
+    lane = json.loads(there.content) | attributes
+    store.replace(LANES, name, json.dumps(lane), version=there.version)
+
+
+def deliver(
+    store: Store,
+    listener: Listener,
+    until: Callable[[], bool],
+    *,
+    patience: Patience = PATIENT,
+    majors: tuple[str, ...] = ("4",),
+) -> None:
+    """Run a worker that serves these releases until something is so."""
+    contracts = [CONTRACTS[major] for major in majors]
+    worker = Worker(
+        store,
+        Subscriptions(contracts, store, Limits()),
+        Lanes(store, f"worker {uuid.uuid4()}", 5.0),
+        lambda: cast(Sender, listener),
+        patience,
+    )
+
+    async def run() -> None:
+        running = asyncio.create_task(worker.run())
+        end = time.monotonic() + 20
+        while not until():
+            assert time.monotonic() < end, "it did not come to that"
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await running
+
+    asyncio.run(run())
+
+
+def test_a_listener_that_is_back_gets_many_at_once(store: Store) -> None:
+    lane = register(store)
+    change(store, lane, failures=2)
+    write(store, 60)
+    listener = Listener()
+    deliver(store, listener, lambda: len(listener.got) == 60)
+    assert listener.most_at_once > 4
+    assert lane_in(store, lane).failures == 0
+
+
+def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> None:
+    """Else events that it will never take would keep it from those that it would."""
+
+    async def answer(event: OutgoingEvent) -> Verdict:
+        poison = event.body["event"]["partyInteraction"]["reason"] == "poison"
+        return Verdict("it answered 400") if poison else Verdict()
+
+    lane = register(store)
+    write(store, 3, reason="poison")
+    listener = Listener(answer)
+    deliver(store, listener, lambda: lane_in(store, lane).failures == 1)
+    write(store, 5, reason="sound")
+    told = Listener(answer)
+    deliver(store, told, lambda: len(told.got) >= 6)
+    reasons = [event.body["event"]["partyInteraction"]["reason"] for _, event in told.got]
+    assert reasons[:5] == ["sound"] * 5
+
+
+def test_who_unregisters_gets_nothing_of_what_is_left(store: Store) -> None:
+    lane = register(store)
+    write(store, 600)
+    listener = Listener()
+    patience = Patience(poll_seconds=0.01, concurrency=1)
+
+    def unregistered() -> bool:
+        if not listener.got:
+            return False
+        with contextlib.suppress(DocumentNotFound):
+            store.delete(HUBS["4"], lane.rpartition("/")[2], version=1)
+            write(store, 1)
+        return time.monotonic() > begin + 3
+
+    begin = time.monotonic()
+    deliver(store, listener, unregistered, patience=patience)
+    assert len(listener.got) < 300
+
+
+def test_what_failed_before_is_not_told_to_who_registers_anew(store: Store) -> None:
+    async def refuse(event: OutgoingEvent) -> Verdict:
+        return Verdict("it answered 410", gone=True)
+
+    lane = register(store)
+    write(store, 1)
+    deliver(store, Listener(refuse), lambda: bool(lane_in(store, lane).suspended))
+    open_lane(store, lane, store.last_event())
+    write(store, 1)
+    listener = Listener()
+    deliver(store, listener, lambda: bool(listener.got))
+    time.sleep(0.1)
+    deliver(store, listener, lambda: lane_in(store, lane).position == 2)
+    assert len(listener.got) == 1
+
+
+def test_the_lanes_of_another_servers_hubs_are_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.delivery.worker._YOUNG_SECONDS", 0.0)
+    other = register(store, major="5")
+    gone = f"{HUBS['5']}/{uuid.uuid4()}"
+    open_lane(store, gone, 0)
+
+    def closed() -> bool:
+        try:
+            store.get(LANES, gone)
+        except DocumentNotFound:
+            return True
+        return False
+
+    deliver(store, Listener(), closed)
+    assert lane_in(store, other).position == 0
+
+
+def test_events_that_were_removed_untold_are_counted(store: Store) -> None:
+    lane = register(store)
+    change(store, lane, suspended="it answered 410")
+    write(store, 7)
+    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    deliver(store, Listener(), lambda: store.last_event() == 7)
+    change(store, lane, suspended="")
+    deliver(store, Listener(), lambda: lane_in(store, lane).missed == 7)
+    change(store, lane, position=0)
+    write(store, 1)
+    listener = Listener()
+    deliver(store, listener, lambda: bool(listener.got))
+    assert lane_in(store, lane).missed == 14
+    assert lane_in(store, lane).position == 8
+
+
+def test_a_subscription_made_anew_is_read_anew(store: Store) -> None:
+    """It has the id it had, and may be bound to other parties."""
+    subscriptions = Subscriptions([CONTRACTS["4"]], store, Limits())
+    lane = register(store, **{PARTIES: ["1"]})
+    assert subscriptions.read()[lane].parties == ("1",)
+    id = lane.rpartition("/")[2]
+    body = json.loads(store.get(HUBS["4"], id).content)
+    store.delete(HUBS["4"], id, version=1)
+    store.insert(HUBS["4"], id, json.dumps(body | {PARTIES: ["2"]}))
+    assert subscriptions.read()[lane].parties == ("2",)
+
+
+def test_many_lanes_read_the_log_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(200):
+        register(store)
+    write(store, 2)
+    reads: Counter[int] = Counter()
+    events = store.events
+
+    def counted(after: int, limit: int) -> Any:
+        reads[after] += 1
+        return events(after, limit)
+
+    monkeypatch.setattr(store, "events", counted)
+    listener = Listener()
+    deliver(store, listener, lambda: len(listener.got) == 400)
+    assert len({callback for callback, _ in listener.got}) == 200
+    assert reads[0] == 1
