@@ -99,17 +99,20 @@ def authentication_of(settings: Settings) -> Authentication:
     return Authentication(settings.oidc_issuer, bool(settings.api_keys))
 
 
-def open_prepared_store(settings: Settings, contracts: Sequence[Contract]) -> Store:
+def open_prepared_store(
+    settings: Settings, contracts: Sequence[Contract], *, make: bool = True
+) -> Store:
     """Open the store with the collections and indexes the contracts need.
 
     Raises:
-        StoreError: it cannot be opened.
+        StoreError: it cannot be opened, or is not there and `make` is false.
     """
     store = open_store(
         settings.store,
         durability=settings.durability,
         busy_seconds=settings.busy_seconds,
         query_seconds=settings.query_seconds,
+        make=make,
     )
     for collection, indexes in collections_of(contracts).items():
         store.prepare(collection, indexes)

@@ -16,7 +16,7 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.evaluation import holds
-from storage.opening import is_absent, open_store
+from storage.opening import open_store
 from storage.port import Document, Event, Index, Page, Store
 from storage.query import (
     INSTANT,
@@ -69,6 +69,5 @@ __all__ = [
     "Window",
     "every",
     "holds",
-    "is_absent",
     "open_store",
 ]

@@ -32,6 +32,8 @@ def open_store(
         StoreError: the store is there but cannot be opened.
     """
     if is_private(url):
+        if not make:
+            raise StoreError(f"store {url} ends with its process")
         return SqliteStore(
             None, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
         )
@@ -58,12 +60,6 @@ def open_store(
 
         return MongoStore(url, query_seconds=query_seconds, patience_seconds=busy_seconds)
     raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db, memory: or mongodb://…")
-
-
-def is_absent(url: str) -> bool:
-    """Whether opening the store would make it; a database server is not asked."""
-    path = urlsplit(url).path[1:] if url.startswith("sqlite:///") else ""
-    return path != "" and not Path(path).exists()
 
 
 def is_private(url: str) -> bool:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 import click
 
 from app.commands.errors import plain_errors
-from app.contract import Kind
-from app.delivery.lanes import Failed, Lanes, resume
+from app.contract import Contract, Kind
+from app.delivery.lanes import Failed, Lane, Lanes, resume
 from app.delivery.running import deliver as run_delivery
 from app.delivery.running import worker_of
 from app.observing.logs import configure_logs
 from app.observing.metrics import Metrics
 from app.observing.store import ObservedStore
 from app.observing.traces import open_tracing
-from app.server import limits_of, open_contracts, open_prepared_store
-from app.settings import read_settings
-from storage import Query, Store, Window, json
+from app.server import limits_of, open_contracts, open_prepared_store, open_sources
+from app.settings import Settings, read_settings
+from storage import DocumentNotFound, Query, Store, Window, json
 
 _STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")
 _SPEC = click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for programs.")
 
 
 @click.command()
@@ -62,16 +64,30 @@ def events() -> None:
 
 
 @events.command(name="list")
+@_JSON
 @_SPEC
 @_STORE
-def list_events(spec: tuple[Path, ...], store: str | None) -> None:
-    """List every subscription's lane, and the deliveries that wait or were given up."""
+def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
+    """List every subscription's lane, and the deliveries that wait or were given up.
+
+    A lane says how many events of the log lie before it, and how many were removed before they
+    could be told, since they were older than TMF_EVENT_RETENTION_HOURS.
+    """
     with _lanes(spec, store) as (opened, lanes):
         last = opened.last_event()
         for lane in lanes.all():
-            state = f"suspended: {lane.suspended}" if lane.suspended else _resting(lane.rest_until)
-            click.echo(f"{lane.id}  {last - lane.position} behind  {state}")
-            for each in lanes.failed(lane=lane.id):
+            failed = lanes.failed(lane=lane.id)
+            behind, missed = _standing(opened, lane, last)
+            state, callback = _state(lane), _callback(opened, lane)
+            if as_json:
+                told = {"lane": lane.id, "callback": callback, "behind": behind, "missed": missed}
+                _echo_json(
+                    {**told, "state": state, "deliveries": [asdict(each) for each in failed]}
+                )
+                continue
+            lost = f"  {missed} missed" if missed else ""
+            click.echo(f"{lane.id}  {behind} behind{lost}  {callback}  {state}")
+            for each in failed:
                 click.echo(f"  {_line(each)}")
 
 
@@ -80,11 +96,11 @@ def list_events(spec: tuple[Path, ...], store: str | None) -> None:
 @_SPEC
 @_STORE
 def show(delivery: str, spec: tuple[Path, ...], store: str | None) -> None:
-    """Show one delivery: its event, attempts, and the last error."""
+    """Show a delivery, to every listener it failed for: attempts, the last error, and the event."""
     with _lanes(spec, store) as (_, lanes):
-        found = _chosen(lanes, delivery)
-        click.echo(_line(found[0]))
-        click.echo(json.dumps(found[0].body).decode())
+        for each in _chosen(lanes, delivery):
+            click.echo(f"{_line(each)}  {each.lane}")
+            _echo_json(each.body)
 
 
 @events.command()
@@ -127,41 +143,49 @@ def purge(delivery: str | None, parked: bool, spec: tuple[Path, ...], store: str
 
 @events.command()
 @click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@_JSON
 @_SPEC
 @_STORE
-def received(limit: int, spec: tuple[Path, ...], store: str | None) -> None:
+def received(limit: int, as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
     """List the events that other systems have sent to the listeners here."""
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
-        contracts = open_contracts(settings)
-        opened = open_prepared_store(settings, contracts)
-        try:
+        contracts = [*open_contracts(settings), *open_sources(settings)]
+        with _opened(settings, contracts) as opened:
             collections = {
                 binding.listener.collection
                 for contract in contracts
                 for binding in contract.bindings
                 if binding.kind is Kind.LISTEN and binding.listener is not None
             }
-            for collection in sorted(collections):
-                page = opened.find(collection, Query(window=Window(0, limit)))
-                for document in page.documents:
-                    kept = json.loads(document.content)
-                    event = kept["event"]
-                    named = event.get("eventId", "")
-                    click.echo(f"{kept['receivedAt']}  {kept['listener']}  {named}")
-        finally:
-            opened.close()
+            query = Query(window=Window(0, limit), count=False)
+            pages = [opened.find(collection, query).documents for collection in collections]
+            found = [json.loads(each.content) for each in chain(*pages)]
+        found.sort(key=lambda kept: kept["receivedAt"], reverse=True)
+        for kept in found[:limit]:
+            if as_json:
+                _echo_json(kept)
+            else:
+                named = kept["event"].get("eventId", "")
+                click.echo(f"{kept['receivedAt']}  {kept['listener']}  {named}")
 
 
 @contextmanager
 def _lanes(spec: tuple[Path, ...], store: str | None) -> Iterator[tuple[Store, Lanes]]:
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
-        opened = open_prepared_store(settings, open_contracts(settings))
-        try:
+        with _opened(settings, open_contracts(settings)) as opened:
             yield opened, Lanes(opened, "operator", settings.lease_seconds)
-        finally:
-            opened.close()
+
+
+@contextmanager
+def _opened(settings: Settings, contracts: Sequence[Contract]) -> Iterator[Store]:
+    """Open the store; one that is not there is not made, since its name may be mistyped."""
+    opened = open_prepared_store(settings, contracts, make=False)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def _chosen(lanes: Lanes, id: str) -> list[Failed]:
@@ -172,9 +196,26 @@ def _chosen(lanes: Lanes, id: str) -> list[Failed]:
     return found
 
 
-def _resting(until: float) -> str:
-    left = until - time.time()
+def _standing(store: Store, lane: Lane, last: int) -> tuple[int, int]:
+    """Return how many events lie before a lane, and how many were removed untold."""
+    following = store.events(lane.position, 1)
+    first = following[0].number if following else last + 1
+    return last - first + 1, lane.missed + first - 1 - lane.position
+
+
+def _state(lane: Lane) -> str:
+    if lane.suspended:
+        return f"suspended: {lane.suspended}"
+    left = lane.rest_until - time.time()
     return f"rests for {left:.0f} s" if left > 0 else "active"
+
+
+def _callback(store: Store, lane: Lane) -> str:
+    collection, _, id = lane.id.rpartition("/")
+    try:
+        return str(json.loads(store.get(collection, id).content)["callback"])
+    except DocumentNotFound:
+        return "unregistered"
 
 
 def _line(failed: Failed) -> str:
@@ -182,3 +223,7 @@ def _line(failed: Failed) -> str:
         f"{failed.event}  {failed.state}  {failed.type}  {failed.resource}"
         f"  {failed.attempts} attempts, {failed.error or 'waits behind another'}"
     )
+
+
+def _echo_json(content: object) -> None:
+    click.echo(json.dumps(content).decode())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
 import time
 import uuid
 from collections import Counter
@@ -26,7 +28,9 @@ from handlers.representation import PARTIES
 from storage import DocumentNotFound, Store, json
 from storage.sqlite import SqliteStore
 from tests.app.contract.test_mapping import CONTRACTS
+from tests.conftest import OURS
 from tests.delivery.test_events import RESOURCE, record
+from tests.server import clean_environment
 
 HUBS = {
     major: next(
@@ -259,3 +263,33 @@ def test_many_lanes_read_the_log_once(store: Store, monkeypatch: pytest.MonkeyPa
     deliver(store, listener, lambda: len(listener.got) == 400)
     assert len({callback for callback, _ in listener.got}) == 200
     assert reads[0] == 1
+
+
+def operator(store: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("tmf683")), "events", *arguments]
+    return subprocess.run(
+        [*command, "--store", store, "--spec", str(OURS)],
+        capture_output=True, text=True, env=clean_environment(), check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_path: Path) -> None:
+    lane = register(store, position=0)
+    change(store, lane, suspended="it answered 410")
+    write(store, 4)
+    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    write(store, 2)
+    url = f"sqlite:///{tmp_path}/store.db"
+    callback = f"https://listener.example/{lane.rpartition('/')[2]}"
+    shown = operator(url, "list").stdout
+    assert shown == f"{lane}  2 behind  4 missed  {callback}  suspended: it answered 410\n"
+    told = json.loads(operator(url, "list", "--json").stdout.encode())
+    assert (told["lane"], told["behind"], told["missed"]) == (lane, 2, 4)
+
+
+@pytest.mark.parametrize("command", [["list"], ["received"], ["purge", "--parked"]])
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, command: list[str]) -> None:
+    done = operator(f"sqlite:///{tmp_path}/mistyped.db", *command)
+    assert done.returncode == 2
+    assert done.stderr == f"tmf683: store {tmp_path}/mistyped.db does not exist\n"
+    assert not (tmp_path / "mistyped.db").exists()

@@ -238,7 +238,7 @@ def test_what_is_not_there_is_not_exported(tmp_path: Path) -> None:
     out = tmp_path / "none" / "a.ndjson"
     absent = tmf683("export", "--store", f"sqlite:///{tmp_path}/none.db", "--out", str(out))
     assert (absent.returncode, absent.stdout) == (2, "")
-    assert absent.stderr.startswith("tmf683: there is no store")
+    assert absent.stderr.endswith("does not exist\n")
     assert not (tmp_path / "none.db").exists()
     open_store(f"sqlite:///{tmp_path}/s.db").close()
     nowhere = tmf683("export", "--store", f"sqlite:///{tmp_path}/s.db", "--out", str(out))
