@@ -97,8 +97,15 @@ class ValidatedOperation:
         if self._binding.bodies and self._binding.unserved is None:
             content, media_type = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
+        trail = trail_of(scope)
         scope[SCOPE_KEY] = OperationRequest(
-            query, raw_query, parameters, content, media_type, trail_of(scope).identity
+            query,
+            raw_query,
+            parameters,
+            content,
+            media_type,
+            trail.identity,
+            trail.request_id,
         )
         scope[LANE_KEY] = self._lane(query)
         await self._next_app(scope, receive, send)

@@ -86,12 +86,12 @@ def _record(
 
 
 def _correlation() -> str | None:
-    """Return what ties the event to its request: `X-Correlation-ID`, else the trace's id."""
+    """Return what ties the event to its request: `X-Correlation-ID`, its trace's id, or its own."""
     stated = request.header("X-Correlation-ID")
     if stated and len(stated) <= 200 and stated.isprintable():
         return stated
     trace = _TRACE.fullmatch(_traceparent() or "")
-    return trace[1] if trace else None
+    return trace[1] if trace else request.current().id or None
 
 
 def _traceparent() -> str | None:

@@ -36,6 +36,16 @@ class Application:
     local: Callable[[Resource], Resource] = dict
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an event tells of a resource: `time` in microseconds, `changed` if it says what has."""
+
+    id: str
+    resource: Resource
+    time: int
+    changed: frozenset[str]
+
+
 class Applier:
     """Applies events to the store; `base` gives the address for the events that follow."""
 
@@ -49,37 +59,29 @@ class Applier:
         It does not when it is older than what is there already, tells of nothing with an id, or
         would leave a resource that breaks the contract.
         """
-        told = event.get("event")
-        payload = told.get(application.payload) if isinstance(told, dict) else None
-        if not isinstance(payload, dict):
-            return False
-        resource = application.local(payload)
-        id = resource.get("id")
-        if not isinstance(id, str) or not id or "/" in id:
-            return False
-        time = _instant(event.get("eventTime")) or _instant(received) or 0
-        if not self._claim(application.definition, id, time):
+        told = _told(application, event, received)
+        if told is None or not self._claim(application.definition, told):
             return False
         for _ in range(_ATTEMPTS):
             try:
-                return self._write(application, id, resource, time)
+                return self._write(application, told)
             except (VersionConflict, DocumentExists):
                 continue
         return False
 
-    def _claim(self, definition: ResourceDefinition, id: str, time: int) -> bool:
+    def _claim(self, definition: ResourceDefinition, told: _Told) -> bool:
         """Note the time of an event about a resource, unless a newer one counted."""
+        content = json.dumps({"id": told.id, "time": told.time})
         for _ in range(_ATTEMPTS):
-            content = json.dumps({"id": id, "time": time})
             try:
-                there = self._store.get(_times(definition), id)
-                if _time_of(there) > time:
+                there = self._store.get(_times(definition), told.id)
+                if _time_of(there) > told.time:
                     return False
-                self._store.replace(_times(definition), id, content, version=there.version)
+                self._store.replace(_times(definition), told.id, content, version=there.version)
                 return True
             except DocumentNotFound:
                 try:
-                    self._store.insert(_times(definition), id, content)
+                    self._store.insert(_times(definition), told.id, content)
                     return True
                 except DocumentExists:
                     continue
@@ -87,56 +89,53 @@ class Applier:
                 continue
         return False
 
-    def _write(self, application: Application, id: str, resource: Resource, time: int) -> bool:
+    def _write(self, application: Application, told: _Told) -> bool:
         """Bring the copy to what the event tells; first read, then look whether it still counts."""
         definition = application.definition
         try:
-            there: Document | None = self._store.get(definition.collection, id)
+            there: Document | None = self._store.get(definition.collection, told.id)
         except DocumentNotFound:
             there = None
-        if self._is_overtaken(definition, id, time):
+        if self._is_overtaken(definition, told):
             return False
         if application.change is Change.DELETE:
             if there is not None:
-                self._store.delete(
-                    definition.collection,
-                    id,
-                    version=there.version,
-                    events=announcing.deleted(
-                        definition, id, there.content, there.form, self._base()
-                    ),
-                )
+                self._delete(definition, there)
             return True
         try:
             if there is None:
-                return self._insert(definition, id, resource, time)
-            return self._replace(definition, there, resource)
+                return self._insert(definition, told)
+            return self._replace(definition, there, told)
         except InvalidResource:
             return False
 
-    def _insert(
-        self, definition: ResourceDefinition, id: str, resource: Resource, time: int
-    ) -> bool:
-        resource = {"@type": definition.type, **resource}
+    def _delete(self, definition: ResourceDefinition, there: Document) -> None:
+        events = announcing.deleted(definition, there.id, there.content, there.form, self._base())
+        self._store.delete(definition.collection, there.id, version=there.version, events=events)
+
+    def _insert(self, definition: ResourceDefinition, told: _Told) -> bool:
+        resource = {"@type": definition.type, **told.resource}
         fill(definition.fills + definition.initial, resource, now())
         resource = definition.forms.conforming(resource)
         definition.check(resource, {})
         content = encode(definition, resource)
-        self._store.insert(
+        inserted = self._store.insert(
             definition.collection,
-            id,
+            told.id,
             content,
             form=definition.forms.name,
-            events=announcing.created(definition, id, content, self._base()),
+            events=announcing.created(definition, told.id, content, self._base()),
         )
-        if self._is_overtaken(definition, id, time):  # by a deletion that found nothing yet
-            self._store.delete(definition.collection, id, version=1)
+        if self._is_overtaken(definition, told):  # by a deletion that found nothing yet
+            self._delete(definition, inserted)
             return False
         return True
 
-    def _replace(self, definition: ResourceDefinition, there: Document, resource: Resource) -> bool:
+    def _replace(self, definition: ResourceDefinition, there: Document, told: _Told) -> bool:
         before = decode(definition, there)
-        after = {name: value for name, value in merged(before, resource).items() if name != "href"}
+        kept = {name: value for name, value in before.items() if name not in told.changed}
+        after = merged(kept, told.resource)
+        after.pop("href", None)
         if same(after, before):
             return True
         fill(definition.fills, after, now())
@@ -153,8 +152,25 @@ class Applier:
         )
         return True
 
-    def _is_overtaken(self, definition: ResourceDefinition, id: str, time: int) -> bool:
-        return _time_of(self._store.get(_times(definition), id)) > time
+    def _is_overtaken(self, definition: ResourceDefinition, told: _Told) -> bool:
+        return _time_of(self._store.get(_times(definition), told.id)) > told.time
+
+
+def _told(application: Application, event: Resource, received: str) -> _Told | None:
+    """Return what an event tells; None when that is nothing with an id."""
+    told = event.get("event")
+    payload = told.get(application.payload) if isinstance(told, dict) else None
+    if not isinstance(payload, dict):
+        return None
+    resource = application.local(payload)
+    id = resource.get("id")
+    if not isinstance(id, str) or not id or "/" in id:
+        return None
+    time = _instant(event.get("eventTime")) or _instant(received) or 0
+    path = event.get("fieldPath")
+    own = isinstance(path, str) and application.local is dict  # else it is in others' words
+    changed = {name.strip() for name in str(path).split(",")} if own else set()
+    return _Told(id, resource, time, frozenset(changed - {"id", "@type"}))
 
 
 def merged(before: Resource, told: Resource) -> Resource:

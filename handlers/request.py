@@ -21,7 +21,7 @@ class OperationRequest:
     `query` is every query parameter in order, decoded; `raw_query` the query string as it came;
     `parameters` those the contract declares, as the type it declares; `body` the JSON body (None
     when there is none) and `media_type` its type without parameters. `identity` is the caller's,
-    None where nobody has to say who they are.
+    None where nobody has to say who they are; `id` is what the log calls the request.
     """
 
     query: tuple[tuple[str, str], ...] = ()
@@ -30,6 +30,7 @@ class OperationRequest:
     body: Any = None
     media_type: str = "application/json"
     identity: Identity | None = None
+    id: str = ""
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""

@@ -415,10 +415,10 @@ def test_a_correlation_comes_from_the_request(local: Hub, receiver: Receiver) ->
     for headers in (
         {"X-Correlation-ID": "call 17"},
         {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"},
-        {},
+        {"X-Request-ID": "r-18"},
     ):
         answer = local.client.post("/partyInteraction", json=MINIMAL, headers=headers)
         assert answer.status_code == 201
     assert receiver.wait(lambda: len(receiver.got) == 3)
     correlated = [each.body.get("correlationId") for each in receiver.got]
-    assert sorted(map(str, correlated)) == sorted(["call 17", trace, "None"])
+    assert sorted(map(str, correlated)) == sorted(["call 17", trace, "r-18"])

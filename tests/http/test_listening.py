@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import subprocess
 import sys
 import threading
@@ -28,10 +29,14 @@ def sources() -> str:
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongo"])
-def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    store = None
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     if request.param == "mongo":
-        store = f"{request.getfixturevalue('mongo')}listening{uuid.uuid4().hex[:8]}"
+        return f"{request.getfixturevalue('mongo')}listening{uuid.uuid4().hex[:8]}"
+    return f"sqlite:///{tmp_path_factory.mktemp('listening')}/store.db"
+
+
+@pytest.fixture(scope="module")
+def server(store: str) -> Iterator[Server]:
     env = {
         "TMF_VALIDATE_RESPONSES": "true",
         "TMF_LISTENER": "apply",
@@ -92,6 +97,20 @@ def test_a_copy_follows_the_events_of_its_original(
     assert copy["href"].endswith(f"/partyInteraction/{id}")
     tell(server, "partyInteractionDeleteEvent", {"id": id}, 4)
     error_of(api.get(f"/partyInteraction/{id}"), 404)
+
+
+def test_a_copy_loses_what_its_original_lost(server: Server, api: httpx.Client, id: str) -> None:
+    before = interaction(id, description="d", note=[{"text": "a"}], interactionDate={
+        "startDateTime": "2026-01-01T00:00:00Z", "endDateTime": "2026-01-02T00:00:00Z",
+    })  # fmt: skip
+    tell(server, "partyInteractionCreateEvent", before, 1)
+    after = interaction(id, interactionDate={"startDateTime": "2026-01-01T00:00:00Z"})
+    path = "description, interactionDate"
+    tell(server, "partyInteractionAttributeValueChangeEvent", after, 2, fieldPath=path)
+    copy = api.get(f"/partyInteraction/{id}").json()
+    assert "description" not in copy
+    assert copy["interactionDate"] == after["interactionDate"]
+    assert copy["note"] == [{"text": "a"}]  # of which the event does not say that it changed
 
 
 def test_nothing_older_comes_over_anything_newer(
@@ -212,6 +231,23 @@ def test_a_message_becomes_an_interaction(server: Server, api: httpx.Client, id:
     assert found["relatedParty"][0]["name"] == "Ann Lee"
     tell(server, "communicationMessageStateChangeEvent", {"id": id, "state": "completed"}, 2)
     assert api.get(f"/partyInteraction/message-{id}").json()["status"] == "completed"
+
+
+def test_what_sources_told_is_shown_the_newest_first(server: Server, store: str, id: str) -> None:
+    tell(server, "partyInteractionCreateEvent", interaction(id), 1)
+    tell(server, "troubleTicketCreateEvent", ticket(id), 1)
+    command = [str(Path(sys.executable).with_name("tmf683")), "events", "received", "--json"]
+    done = subprocess.run(
+        [*command, "--limit", "2", "--store", store, "--spec", str(OURS)],
+        env=clean_environment({"TMF_SOURCES": sources()}),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["listener"] for each in told] == [
+        "troubleTicketCreateEvent",
+        "partyInteractionCreateEvent",
+    ]
+    assert told[0]["event"]["event"]["troubleTicket"]["id"] == id
 
 
 def test_a_source_offers_its_listeners_and_nothing_else(server: Server) -> None:
