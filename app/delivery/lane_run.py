@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _FAILURES_TO_REST = 3
 _SECONDS_UNKEPT = 0.5
 """How long deliveries go on before the lane's new position is stored: a crash repeats those."""
+_LONG_DUE = 1.0
+"""When what has no time of its own is due; 0 would say that nothing is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ class LaneRun:
         self._slots = asyncio.Semaphore(1 if self._probing else self._patience.concurrency)
         self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
         self._failed: dict[str, list[Failed]] = {}
+        self._loaded = not lane.retry_at
         self._keeping = asyncio.Lock()
         self._kept_at = time.monotonic()
         self._stop = False
@@ -67,7 +70,7 @@ class LaneRun:
         """Deliver until nothing is left to do now, then let the lane go."""
         beat = asyncio.create_task(self._beat())
         try:
-            if self._lane.retry_at:
+            if not self._loaded:
                 await self._load_failed()
             while not (stopping.is_set() or self._stop):
                 moved = await self._advance()
@@ -83,11 +86,14 @@ class LaneRun:
         waiting = await self._threads.run(self._lanes.failed, lane=self._lane.id, state="waiting")
         for each in waiting:
             self._failed.setdefault(each.resource, []).append(each)
+        self._loaded = True
 
     def _current(self) -> Lane:
         """Return the lane as it is to be stored now."""
-        soonest = min((held[0].next for held in self._failed.values()), default=0.0)
-        return replace(self._lane, retry_at=soonest)
+        if not self._loaded:
+            return self._lane
+        due = [held[0].next for held in self._failed.values()]
+        return replace(self._lane, retry_at=max(min(due), _LONG_DUE) if due else 0.0)
 
     async def _beat(self) -> None:
         """Hold the lane while a batch takes its time."""

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,7 @@ import pytest
 
 from app.contract import Kind
 from app.delivery.events import OutgoingEvent
-from app.delivery.lanes import LANES, Lane, Lanes, open_lane, prepare_lanes
+from app.delivery.lanes import LANES, Lane, Lanes, open_lane, prepare_lanes, resume
 from app.delivery.patience import Patience
 from app.delivery.sender import Sender, Verdict
 from app.delivery.subscriptions import Subscriptions
@@ -163,6 +164,25 @@ def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> N
     deliver(store, told, lambda: len(told.got) >= 6)
     reasons = [event.body["event"]["partyInteraction"]["reason"] for _, event in told.got]
     assert reasons[:5] == ["sound"] * 5
+
+
+def test_what_is_due_is_not_forgotten_when_the_lane_rests(store: Store) -> None:
+    async def refuse(event: OutgoingEvent) -> Verdict:
+        return Verdict("it answered 500")
+
+    lane = register(store)
+    write(store, 5)
+    one_by_one = Patience(first_wait=0.01, poll_seconds=0.01, attempts=100)
+    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 1, patience=one_by_one)
+    for each in Lanes(store, "operator", 5.0).failed(lane=lane):
+        Lanes(store, "operator", 5.0).put(replace(each, next=0.0))  # as `events retry` does
+    resume(store, lane, retry_at=time.time())
+    one_by_one = Patience(first_wait=3600, poll_seconds=0.01, concurrency=1)
+    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 0, patience=one_by_one)
+    assert lane_in(store, lane).retry_at == 1.0
+    change(store, lane, rest_until=0.0)
+    told = Listener()
+    deliver(store, told, lambda: len(told.got) == 2)
 
 
 def test_who_unregisters_gets_nothing_of_what_is_left(store: Store) -> None:
