@@ -170,7 +170,10 @@ class Settings(BaseSettings):
         " the `contract` wants (whole up to 4).",
     )
     event_retention_hours: float = Field(
-        72.0, gt=0, description="How long events are kept, delivered or not."
+        72.0,
+        gt=0,
+        description="How long events are kept, delivered or not; `tmf683 events list` says how many"
+        " a listener that was suspended for longer has missed.",
     )
     webhook_keys: Annotated[tuple[str, ...], NoDecode] = Field(
         (),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -76,6 +77,8 @@ def worker_of(
 
 def deliver(worker: Worker, *, parent: int | None = None) -> None:
     """Deliver until SIGTERM or SIGINT, or until the process `parent` is gone."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
