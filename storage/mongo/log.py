@@ -31,12 +31,15 @@ _TAKEN = 11000
 """MongoDB's code for a key that exists."""
 
 
-def pending(events: Sequence[bytes]) -> Bson:
-    """Return what a write adds to an envelope for the events it causes."""
+def pending(events: Sequence[bytes], version: int) -> Bson:
+    """Return what a write adds to an envelope for the events it causes.
+
+    Their keys sort by the version that the write makes: clocks of different machines may differ.
+    """
     if not events:
         return {}
-    marked: Bson = {f"{EVENTS}.{uuid_utils.uuid7().hex}": each.decode() for each in events}
-    return {PENDING: True, **marked}
+    keys = (f"{EVENTS}.{version:016x}{uuid_utils.uuid7().hex}" for _ in events)
+    return {PENDING: True, **{key: each.decode() for key, each in zip(keys, events, strict=True)}}
 
 
 def nested(additions: Bson) -> Bson:
@@ -67,19 +70,11 @@ class Log:
     def collect(self, collections: Iterable[Collection[Bson]]) -> None:
         """Move the events that wait in envelopes into the log."""
         for collection in collections:
-            waiting = collection.find(
-                {PENDING: True}, {EVENTS: 1, "x": 1}, sort=[("_id", 1)], limit=_MOST_AT_ONCE
-            )
-            envelopes = list(waiting)
-            found = [
-                (key, content)
-                for envelope in envelopes
-                for key, content in sorted(envelope.get(EVENTS, {}).items())
-            ]
-            if found:
-                self._append(found)
-            for envelope in envelopes:
-                self._clear(collection, envelope)
+            self._move(collection, {PENDING: True})
+
+    def collect_of(self, collection: Collection[Bson], id: str) -> None:
+        """Move the events of one envelope; a tombstone goes with its last one."""
+        self._move(collection, {"_id": id, PENDING: True})
 
     def read(self, after: int, limit: int) -> tuple[Event, ...]:
         """Return the events after a number."""
@@ -95,6 +90,21 @@ class Log:
         """Remove events logged before an instant, the last one aside: it keeps the count."""
         done = self._log.delete_many({"t": {"$lt": before}, "_id": {"$lt": self.last()}})
         return done.deleted_count
+
+    def _move(self, collection: Collection[Bson], where: Bson) -> None:
+        waiting = collection.find(
+            where, {EVENTS: 1, "x": 1}, sort=[("_id", 1)], limit=_MOST_AT_ONCE
+        )
+        envelopes = list(waiting)
+        found = [
+            (key, content)
+            for envelope in envelopes
+            for key, content in sorted(envelope.get(EVENTS, {}).items())
+        ]
+        if found:
+            self._append(found)
+        for envelope in envelopes:
+            self._clear(collection, envelope)
 
     def _append(self, found: list[tuple[str, str]]) -> None:
         """Insert events at the log's end; another process may be doing the same."""

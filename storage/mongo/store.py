@@ -117,14 +117,16 @@ class MongoStore:
         """See `Store.insert`."""
         envelope: Bson = {"v": 1, "n": self._numbers.next(), "f": form}
         envelope["d"] = encode(json.loads(content))
-        pending = log.pending(events)
+        envelope |= {"_id": id, **log.nested(log.pending(events, 1))}
         with _explained(), self._turns():
             found = self._collection(collection)
             try:
-                found.insert_one({"_id": id, **envelope, **log.nested(pending)})
+                found.insert_one(envelope)
             except failures.DuplicateKeyError:
-                change = {"$set": {**envelope, **pending}, "$unset": {"x": 1}}
-                if not found.update_one({"_id": id, "x": True}, change).matched_count:
+                self._log.collect_of(found, id)  # what is gone makes room when its events are told
+                try:
+                    found.insert_one(envelope)
+                except failures.DuplicateKeyError:
                     raise DocumentExists(collection, id) from None
         return Document(id, 1, content, form)
 
@@ -148,7 +150,7 @@ class MongoStore:
     ) -> Document:
         """See `Store.replace`."""
         changed = {"d": encode(json.loads(content)), "v": version + 1, "f": form}
-        change = {"$set": {**changed, **log.pending(events)}}
+        change = {"$set": {**changed, **log.pending(events, version + 1)}}
         this = {"_id": id, "v": version, "x": None}
         with _explained(), self._turns():
             done = self._collection(collection).update_one(this, change)
@@ -165,7 +167,10 @@ class MongoStore:
         with _explained(), self._turns():
             found = self._collection(collection)
             if events or self._has_pending(found, this):
-                change = {"$set": {"x": True, **log.pending(events)}, "$unset": {"d": 1}}
+                change = {
+                    "$set": {"x": True, **log.pending(events, version + 1)},
+                    "$unset": {"d": 1},
+                }
                 done = found.update_one(this, change).matched_count
             else:
                 done = found.delete_one({**this, log.PENDING: None}).deleted_count

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -302,4 +303,21 @@ def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
     rows = pragma(store, "SELECT count(*) FROM document")
     assert pragma(store, "SELECT documents FROM collection") == rows
     assert pragma(store, "SELECT count(*) FROM element") == rows
+    store.close()
+
+
+def test_many_events_are_forgotten_in_steps(tmp_path: Path) -> None:
+    """One long deletion would keep every writer waiting."""
+    store = SqliteStore(tmp_path / "s.db", durability="normal")
+    store.prepare("c", ())
+    statements: list[str] = []
+    with store.batch():
+        for number in range(4500):
+            store.insert("c", str(number), b"{}", events=[b"{}"])
+    with store._connections.use() as connection:
+        connection.set_trace_callback(statements.append)
+    assert store.forget_events(datetime(2100, 1, 1, tzinfo=UTC)) == 4500
+    assert sum(each.startswith("DELETE FROM event") for each in statements) == 3
+    assert store.events(0, 1) == ()
+    assert store.last_event() == 4500
     store.close()
