@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl
 
 from flask import Response
 
-from handlers import filtering, request, selection
+from handlers import filtering, jsonpath, request, selection
 from handlers.definition import Limits, Resource, ResourceDefinition
-from handlers.errors import SubscriptionExists
+from handlers.errors import BadQuery, SubscriptionExists
 from handlers.identity import Access
 from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
@@ -19,6 +19,7 @@ from handlers.representation import OWNER, PARTIES, decode, encode, href, render
 from handlers.response import empty_response, json_response
 from handlers.surroundings import Surroundings
 from storage import (
+    And,
     Comparison,
     Condition,
     Document,
@@ -41,19 +42,28 @@ class SubscriptionQuery:
 
 
 def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> SubscriptionQuery:
-    """Parse a subscription's query: the filters of a list, on events, and `fields`.
+    """Parse a subscription's query: the filters of a list, on events, `filter` and `fields`.
 
     Raises:
         BadQuery, UnsupportedQuery: it has no meaning.
     """
     query = query.removeprefix("?")
-    where = filtering.condition(definition, query, limits)
+    given = parse_qsl(query, keep_blank_values=True)
+    for name in _OF_LISTS.intersection(name for name, _ in given):
+        raise BadQuery(name, "is for lists; events have no order to choose, and no pages")
+    conditions = [
+        filtering.condition(definition, query, limits),
+        *(jsonpath.condition(text, limits) for name, text in given if name == "filter"),
+    ]
+    stated = tuple(each for each in conditions if each is not None)
+    where = And(stated) if len(stated) > 1 else next(iter(stated), None)
     if where is not None:
         holds(where, {})  # refuses patterns that are not RE2's
-    fields = [value for name, value in parse_qsl(query) if name == "fields"]
+    fields = [value for name, value in given if name == "fields"]
     return SubscriptionQuery(where, selection.parse(fields, ("eventId", "eventType")))
 
 
+_OF_LISTS = frozenset({"offset", "limit", "sort", "before", "after"})
 _NAMESPACE = uuid.UUID("a6a1f2a4-7a0e-5d0f-9c4b-3c1f3c0d2b77")
 
 

@@ -159,7 +159,28 @@ def test_a_query_chooses_events_by_type_and_content(hub: Hub, receiver: Receiver
     }
 
 
-@pytest.mark.parametrize("query", ["a..b=1", "reason*=(", "a.b.c.d.e.f.g.h.i.j.k=1"])
+def test_a_query_can_be_a_jsonpath(local: Hub, receiver: Receiver) -> None:
+    mark = uuid.uuid4().hex
+    local.register(
+        receiver.url(), f"filter=$[?(@.event.partyInteraction.reason=='{mark}')]&eventType*=Create"
+    )
+    local.create(reason="another")
+    id = local.create(reason=mark)
+    local.patch(id, description="x")
+    local.create(reason=mark)
+    assert receiver.wait(lambda: len(receiver.got) >= 2)
+    time.sleep(0.3)
+    reasons = [each.body["event"]["partyInteraction"]["reason"] for each in receiver.got]
+    assert reasons == [mark, mark]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a..b=1", "reason*=(", "a.b.c.d.e.f.g.h.i.j.k=1", "filter=$[?(@.", "filter=", "limit=5",
+        "eventType=x&sort=y", "offset=-1",
+    ],
+)  # fmt: skip
 def test_a_query_without_meaning_is_refused(local: Hub, query: str) -> None:
     body = {"callback": "http://127.0.0.1:9/", "query": query}
     error_of(local.client.post("/hub", json=body), 400)
