@@ -174,7 +174,10 @@ class Store(Protocol):
         """Return the number of the newest event, 0 when there has been none."""
 
     def forget_events(self, before: datetime) -> int:
-        """Remove the events logged before an instant, and return how many those were."""
+        """Remove the events logged before an instant, and return how many those were.
+
+        The newest event stays: who reads on from before it sees that others were there.
+        """
 
     def indexes(self, collection: str) -> frozenset[str]:
         """Return the names of the indexes the collection has."""

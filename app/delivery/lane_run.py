@@ -43,12 +43,9 @@ class Means:
 
 
 class LaneRun:
-    """The deliveries to one listener while a worker holds its lane.
+    """The deliveries to one listener while a worker holds its lane."""
 
-    `last` is the number of an event that the log has had: what is missing up to there was removed.
-    """
-
-    def __init__(self, means: Means, subscription: Subscription, lane: Lane, last: int) -> None:
+    def __init__(self, means: Means, subscription: Subscription, lane: Lane) -> None:
         self._threads = means.threads
         self._log = means.log
         self._lanes = means.lanes
@@ -56,7 +53,6 @@ class LaneRun:
         self._patience = means.patience
         self._subscription = subscription
         self._lane = lane
-        self._last = last
         self._probing = lane.failures > 0
         self._slots = asyncio.Semaphore(1 if self._probing else self._patience.concurrency)
         self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
@@ -115,9 +111,9 @@ class LaneRun:
     async def _advance(self) -> bool:
         """Deliver the next events of the log; return whether there were any."""
         entries = await self._log.after(self._lane.position)
-        self._note_missed(entries[0].number - 1 if entries else self._last)
         if not entries:
             return False
+        self._note_missed(entries[0].number - 1)
         chains: dict[str, list[tuple[int, OutgoingEvent]]] = defaultdict(list)
         for each in entries:
             for outgoing in self._subscription.events_of(each.record):

@@ -68,6 +68,9 @@ class Worker:
                 except StoreError as error:
                     _log.warning("delivery waits for the store: %s", error)
                     await self._pause(1.0)
+                except Exception:
+                    _log.exception("delivery failed, and goes on")
+                    await self._pause(1.0)
                 await self._pause(self._patience.poll_seconds)
         finally:
             await self._finish()
@@ -87,7 +90,7 @@ class Worker:
             elif name in self._runs:
                 continue
             elif lane.is_free(self._lanes.holder, now) and lane.has_work(last, now):
-                self._start(name, subscription, last)
+                self._start(name, subscription)
         for name in self._runs.keys() - wanted.keys():
             self._runs[name].cancel()
         if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
@@ -99,23 +102,23 @@ class Worker:
     def _read(self) -> tuple[dict[str, Subscription], dict[str, Lane]]:
         return self._subscriptions.read(), {each.id: each for each in self._lanes.all()}
 
-    def _start(self, name: str, subscription: Subscription, last: int) -> None:
+    def _start(self, name: str, subscription: Subscription) -> None:
         def ended(_: asyncio.Task[None]) -> None:
             del self._runs[name]
             self._look_at = 0.0
 
-        run = asyncio.create_task(self._serve(name, subscription, last))
+        run = asyncio.create_task(self._serve(name, subscription))
         self._runs[name] = run
         run.add_done_callback(ended)
 
-    async def _serve(self, name: str, subscription: Subscription, last: int) -> None:
+    async def _serve(self, name: str, subscription: Subscription) -> None:
         """Work on one lane while there is something to do."""
         try:
             lane = await self._threads.run(self._lanes.take, name)
             if lane is None:
                 return
             means = Means(self._threads, self._log, self._lanes, self._sender, self._patience)
-            await LaneRun(means, subscription, lane, last).work(self._stopping)
+            await LaneRun(means, subscription, lane).work(self._stopping)
         except LaneLost:
             return
         except StoreError as error:

@@ -161,7 +161,8 @@ class SqliteStore:
             while removed == _FORGOTTEN_AT_ONCE:  # in steps, between which others write
                 removed = connection.execute(
                     "DELETE FROM event WHERE number IN"
-                    " (SELECT number FROM event WHERE at < ? ORDER BY at LIMIT ?)",
+                    " (SELECT number FROM event WHERE at < ?"
+                    " AND number < (SELECT max(number) FROM event) ORDER BY at LIMIT ?)",
                     (conditions.milliseconds(before), _FORGOTTEN_AT_ONCE),
                 ).rowcount
                 forgotten += removed

@@ -239,6 +239,7 @@ class StoreContract:
         assert store.forget_events(datetime(2020, 1, 1, tzinfo=UTC)) == 0
         assert store.forget_events(datetime(2100, 1, 1, tzinfo=UTC)) >= 1
         assert store.last_event() == last
+        assert [each.number for each in store.events(0, 10)] == [last]
         store.insert(collection, "c", b'{"id":"c"}', events=[b'{"new":1}'])
         assert [(each.number, each.content) for each in store.events(last, 10)] == [
             (last + 1, b'{"new":1}')
