@@ -53,7 +53,7 @@ def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> S
         raise BadQuery(name, "is for lists; events have no order to choose, and no pages")
     conditions = [
         filtering.condition(definition, query, limits),
-        *(jsonpath.condition(text, limits) for name, text in given if name == "filter"),
+        *(jsonpath.condition(definition, text, limits) for name, text in given if name == "filter"),
     ]
     stated = tuple(each for each in conditions if each is not None)
     where = And(stated) if len(stated) > 1 else next(iter(stated), None)
