@@ -113,6 +113,11 @@ class SortKey:
     instant: bool = False
 
 
+def newest_first(keys: tuple[SortKey, ...]) -> bool:
+    """Whether documents with equal sort keys, or none, come newest first; see `Query`."""
+    return not keys or keys[-1].descending
+
+
 Position: TypeAlias = tuple[Scalar, ...]
 """Where a page ended in the order of its query: JSON values that only the store understands."""
 
@@ -129,8 +134,9 @@ class Window:
 class Query:
     """Which documents of a collection, in which order, which part of them.
 
-    Ties in the sort keys, and the order where there are none, are by time of insertion, newest
-    first, so the order is always total. `after` starts behind the end of another page of the same
+    Ties in the sort keys, and the order where there are none, are by time of insertion, so the
+    order is always total: newest first, or oldest first where the last key ascends (so that one
+    index serves a key both ways). `after` starts behind the end of another page of the same
     query, exactly there whatever was inserted or deleted since. `select` keeps only the values at
     these paths (all when empty). `count` asks for the number of all matches too.
     """

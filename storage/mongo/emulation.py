@@ -28,6 +28,7 @@ from storage.query import (
     Or,
     Query,
     Some,
+    newest_first,
 )
 
 
@@ -92,7 +93,9 @@ def _compare(query: Query, left: Bson, right: Bson) -> int:
 def _compare_places(query: Query, left: tuple[Any, ...], right: tuple[Any, ...]) -> int:
     keys = len(query.sort)
     for position, (mine, theirs) in enumerate(zip(left, right, strict=True)):
-        descending = query.sort[position].descending if position < keys else True
+        descending = (
+            query.sort[position].descending if position < keys else newest_first(query.sort)
+        )
         if mine is None or theirs is None:
             result = (mine is None) - (theirs is None)
         else:

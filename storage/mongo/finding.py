@@ -31,9 +31,8 @@ class Finder:
 
         A `plain` order is one that stored fields give (`ordering.is_plain`).
         """
-        where = _THERE
-        if query.where is not None:
-            where = {"$and": [where, condition(query.where)]}
+        stated = condition(query.where) if query.where is not None else {}
+        where = {"$and": [_THERE, stated]} if stated else _THERE
         rows: list[Bson] = []
         if query.window.offset <= _LARGEST:
             rows = (self._plain if plain else self._computed)(query, where)
@@ -42,7 +41,7 @@ class Finder:
         more = len(rows) > query.window.limit
         if not more and query.after is None and (rows or not query.window.offset):
             return rows, query.window.offset + len(rows)
-        return rows, self._count(where)
+        return rows, self._total(stated)
 
     def everything(self) -> Any:
         """Return a cursor over all envelopes."""
@@ -84,14 +83,16 @@ class Finder:
             self.collection.aggregate(stages, maxTimeMS=self.milliseconds, allowDiskUse=True)
         )
 
+    def _total(self, stated: Filter) -> int:
+        """Return how many match, in a way that an index can tell: tombstones are counted apart."""
+        known = self._count(stated) if stated else self._estimate()
+        return max(0, known - self._count({"$and": [log.TOMBSTONE, stated]}))
+
     def _count(self, where: Filter) -> int:
-        if where is not _THERE:
-            return self.collection.count_documents(where, maxTimeMS=self.milliseconds)
-        tombstones = self.collection.count_documents(
-            {log.PENDING: True, "x": True}, maxTimeMS=self.milliseconds
-        )
-        known = self.collection.estimated_document_count(maxTimeMS=self.milliseconds)
-        return max(0, known - tombstones)
+        return self.collection.count_documents(where, maxTimeMS=self.milliseconds)
+
+    def _estimate(self) -> int:
+        return self.collection.estimated_document_count(maxTimeMS=self.milliseconds)
 
 
 def _wanted(query: Query) -> int:

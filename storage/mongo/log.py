@@ -26,6 +26,9 @@ LOG = "events.log"
 PENDING = "p"
 EVENTS = "e"
 PENDING_INDEX = "pending"
+TOMBSTONE: Bson = {PENDING: True, "x": True}
+"""What is left of a deleted document while its events wait."""
+
 _MOST_AT_ONCE = 500
 _TAKEN = 11000
 """MongoDB's code for a key that exists."""

@@ -15,7 +15,7 @@ from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
 from storage.mongo.conditions import Filter
 from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field
-from storage.query import Path, Position, Scalar, SortKey
+from storage.query import Path, Position, Scalar, SortKey, newest_first
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES = (["double", "int", "long"], ["string"], ["object"], ["array"], ["bool"], ["date"])
@@ -66,7 +66,8 @@ def order(keys: tuple[SortKey, ...], *, plain: bool) -> dict[str, int]:
         if not plain and not key.descending:
             terms[f"m{number}"] = 1
         terms.setdefault(_sorted(key, number, plain), -1 if key.descending else 1)
-    return {name: terms.get(name, -1) for name in (*terms, "n", "_id")}
+    ties = -1 if newest_first(keys) else 1
+    return {name: terms.get(name, ties) for name in (*terms, "n", "_id")}
 
 
 def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
@@ -86,8 +87,9 @@ def behind(keys: tuple[SortKey, ...], place: Position, *, plain: bool) -> Filter
     *values, number, id = place
     if len(values) != len(keys) or not isinstance(number, int):
         raise UnsupportedQuery("the position belongs to another query")
-    found: Filter = {"n": {"$lte": number}}
-    found["$or"] = [{"n": {"$lt": number}}, {"n": number, "_id": {"$lt": id}}]
+    further = "$lt" if newest_first(keys) else "$gt"
+    found: Filter = {"n": {f"{further}e": number}}
+    found["$or"] = [{"n": {further: number}}, {"n": number, "_id": {further: id}}]
     for position, (key, value) in reversed(list(enumerate(zip(keys, values, strict=True)))):
         name = _sorted(key, position, plain)
         if value is None:

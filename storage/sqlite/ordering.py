@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.errors import UnsupportedQuery
-from storage.query import Path, Position, SortKey
+from storage.query import Path, Position, SortKey, newest_first
 from storage.sqlite import paths
 from storage.sqlite.conditions import Sql
 
@@ -25,12 +25,12 @@ def terms(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> tuple[str, ...
 
 
 def order(keys: tuple[SortKey, ...], terms: tuple[str, ...]) -> str:
-    """Return ORDER BY terms: missing values last, newest first among equals."""
+    """Return ORDER BY terms: missing values last, equals by time of insertion."""
     ordered = [
         f"{term} {'DESC' if key.descending else 'ASC'} NULLS LAST"
         for key, term in zip(keys, terms, strict=True)
     ]
-    return ", ".join([*ordered, "seq DESC"])
+    return ", ".join([*ordered, f"seq {'DESC' if newest_first(keys) else 'ASC'}"])
 
 
 def position_columns(terms: tuple[str, ...]) -> str:
@@ -47,7 +47,7 @@ def behind(keys: tuple[SortKey, ...], terms: tuple[str, ...], position: Position
     *values, seq = position
     if len(values) != len(keys) or not isinstance(seq, int):
         raise UnsupportedQuery("the position belongs to another query")
-    sql = Sql("seq < ?", (seq,))
+    sql = Sql(f"seq {'<' if newest_first(keys) else '>'} ?", (seq,))
     for key, expression, value in reversed(list(zip(keys, terms, values, strict=True))):
         if value is None:
             sql = Sql(f"{expression} IS NULL AND ({sql.text})", sql.values)

@@ -66,12 +66,12 @@ SORTED: list[dict[str, Any]] = [
 ]
 
 ORDERS: list[tuple[tuple[SortKey, ...], str]] = [
-    ((SortKey(("k",)),), "agehfdcb"),
+    ((SortKey(("k",)),), "aegbcdfh"),
     ((SortKey(("k",), True),), "geahfdcb"),
-    ((SortKey(("o", "p")),), "eaghfdcb"),
+    ((SortKey(("o", "p")),), "eagbcdfh"),
     ((SortKey(("o", "p"), True),), "gaehfdcb"),
-    ((SortKey(("k",), True), SortKey(("o", "p"))), "egahfdcb"),
-    ((SortKey(("o", "p"), True), SortKey(("k",))), "gaehfdcb"),
+    ((SortKey(("k",), True), SortKey(("o", "p"))), "egabcdfh"),
+    ((SortKey(("o", "p"), True), SortKey(("k",))), "gaebcdfh"),
     ((SortKey(("id",), True), SortKey(("k",))), "hgfedcba"),
 ]
 
@@ -153,7 +153,7 @@ class StoreEdges:
             inner = {} if value is None else {path[-1]: value}
             documents.append({"id": id, **({"s": inner} if len(path) > 1 else inner)})
         collection = self.fill(store, documents, Index((path,)), later=True)
-        expected = "fdagceb" if descending else "cgdafeb"
+        expected = "fdagceb" if descending else "cgadfbe"
         for size in (100, 2, 1):
             query = Query(sort=(SortKey(path, descending),), window=Window(0, size))
             assert walk(store, collection, query) == expected

@@ -37,7 +37,8 @@ def find(documents: list[dict[str, Any]], query: Query) -> tuple[list[str], int]
                 if mine is None or theirs is None:
                     return 1 if mine is None else -1
                 return (1 if mine > theirs else -1) * (-1 if key.descending else 1)
-        return right[0] - left[0]
+        newest_first = not query.sort or query.sort[-1].descending
+        return (right[0] - left[0]) * (1 if newest_first else -1)
 
     found.sort(key=cmp_to_key(compare))
     window = found[query.window.offset :][: query.window.limit]
