@@ -12,8 +12,6 @@ from connexion.resolver import Resolver
 from starlette.types import ASGIApp
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import address, pages
-from app.bridge import ContractApp
 from app.contract import Authentication, Binding, Contract, ContractError, Kind, open_contract
 from app.contract.compile import UnknownTypes
 from app.contract.errors import Problem
@@ -25,15 +23,17 @@ from app.contract.sources import read_sources
 from app.delivery.lanes import open_lane, prepare_lanes
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
+from app.http import address, pages
+from app.http.bridge import ContractApp
+from app.http.middleware import Means, middleware_of
+from app.http.routing import routes_of
 from app.identity.security import authenticators_of
 from app.limits.bucket import BUCKETS
 from app.listening import Applications, listeners_of
-from app.middleware import Means, middleware_of
 from app.observing.metrics import Metrics
 from app.observing.migrations import Missing
 from app.observing.store import ObservedStore
 from app.observing.traces import open_tracing
-from app.routing import routes_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from handlers import bounds
 from handlers.applying import Application

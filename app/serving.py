@@ -17,9 +17,9 @@ from gunicorn.arbiter import Arbiter
 from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
-from app.connections import BoundedConnection, PoliteServer
 from app.contract import Contract
 from app.delivery.running import DeliveryProcess
+from app.http.connections import BoundedConnection, PoliteServer
 from app.identity.exposure import is_loopback
 from app.observing.logs import configure_logs, log_configuration
 from app.observing.metrics import forget_metrics, share_metrics

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from app.answering import AnswerTransport
+from app.http.answering import AnswerTransport
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
-from app.routed import ROUTE_KEY, KnownRules, Route, route_of
+from app.http.routed import ROUTE_KEY, KnownRules, Route, route_of
 
 READ = ("/base", "retrieve")
 

@@ -18,13 +18,13 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.exceptions import HTTPException as FlaskException
 
-from app.address import BadHost
-from app.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
 from app.contract.parameters import InvalidParameter
+from app.http.address import BadHost
+from app.http.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
+from app.http.validation import InvalidBody, UnsupportedMediaType
 from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
 from app.limits.errors import Overloaded, RateLimited, RequestTimedOut
 from app.observing.trail import trail_of
-from app.validation import InvalidBody, UnsupportedMediaType
 from handlers.errors import (
     AttributesNotPatchable,
     BadCallback,

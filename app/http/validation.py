@@ -19,10 +19,10 @@ from connexion.middleware.request_validation import (
 from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import body
 from app.contract import Binding, Kind
 from app.contract.parameters import InvalidParameter, read_all
 from app.contract.violation import Violation
+from app.http import body
 from app.observing.trail import trail_of
 from handlers.errors import sentence_of
 from handlers.request import OperationRequest

@@ -19,9 +19,9 @@ from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
-from app.routed import ROUTE_KEY, KnownRules, route_of
-from app.threads import HandlerThreads
-from app.validation import LANE_KEY, SCOPE_KEY, Lane
+from app.http.routed import ROUTE_KEY, KnownRules, route_of
+from app.http.threads import HandlerThreads
+from app.http.validation import LANE_KEY, SCOPE_KEY, Lane
 from handlers.request import ENVIRON_KEY
 from storage import Store
 
@@ -153,7 +153,7 @@ class ContractApp(FlaskApp):
         **options: Any,
     ) -> None:
         super().__init__(import_name, lifespan=self._lifespan, **options)
-        # FlaskApp offers no way to choose its Flask side; tests/app/test_bridge.py watches these.
+        # FlaskApp offers no way to choose its Flask side; test_bridge.py watches these.
         self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store, within=within)
         self._middleware_app = self.bridge
         self.middleware.app = self.bridge

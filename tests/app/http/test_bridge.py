@@ -5,14 +5,14 @@ from typing import Any
 import connexion
 import flask
 
-from app.bridge import ContractApp, environ_of
+from app.http.bridge import ContractApp, environ_of
 from storage import open_store
 
 
 def test_connexion_still_has_the_names_the_bridge_replaces() -> None:
-    """`app.bridge.ContractApp` puts its own Flask side in place of connexion's."""
+    """`app.http.bridge.ContractApp` puts its own Flask side in place of connexion's."""
     plain = connexion.FlaskApp("x")
-    moved = "connexion moved a name that app/bridge.py relies on"
+    moved = "connexion moved a name that app/http/bridge.py relies on"
     assert hasattr(plain, "_middleware_app"), moved
     assert plain.middleware.app is plain._middleware_app, moved
     assert isinstance(plain.app, flask.Flask), moved

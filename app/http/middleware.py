@@ -15,7 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
-from app.errors import ErrorBoundary
+from app.http.errors import ErrorBoundary
+from app.http.response_validation import ContractResponseMiddleware
+from app.http.routing import ContractPaths, TidyPath
+from app.http.validation import ContractValidationMiddleware
 from app.identity.audit import Audit
 from app.identity.errors import AccessMissing, NotAuthenticated
 from app.identity.security import Authenticators
@@ -25,10 +28,7 @@ from app.limits.rate import Clients, FailedAttempts, RateLimit
 from app.observing.management import Management, managed_paths
 from app.observing.metrics import Metrics
 from app.observing.requests import Observing
-from app.response_validation import ContractResponseMiddleware
-from app.routing import ContractPaths, TidyPath
 from app.settings import Settings
-from app.validation import ContractValidationMiddleware
 from handlers.identity import Access
 from storage import Store
 

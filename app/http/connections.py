@@ -17,7 +17,7 @@ import orjson
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from app.answering import AnswerTransport
+from app.http.answering import AnswerTransport
 
 DRAIN_SECONDS = 3.0
 """How long a connection without a request stays open once the worker is to stop."""

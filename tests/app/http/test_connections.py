@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from uvicorn.config import Config
 
-from app.connections import BoundedConnection, PoliteServer
+from app.http.connections import BoundedConnection, PoliteServer
 
 WAITING = 20
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
