@@ -22,15 +22,14 @@ from app.delivery.callbacks import CallbackPolicy
 from app.delivery.events import EventContent
 from app.delivery.lanes import Lanes
 from app.delivery.patience import Patience
-from app.delivery.sender import Sender
 from app.delivery.subscriptions import Subscriptions
-from app.delivery.worker import Worker
 from app.observing.metrics import Metrics
 from app.settings import Settings
 from handlers.definition import Limits
 from storage import Store
 
 if TYPE_CHECKING:
+    from app.delivery.worker import Worker
     from app.observing.tracing import Tracing
 
 _STOP_SECONDS = 10.0
@@ -54,6 +53,10 @@ def worker_of(
     content = EventContent(settings.event_content)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     lanes = Lanes(store, holder, settings.lease_seconds)
+    # The HTTP client costs start-up time, which servers beside delivery need not spend.
+    from app.delivery.sender import Sender
+    from app.delivery.worker import Worker
+
     policy = callback_policy(settings)
     return Worker(
         store,
