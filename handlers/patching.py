@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from typing import Any
 
 import jsonpatch
@@ -25,6 +26,9 @@ JSON_PATCH_QUERY = "application/json-patch-query+json"
 DEEPEST = 64
 """Levels of objects and arrays within each other, as many as a request's body may have."""
 
+SECONDS = 5.0
+"""How long operations may work: other changes wait for them."""
+
 
 def patched(
     definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
@@ -35,7 +39,7 @@ def patched(
 
     Raises:
         AttributesNotPatchable: the patch touches attributes that no client may change.
-        BadPatch: an operation is not one; the message names it.
+        BadPatch: an operation is not one, or was not reached in time; the message names it.
         DocumentTooLarge: operations put more into the resource than that.
         PatchConflict: an operation does not fit the resource as it stands.
     """
@@ -63,8 +67,10 @@ def patched(
 
 def _operated(resource: Resource, media_type: str, patch: Any, growth: int) -> Any:
     result: Any = copy.deepcopy(resource)
-    room = growth
+    room, end = growth, time.monotonic() + SECONDS
     for position, operation in enumerate(patch):
+        if time.monotonic() >= end:
+            raise BadPatch(f"operation {position} was not reached within {SECONDS:g} seconds")
         steps = [operation]
         if media_type == JSON_PATCH_QUERY:
             steps = expand(operation, result, position)
