@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from app.http.threads import HandlerThreads
+from app.threads import HandlerThreads
 from storage import Store
 
 P = ParamSpec("P")

@@ -20,8 +20,8 @@ from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
 from app.http.routed import ROUTE_KEY, KnownRules, route_of
-from app.http.threads import HandlerThreads
 from app.http.validation import LANE_KEY, SCOPE_KEY, Lane
+from app.threads import HandlerThreads
 from handlers.request import ENVIRON_KEY
 from storage import Store
 

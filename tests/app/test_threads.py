@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.http.threads import HandlerThreads
+from app.threads import HandlerThreads
 
 
 def test_results_and_exceptions_reach_whoever_awaits() -> None:
