@@ -105,7 +105,7 @@ class ServerWorker(UvicornWorker):
         """Leave SIGINT to the server, and go in peace when told before that is there."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGQUIT, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))  # nothing is in hand yet
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi

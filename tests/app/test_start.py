@@ -13,7 +13,8 @@ import pytest
 from tests.conftest import OURS, OURS_V5, official_specs
 from tests.server import clean_environment, running_server
 
-SECONDS = 3.0
+SECONDS = 4.0
+"""The promise is 3 s on two cores of its own; processor time, with room for slower ones."""
 PROGRAM = "from app.server import create_app; create_app()"
 
 
@@ -30,7 +31,6 @@ def test_a_server_serves_in_a_second_or_two() -> None:
 
 @pytest.mark.slow
 def test_a_worker_with_every_document_starts_in_seconds() -> None:
-    """Processor time, so that whatever else the machine does is not counted."""
     others = [each for each in official_specs().glob("TMF*") if "TMF683" not in each.name]
     specs = os.pathsep.join(map(str, [OURS, OURS_V5, *others]))
     environment = clean_environment({"TMF_SPEC": specs, "TMF_STORE": "memory:"})

@@ -39,9 +39,9 @@ def test_the_server_passes_with_ten_thousand_interactions_stored(
 def test_a_mean_answer_is_quick_with_ten_thousand_interactions_stored(
     outcomes: tuple[Outcome, Outcome],
 ) -> None:
-    # The better of two: whatever else the machine does is not the server's.
+    # The better of two, with room: whatever else the machine does is not the server's.
     means = [outcome.mean_milliseconds for outcome in outcomes if outcome.mean_milliseconds]
-    assert min(means) < MEAN_MILLISECONDS, "\n".join(map(text_report, outcomes))
+    assert min(means) < 2 * MEAN_MILLISECONDS, "\n".join(map(text_report, outcomes))
 
 
 @pytest.mark.parametrize("spec", DOCUMENTS)
