@@ -161,8 +161,8 @@ def check_exposure(settings: Settings) -> None:
     )
 
 
-def check_address(settings: Settings) -> None:
-    """Make sure that nobody else listens where the server is to listen.
+def settled(settings: Settings) -> Settings:
+    """Return the settings with a port that nobody listens on, a free one in place of 0.
 
     Raises:
         SettingsError: the address cannot be used; the message says why.
@@ -173,11 +173,15 @@ def check_address(settings: Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((settings.host, port))
+                bound = probe.getsockname()[1]
             except OSError as error:
                 reason = error.strerror or str(error)
                 raise SettingsError(
                     f"cannot listen on {settings.host}:{port}: {reason}; see --host and --port"
                 ) from None
+            if not port:
+                settings = settings.model_copy(update={"port": bound})
+    return settings
 
 
 def serve(

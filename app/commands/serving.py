@@ -59,7 +59,7 @@ def serve(
         serving.check_exposure(settings)
         check_tracing()
         contracts, sources = open_contracts(settings), open_sources(settings)
-        serving.check_address(settings)
+        settings = serving.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         opened = open_prepared_store(settings, [*contracts, *sources])
         solitary = opened.solitary

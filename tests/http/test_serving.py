@@ -6,6 +6,8 @@ import os
 import re
 import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -20,7 +22,7 @@ from tests.conftest import OURS
 from tests.delivery.receiver import receiving
 from tests.http.conftest import MINIMAL, create, error_of
 from tests.mongo.running import own_mongo_server
-from tests.server import Server, eventually, running_server
+from tests.server import Server, clean_environment, eventually, running_server
 
 
 def client_of(server: Server) -> httpx.Client:
@@ -150,6 +152,20 @@ def test_the_server_ends_at_once_and_in_peace(tmp_path: Path, name: str, group: 
         assert server.process.wait(15) == 0
         assert "was sent" not in server.log()
         assert "Traceback" not in server.log()
+
+
+def test_a_port_of_its_own_choice_is_told(tmp_path: Path) -> None:
+    command = [str(Path(sys.executable).with_name("tmf683")), "serve", "--port", "0"]
+    command += ["--store", f"sqlite:///{tmp_path}/s.db", "--workers", "1"]
+    env = clean_environment()
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            assert server.stdout is not None
+            told = next(line for line in server.stdout if line.startswith("Health"))
+            with httpx.Client(transport=httpx.HTTPTransport(retries=8)) as client:
+                assert client.get(told.split()[1]).status_code == 200
+        finally:
+            server.terminate()
 
 
 def test_an_app_in_the_working_directory_is_somebody_elses(
