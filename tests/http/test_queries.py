@@ -349,12 +349,12 @@ SORTS: list[tuple[str, str]] = [
     ("-description", "edcba"),
     ("+description", "abcde"),
     ("%2Bdescription", "abcde"),
-    ("status", "cbdae"),
+    ("status", "cbade"),
     ("-status", "edabc"),
     ("status,description", "cbade"),
     ("-status,-description", "edabc"),
     ("-status,description", "eadbc"),
-    (START, "bacde"),
+    (START, "abcde"),
     (f"-{START}", "dcbae"),
     (f"{START},description", "abcde"),
     (f"-{START},-description", "dcbae"),
@@ -363,7 +363,7 @@ SORTS: list[tuple[str, str]] = [
     ("@type,-description", "decba"),
     ("creationDate", "abcde"),
     ("-creationDate", "edcba"),
-    ("nope", "edcba"),
+    ("nope", "abcde"),
     ("-nope,description", "abcde"),
     ("", "edcba"),
     (",,", "edcba"),
@@ -373,7 +373,7 @@ SORTS: list[tuple[str, str]] = [
     ("-relatedParty.name", "edcba"),
     ("-x.n,description", "badce"),
     ("x.n,-description", "cdabe"),
-    ("interactionDate", "edcba"),
+    ("interactionDate", "abcde"),
 ]
 
 
