@@ -15,8 +15,7 @@ from typing import Any
 
 from starlette.types import Receive
 
-MAX_DEPTH = 64
-"""Deepest nesting of objects and arrays that is accepted."""
+from handlers.patching import DEEPEST
 
 _SECONDS = 20.0
 
@@ -81,14 +80,14 @@ def parse(content: bytes) -> Any:
     """Parse a body.
 
     Raises:
-        MalformedBody: it is not UTF-8, not JSON, nested deeper than `MAX_DEPTH`, names an
+        MalformedBody: it is not UTF-8, not JSON, nested deeper than `DEEPEST`, names an
             attribute twice in one object, or holds a number or character that would not be kept.
     """
     try:
         text = content.decode()
     except UnicodeDecodeError as error:
         raise MalformedBody(f"the byte at position {error.start} is not UTF-8") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(text)
     try:
         value = json.loads(
@@ -112,11 +111,11 @@ def _check_depth(text: str) -> None:
         character = token[0]
         if character in "[{":
             depth += 1
-            if depth > MAX_DEPTH:
+            if depth > DEEPEST:
                 line = text.count("\n", 0, token.start()) + 1
                 column = token.start() - text.rfind("\n", 0, token.start())
                 raise MalformedBody(
-                    f"nested deeper than {MAX_DEPTH} levels, at line {line}, column {column}"
+                    f"nested deeper than {DEEPEST} levels, at line {line}, column {column}"
                 )
         elif character in "]}":
             depth -= 1

@@ -21,7 +21,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES = (["double", "int", "long"], ["string"], ["object"], ["array"], ["bool"], ["date"])
 """BSON types in the order MongoDB sorts values of different types."""
 
-
 _NO_VALUE = ["missing", "undefined", "null", "object", "array"]
 """BSON types, and a word of aggregations, of what has no place in the order."""
 

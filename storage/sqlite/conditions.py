@@ -116,7 +116,7 @@ class Compiler:
         return _joined(" AND ", "1", [*self._narrowed(inner, path), exists])
 
     def _narrowed(self, tree: Condition, path: Path) -> list[Sql]:
-        """Return what the element table knows of a condition on the objects at a path."""
+        """Return what can be told of a condition on the objects at a path without them."""
         match tree:
             case Comparison(below, operator, value):
                 full = path + below
