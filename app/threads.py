@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
+    """A call somebody awaits."""
+
     future: asyncio.Future[Any]
     function: Callable[[Any], Any]
     argument: Any
@@ -27,12 +29,14 @@ class _Call:
     error: BaseException | None = None
 
     def run(self) -> None:
+        """Make it."""
         try:
             self.result = self.function(self.argument)
         except BaseException as error:  # carried to whoever awaits
             self.error = error
 
     def settle(self) -> None:
+        """Give its result or exception to whoever awaits, in the event loop."""
         if self.future.cancelled():
             return
         if self.error is None:
@@ -55,13 +59,13 @@ class HandlerThreads:
         most: int = 1,
         batch: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._calls: SimpleQueue[Call | None] = SimpleQueue()
         self._most = most
         self._batch = batch
         self._count = count
         self._threads: list[threading.Thread] = []
 
-    def run(self, function: Callable[[Any], T], argument: Any) -> Awaitable[T]:
+    def run(self, function: Callable[[Any], T], argument: Any) -> asyncio.Future[T]:
         """Call a function in a thread; awaiting gives its result or raises its exception."""
         if not self._threads:
             self._threads = [
@@ -71,7 +75,7 @@ class HandlerThreads:
             for thread in self._threads:
                 thread.start()
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._calls.put(_Call(future, function, argument))
+        self._calls.put(Call(future, function, argument))
         return future
 
     def stop(self) -> None:
@@ -98,9 +102,9 @@ class HandlerThreads:
                 except RuntimeError:  # the loop is closed, nobody awaits any more
                     return
 
-    def _take(self) -> tuple[list[_Call], bool]:
+    def _take(self) -> tuple[list[Call], bool]:
         """Wait for a call and take those that queue behind it; False when told to stop."""
-        calls: list[_Call] = []
+        calls: list[Call] = []
         call = self._calls.get()
         while call is not None:
             calls.append(call)
@@ -113,6 +117,6 @@ class HandlerThreads:
         return calls, False
 
 
-def _settle(calls: list[_Call]) -> None:
+def _settle(calls: list[Call]) -> None:
     for call in calls:
         call.settle()

@@ -23,6 +23,8 @@ from storage import DocumentTooLarge, json
 
 JSON_PATCH = "application/json-patch+json"
 JSON_PATCH_QUERY = "application/json-patch-query+json"
+OPERATIONS = frozenset({JSON_PATCH, JSON_PATCH_QUERY})
+"""The media types of patches that are lists of operations, of which each takes its time."""
 DEEPEST = 64
 """Levels of objects and arrays within each other, as many as a request's body may have."""
 

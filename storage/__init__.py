@@ -17,7 +17,7 @@ from storage.errors import (
 )
 from storage.evaluation import holds
 from storage.opening import open_store
-from storage.port import Document, Event, Index, Page, Store
+from storage.port import Document, Event, Group, Index, Page, Store
 from storage.query import (
     INSTANT,
     And,
@@ -47,6 +47,7 @@ __all__ = [
     "DocumentNotFound",
     "DocumentTooLarge",
     "Event",
+    "Group",
     "Index",
     "Matches",
     "Not",

@@ -81,6 +81,28 @@ class Event:
     content: bytes
 
 
+class Group(Protocol):
+    """Writes that are made durable together (group commit); used by one thread at a time.
+
+    `begin` without waiting, and the writes in between, take microseconds; `commit` waits for the
+    disk. Until it has returned, nothing outside the group sees the writes. Every method raises
+    `StoreError` when the database cannot serve; when `commit` does, none of the writes was kept.
+    """
+
+    def begin(self, *, wait: bool) -> bool:
+        """Open the group; False when another is writing, and `wait` does not allow waiting for it.
+
+        Raises:
+            StoreBusy: the others did not come to an end.
+        """
+
+    def joined(self) -> AbstractContextManager[None]:
+        """Make what this thread asks of the store a part of the group, once that has begun."""
+
+    def commit(self) -> None:
+        """Keep the writes, and end the group; it may begin again."""
+
+
 class Store(Protocol):
     """Documents in named collections, safe to share between threads and processes.
 
@@ -154,6 +176,12 @@ class Store(Protocol):
 
         Until then nothing else sees them. An error on leaving means that none of them was kept.
         A store for which waiting together gains nothing makes each durable by itself.
+        """
+
+    def group(self) -> Group | None:
+        """Return what makes writes durable together for whoever may not wait while they are made.
+
+        None for a store whose writes gain nothing by it.
         """
 
     def find(self, collection: str, query: Query) -> Page:

@@ -19,13 +19,12 @@ from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
+from app.http.group_commit import GroupCommit
 from app.http.routed import ROUTE_KEY, KnownRules, route_of
 from app.http.validation import LANE_KEY, SCOPE_KEY, Lane
 from app.threads import HandlerThreads
 from handlers.request import ENVIRON_KEY
 from storage import Store
-
-_LARGEST_BATCH = 32
 
 _WITHIN = "tmf.within"
 
@@ -47,8 +46,8 @@ class FlaskBridge(FlaskASGIApp):
     """Flask as an ASGI application at the end of connexion's middleware.
 
     Handlers run in threads, since a store may take its time. With a store that is quick, reading by
-    key runs at once in the event loop (the way to a thread and back costs more than it does) and
-    writes queue for one thread that makes them durable together.
+    key runs at once in the event loop (the way to a thread and back costs more than it does), and
+    so do writes, which are made durable together.
     """
 
     def __init__(
@@ -65,7 +64,8 @@ class FlaskBridge(FlaskASGIApp):
         self._within = within
         self._quick = store.quick
         self._pool = HandlerThreads(threads)
-        self._writer = HandlerThreads(1, most=_LARGEST_BATCH, batch=store.batch)
+        group = store.group()
+        self._writes = GroupCommit(group) if group is not None else None
 
     def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
         """Register one API's operations as a Flask blueprint."""
@@ -80,14 +80,18 @@ class FlaskBridge(FlaskASGIApp):
         environ = environ_of(scope)
         if self._within is not None:
             environ[_WITHIN] = self._within(scope)
-        lane = scope.get(LANE_KEY, Lane.POOL) if self._quick else Lane.POOL
-        if lane is Lane.LOOP:
-            status, headers, content = self.answer(environ)
-        else:
-            threads = self._writer if lane is Lane.WRITER else self._pool
-            status, headers, content = await threads.run(self.answer, environ)
+        status, headers, content = await self._answered(
+            scope.get(LANE_KEY, Lane.POOL) if self._quick else Lane.POOL, environ
+        )
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    async def _answered(self, lane: Lane, environ: Environ) -> Answer:
+        if lane is Lane.LOOP:
+            return self.answer(environ)
+        if lane is Lane.POOL or self._writes is None:
+            return await self._pool.run(self.answer, environ)
+        return await self._writes.run(self.answer, environ, long=lane is Lane.LONG_WRITE)
 
     def answer(self, environ: Environ) -> Answer:
         """Run Flask on a WSGI environment; exceptions pass through."""
@@ -121,7 +125,8 @@ class FlaskBridge(FlaskASGIApp):
 
     def close(self) -> None:
         """Let running handlers finish and stop the threads."""
-        self._writer.stop()
+        if self._writes is not None:
+            self._writes.stop()
         self._pool.stop()
 
 

@@ -25,6 +25,7 @@ from app.contract.violation import Violation
 from app.http import body
 from app.observing.trail import trail_of
 from handlers.errors import sentence_of
+from handlers.patching import OPERATIONS
 from handlers.request import OperationRequest
 
 SCOPE_KEY = "tmf.request"
@@ -35,6 +36,8 @@ LANE_KEY = "tmf.lane"
 
 _MOST_PARAMETERS = 200
 _CHEAP = frozenset({"limit", "fields"})
+_SHORT = 16 * 1024
+"""Bytes of a body; more take longer to apply and store than the event loop should be kept from."""
 
 
 class Lane(Enum):
@@ -42,8 +45,10 @@ class Lane(Enum):
 
     LOOP = auto()
     """It reads by key, or the newest page: over before a thread would have begun."""
-    WRITER = auto()
+    WRITE = auto()
     """It changes one document."""
+    LONG_WRITE = auto()
+    """It changes one document, and may take milliseconds for it."""
     POOL = auto()
     """It may search."""
 
@@ -93,9 +98,9 @@ class ValidatedOperation:
             parameters = read_all(self._query, query)
         if self._headers:
             self._check_headers(scope)
-        content, media_type = None, "application/json"
+        content, media_type, length = None, "application/json", 0
         if self._binding.bodies and self._binding.unserved is None:
-            content, media_type = await self._body(scope, receive)
+            content, media_type, length = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
         trail = trail_of(scope)
         scope[SCOPE_KEY] = OperationRequest(
@@ -107,22 +112,23 @@ class ValidatedOperation:
             trail.identity,
             trail.request_id,
         )
-        scope[LANE_KEY] = self._lane(query)
+        scope[LANE_KEY] = self._lane(query, media_type, length)
         await self._next_app(scope, receive, send)
 
-    def _lane(self, query: tuple[tuple[str, str], ...]) -> Lane:
+    def _lane(self, query: tuple[tuple[str, str], ...], media_type: str, length: int) -> Lane:
         match self._binding.kind:
             case Kind.CREATE | Kind.PATCH | Kind.REPLACE | Kind.DELETE:
-                return Lane.WRITER
+                short = length <= _SHORT and media_type not in OPERATIONS
+                return Lane.WRITE if short else Lane.LONG_WRITE
             case Kind.UNSUBSCRIBE | Kind.LISTEN:
-                return Lane.WRITER
+                return Lane.WRITE if length <= _SHORT else Lane.LONG_WRITE
             case Kind.SUBSCRIBE:
                 return Lane.POOL  # names are resolved
             case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):
                 return Lane.POOL
         return Lane.LOOP
 
-    async def _body(self, scope: Scope, receive: Receive) -> tuple[Any, str]:
+    async def _body(self, scope: Scope, receive: Receive) -> tuple[Any, str, int]:
         content_type, length = b"", None
         for name, value in scope["headers"]:
             if name == b"content-type":
@@ -135,13 +141,13 @@ class ValidatedOperation:
         if not content:
             if self._binding.body_required:
                 raise body.MalformedBody("the request has no body, and the operation requires one")
-            return None, "application/json"
+            return None, "application/json", 0
         media_type = self._media_type(content_type)
         validator = self._binding.bodies[media_type]
         value = body.parse(content)
         if not validator.accepts(value):
             raise InvalidBody(validator.violations(value))
-        return value, media_type
+        return value, media_type, len(content)
 
     def _media_type(self, content_type: bytes) -> str:
         bodies = self._binding.bodies

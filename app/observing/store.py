@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeAlias
 
 from app.observing.metrics import Metrics
-from storage import Document, Event, Index, Page, Query, Store
+from storage import Document, Event, Group, Index, Page, Query, Store
 
 Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
 """Begins the span of a call, given the method and the collection."""
@@ -104,6 +104,10 @@ class ObservedStore:
     def batch(self) -> AbstractContextManager[None]:
         """See `Store.batch`."""
         return self._store.batch()
+
+    def group(self) -> Group | None:
+        """See `Store.group`."""
+        return self._store.group()
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""

@@ -199,6 +199,10 @@ class MongoStore:
         """See `Store.batch`; a majority write waits for other machines, not for this thread."""
         return nullcontext()
 
+    def group(self) -> None:
+        """See `Store.group`."""
+        return
+
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
         with _explained():

@@ -38,24 +38,40 @@ class Connections:
     def __init__(self, file: Path | None, *, durability: Durability, busy_seconds: float) -> None:
         self._file = file
         self._durability = durability
-        self._busy_seconds = busy_seconds
+        self.busy_seconds = busy_seconds
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        self._shared = None if file else self._open()
+        self._shared = None if file else self.open()
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
         """Lend a connection in autocommit mode; SQLite's failures leave as `StoreError`."""
-        try:
+        with self.explained():
             if self._shared is not None:
                 with self._lock:
                     yield self._shared
                 return
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._local.connection = self._open()
+                connection = self._local.connection = self.open()
             yield connection
+
+    @contextmanager
+    def lent(self, connection: sqlite3.Connection) -> Iterator[None]:
+        """Have this thread use a connection in place of its own."""
+        own = getattr(self._local, "connection", None)
+        self._local.connection = connection
+        try:
+            yield
+        finally:
+            self._local.connection = own
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Say SQLite's failures in the port's words."""
+        try:
+            yield
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
@@ -67,10 +83,11 @@ class Connections:
             while self._opened:
                 self._opened.pop().close()
 
-    def _open(self) -> sqlite3.Connection:
+    def open(self) -> sqlite3.Connection:
+        """Return a new connection, which `close` closes."""
         connection = sqlite3.connect(
             self._file or ":memory:",
-            timeout=self._busy_seconds,
+            timeout=self.busy_seconds,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -94,7 +111,7 @@ class Connections:
             return QueryTooSlow("the query took longer than queries may")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
             return StoreBusy(
-                f"{where} is locked by another process (waited {self._busy_seconds:g} s)"
+                f"{where} is locked by another process (waited {self.busy_seconds:g} s)"
             )
         for prefix, explanation in _EXPLANATIONS.items():
             if name.startswith(prefix):

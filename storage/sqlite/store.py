@@ -18,6 +18,7 @@ from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema
 from storage.sqlite.conditions import Listed, Sql
 from storage.sqlite.connections import Connections, Durability, commit, transaction
+from storage.sqlite.group import SqliteGroup
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
 _LARGEST = 2**63 - 1
@@ -183,6 +184,10 @@ class SqliteStore:
                 self._batches.open, self._batches.failure = False, None
                 if connection.in_transaction:
                     commit(connection)
+
+    def group(self) -> SqliteGroup | None:
+        """See `Store.group`; memory is as durable after each write as it will ever be."""
+        return None if self.solitary else SqliteGroup(self._connections)
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""

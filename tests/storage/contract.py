@@ -419,6 +419,31 @@ class StoreContract:
         assert store.get(collection, "a").version == 2
         assert store.find(collection, Query()).total == 2
 
+    def test_writes_of_a_group_are_seen_by_all_once_it_is_committed(
+        self, store: Store, collection: str
+    ) -> None:
+        store.prepare(collection, ())
+        group = store.group()
+        if group is None:
+            return  # each of its writes is durable by itself
+        store.insert(collection, "a", b'{"id":"a"}')
+        start = store.last_event()
+        assert group.begin(wait=False)
+        with group.joined():
+            store.insert(collection, "b", b'{"id":"b"}', events=[b"{}"])
+            with pytest.raises(DocumentExists):
+                store.insert(collection, "a", b'{"id":"a","n":2}')
+            store.replace(collection, "a", b'{"id":"a","n":3}', version=1)
+            assert store.get(collection, "a").version == 2, "who writes sees it at once"
+        assert store.get(collection, "a").version == 1
+        assert store.events(start, 10) == ()
+        group.commit()
+        assert store.get(collection, "a").version == 2
+        assert store.find(collection, Query()).total == 2
+        assert len(store.events(start, 10)) == 1
+        assert group.begin(wait=True), "a group begins again"
+        group.commit()
+
     def test_of_many_writers_each_version_has_one(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())
         store.insert(collection, "a", b'{"id":"a","n":0}')
