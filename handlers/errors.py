@@ -72,6 +72,10 @@ class UpdateContended(Exception):
     """The resource kept changing under a patch until the attempts were used up."""
 
 
+class BadPrecondition(Exception):
+    """A precondition has not the form that HTTP gives it; the message says which, and the form."""
+
+
 class PreconditionFailed(Exception):
     """The resource is not in the state the request's `If-Match` or `If-None-Match` asks for."""
 

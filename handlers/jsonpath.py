@@ -36,6 +36,7 @@ _IN = re.compile(rf"(@[^\s!=<>&|()]*)\s+(n?in)\s*[\[(]((?:{_TEXT}|[^\[\]()'\"])*
 _ITEM = re.compile(rf"{_TEXT}|[^,\s]+")
 _LOOSE = re.compile(rf"{_TEXT}|\.@(?P<at>\w+)|(?P<bare>@)(?=[A-Za-z_])|(?P<dot>\.)(?=\[)")
 _EVERY = re.compile(rf"{_TEXT}|(?P<every>\.?\[\*\])")
+_SAYS_SOMETHING = re.compile(r"[$@?\[]")
 _OPERATORS = {
     "==": Operator.EQ, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE,
 }  # fmt: skip
@@ -51,6 +52,8 @@ def condition(definition: ResourceDefinition, text: str, limits: Limits) -> Cond
     """
     if len(text) > limits.text_length:
         raise BadQuery("filter", f"has more than {limits.text_length} characters")
+    if not _SAYS_SOMETHING.search(text):
+        raise BadQuery("filter", "is no JSONPath predicate, such as $[?(@.status=='opened')]")
     # `[*]` says nothing: a path enters arrays by itself, and can be compared without it.
     text = _EVERY.sub(lambda found: "" if found["every"] else found[0], text)
     try:

@@ -6,10 +6,11 @@ import re
 from hashlib import blake2b
 
 from handlers import request
-from handlers.errors import PreconditionFailed, PreconditionRequired
+from handlers.errors import BadPrecondition, PreconditionFailed, PreconditionRequired
 from storage import Document
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
+_TAGS = re.compile(r'\s*(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)\s*')
 
 
 def entity_tag(document: Document) -> str:
@@ -26,6 +27,7 @@ def check_write(document: Document, *, required: bool = False) -> None:
     """Hold a document that is about to be changed against the request's preconditions.
 
     Raises:
+        BadPrecondition: `If-Match` holds no entity tags.
         PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
         PreconditionRequired: the server insists on `If-Match` and it is absent.
     """
@@ -33,6 +35,8 @@ def check_write(document: Document, *, required: bool = False) -> None:
     if tags is None:
         if required:
             raise PreconditionRequired("send If-Match with the ETag of the resource you have read")
+    elif not _TAGS.fullmatch(tags):
+        raise BadPrecondition('If-Match takes * or entity tags in double quotes, such as "1-ab"')
     elif not _matches(tags, entity_tag(document), strong=True):
         raise PreconditionFailed("the resource has changed since the version If-Match names")
     unwanted = request.header("If-None-Match")

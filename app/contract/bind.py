@@ -78,7 +78,9 @@ def _binding(
         operation_id=operation["operationId"],
         kind=kind,
         parameters=tuple(
-            _parameter(document, compiler, each) for each in operation.get("parameters", [])
+            _parameter(document, compiler, each)
+            for each in operation.get("parameters", [])
+            if not each.get(_ACCEPTS_MORE)
         ),
         bodies={
             media_type: compiler.compile(definition.get("schema", {}), View.REQUEST)
@@ -118,6 +120,10 @@ def _listener(document: Json, base_path: str, path: str, operation: Json) -> Lis
         status=success_status(operation, 204),
         answers_body=success_schema(operation) is not None,
     )
+
+
+_ACCEPTS_MORE = "x-accepts-more"
+"""Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
 
 
 def _parameter(document: Json, compiler: SchemaCompiler, parameter: Json) -> Parameter:

@@ -29,6 +29,7 @@ from handlers.errors import (
     AttributesNotPatchable,
     BadCallback,
     BadPatch,
+    BadPrecondition,
     BadQuery,
     InvalidResource,
     NoSuchPage,
@@ -101,6 +102,8 @@ def failure_of(error: Exception) -> Failure:
             return Failure(409, "patchConflict", "The patch does not fit the resource.", text)
         case NoSuchPage():
             return Failure(404, "noSuchPage", "There is no such page.", text)
+        case BadPrecondition():
+            return Failure(400, "invalidPrecondition", "A precondition is not valid.", text)
         case PreconditionFailed():
             return Failure(412, "preconditionFailed", "The resource is in another state.", text)
         case PreconditionRequired():

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import AbstractContextManager
 
 from storage.errors import StoreBusy
-from storage.sqlite.connections import Connections, commit
+from storage.sqlite.connections import Connections, commit, roll_back
 
 
 class SqliteGroup:
@@ -20,6 +20,7 @@ class SqliteGroup:
         """See `Group.begin`."""
         try:
             with self._connections.explained():
+                roll_back(self._own)  # what was begun and never committed
                 if not wait:
                     self._own.execute("BEGIN IMMEDIATE")
                     return True

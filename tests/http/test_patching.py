@@ -317,6 +317,17 @@ def test_changes_can_be_made_conditional(api: httpx.Client) -> None:
     assert api.delete(href, headers={"If-Match": f'"x", {tag}'}).status_code == 204
 
 
+@pytest.mark.parametrize("tags", ["", "x", '"x', '"x" "y"', "* , *", 'w/"x"'])
+def test_a_precondition_that_is_none_is_refused(api: httpx.Client, tags: str) -> None:
+    href = create(api, reason="1")["href"]
+    for answer in (
+        api.patch(href, json={"reason": "2"}, headers={"If-Match": tags}),
+        api.delete(href, headers={"If-Match": tags}),
+    ):
+        assert "If-Match takes" in error_of(answer, 400)["message"]
+    assert api.get(href).json()["reason"] == "1"
+
+
 def test_no_update_of_fifty_writers_vanishes(api: httpx.Client) -> None:
     href = create(api, note=[])["href"]
 

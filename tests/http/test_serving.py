@@ -46,6 +46,24 @@ def test_the_served_document_is_the_effective_one(one: httpx.Client) -> None:
     assert "application/json-patch+json" in patch
 
 
+def test_the_served_document_declares_what_queries_and_changes_take(one: httpx.Client) -> None:
+    paths = one.get("/openapi.json").json()["paths"]
+    listing, member = paths["/partyInteraction"], paths["/partyInteraction/{id}"]
+    for operation, names in (
+        (listing["get"], {"fields", "offset", "limit", "sort", "after", "filter"}),
+        (listing["post"], {"If-None-Match"}),
+        (member["get"], {"If-None-Match"}),
+        (member["patch"], {"If-Match"}),
+        (member["delete"], {"If-Match"}),
+    ):
+        assert names <= {each["name"] for each in operation["parameters"]}
+    assert {"304"} <= member["get"]["responses"].keys()
+    assert {"412", "428"} <= member["patch"]["responses"].keys() & member["delete"][
+        "responses"
+    ].keys()
+    assert {"X-Total-Count", "Link"} <= listing["get"]["responses"]["200"]["headers"].keys()
+
+
 def test_the_documentation_page_needs_no_other_host(one: httpx.Client) -> None:
     page = one.get("/ui/")
     assert page.headers["content-type"].startswith("text/html")
