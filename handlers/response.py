@@ -26,7 +26,7 @@ def json_response(
 ) -> Response:
     """Return a response with a JSON body."""
     return PlainResponse(
-        content,
+        [content],
         status,
         {
             **(headers or {}),
@@ -35,6 +35,7 @@ def json_response(
             "Cache-Control": "private, no-cache",
             "Content-Length": str(len(content)),
         },
+        direct_passthrough=True,  # it is bytes, and nothing has to be closed
     )
 
 

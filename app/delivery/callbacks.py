@@ -12,6 +12,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
@@ -56,6 +57,7 @@ class CallbackPolicy:
                 self._networks.append(ipaddress.ip_network(entry, strict=False))
             except ValueError:
                 self._names.append(entry.lower())
+        self._permits = lru_cache(maxsize=1024)(self._permitted)  # asked at every delivery
 
     def check(self, url: str) -> None:
         """Check the URL of a listener that registers.
@@ -108,7 +110,7 @@ class CallbackPolicy:
         """Whether the operator allows the host by name."""
         return any(fnmatchcase(host.lower().rstrip("."), name) for name in self._names)
 
-    def _permits(self, host: str, address: str) -> bool:
+    def _permitted(self, host: str, address: str) -> bool:
         if self._is_named(host):
             return True
         try:

@@ -70,7 +70,8 @@ def routes_of(document: Json) -> Json:
 
     The schemas stay away: they are compiled already, and connexion would resolve every one of
     their references in every middleware. Paths without parameters come before those that would
-    match the same (OpenAPI 3.0, Paths Object): connexion takes the first that does.
+    match the same (OpenAPI 3.0, Paths Object): connexion takes the first that does. It tries one
+    after the other, so what can be read comes before what other systems alone use.
     """
     return {
         "openapi": "3.0.3",
@@ -90,7 +91,7 @@ def routes_of(document: Json) -> Json:
                 }
                 for method, operation in item.items()
             }
-            for path, item in sorted(document["paths"].items(), key=_parameters_of)
+            for path, item in sorted(document["paths"].items(), key=_precedence)
         },
         "components": {
             "securitySchemes": document.get("components", {}).get("securitySchemes", {})
@@ -98,9 +99,10 @@ def routes_of(document: Json) -> Json:
     }
 
 
-def _parameters_of(path_item: tuple[str, Json]) -> list[bool]:
-    """Return which parts of a path are parameters; concrete parts sort first."""
-    return ["{" in part for part in path_item[0].split("/")]
+def _precedence(path_item: tuple[str, Json]) -> tuple[list[bool], bool]:
+    """Return which parts of a path are parameters, and whether nothing can be read there."""
+    path, item = path_item
+    return ["{" in part for part in path.split("/")], "get" not in item
 
 
 def _requirements(operation: Json) -> list[Json]:
