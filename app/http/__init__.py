@@ -3,6 +3,6 @@
 In the order in which a request meets them: `connections` (uvicorn's HTTP protocol, with bounds;
 `answering` sends what comes back), `middleware` (connexion's, with ours among it; `errors` is where
 exceptions become HTTP), `routing`, `validation` (with `body`), `bridge` (into Flask, whose own
-routing `routed` spares). `address` says how clients reach the server,
-`pages` are what is served beside the contracts' operations.
+routing `routed` spares; writes go by way of `group_commit`). `address` says how clients reach the
+server, `pages` are what is served beside the contracts' operations.
 """
