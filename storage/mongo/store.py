@@ -90,7 +90,7 @@ class MongoStore:
                 for name, keys in wanted.items()
                 if name not in there
             ]
-            if log.PENDING_INDEX not in there and not self._is_emulated():
+            if log.PENDING_INDEX not in there:
                 missing.append(log.index())
             if missing:
                 found.create_indexes(missing)
