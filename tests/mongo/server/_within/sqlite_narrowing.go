@@ -22,33 +22,7 @@ const number = metadata.DefaultColumn + "->>'_id'"
 func narrowed(
 	ctx context.Context, db *fsql.DB, table string, params *backends.QueryParams,
 ) (string, []any, error) {
-	var conditions []string
-	var args []any
-	numbered := params.ByID != 0
-
-	for _, key := range params.Filter.Keys() {
-		value := must.NotFail(params.Filter.Get(key))
-
-		switch v := value.(type) {
-		case string, types.ObjectID:
-			if key == "_id" {
-				conditions = append(conditions, metadata.IDColumn+" = ?")
-				args = append(args, string(must.NotFail(sjson.MarshalSingleValue(v))))
-			}
-		case bool:
-			if !strings.ContainsAny(key, `.$'"`) { // arrays match by an element
-				field := fmt.Sprintf(`%s->'%s'`, metadata.DefaultColumn, key)
-				conditions = append(conditions, fmt.Sprintf(`(%[1]s = ? OR %[1]s >= '[' AND %[1]s < '\')`, field))
-				args = append(args, fmt.Sprint(v))
-			}
-		case *types.Document:
-			if bounds, values := bounds(key, v); bounds != nil {
-				numbered = true
-				conditions = append(conditions, bounds...)
-				args = append(args, values...)
-			}
-		}
-	}
+	conditions, args := necessary(params.Filter)
 
 	var clause string
 	if len(conditions) > 0 {
@@ -62,7 +36,7 @@ func narrowed(
 		}
 	}
 
-	if numbered {
+	if strings.Contains(clause, number) {
 		q := fmt.Sprintf("CREATE INDEX IF NOT EXISTS %q ON %q (%s)", table+"_number", table, number)
 		if _, err := db.ExecContext(ctx, q); err != nil {
 			return "", nil, err
@@ -72,16 +46,54 @@ func narrowed(
 	return clause, args, nil
 }
 
+// necessary returns conditions that whatever matches the filter satisfies, and their values.
+func necessary(filter *types.Document) ([]string, []any) {
+	var conditions []string
+	var args []any
+
+	add := func(more []string, values ...any) {
+		conditions, args = append(conditions, more...), append(args, values...)
+	}
+
+	for _, key := range filter.Keys() {
+		switch v := must.NotFail(filter.Get(key)).(type) {
+		case string, types.ObjectID:
+			if key == "_id" {
+				add([]string{metadata.IDColumn + " = ?"}, string(must.NotFail(sjson.MarshalSingleValue(v))))
+			}
+		case bool:
+			if !strings.ContainsAny(key, `.$'"`) { // arrays match by an element
+				field := fmt.Sprintf(`%s->'%s'`, metadata.DefaultColumn, key)
+				add([]string{fmt.Sprintf(`(%[1]s = ? OR %[1]s >= '[' AND %[1]s < '\')`, field)}, fmt.Sprint(v))
+			}
+		case *types.Document:
+			if key == "_id" {
+				more, values := bounds(v)
+				add(more, values...)
+			}
+		case *types.Array:
+			for i := 0; key == "$and" && i < v.Len(); i++ {
+				if part, ok := must.NotFail(v.Get(i)).(*types.Document); ok {
+					more, values := necessary(part)
+					add(more, values...)
+				}
+			}
+		}
+	}
+
+	return conditions, args
+}
+
 // bounds returns the conditions of `{_id: {$gt: 5}}`, which numbers alone satisfy.
-func bounds(key string, condition *types.Document) ([]string, []any) {
-	if key != "_id" || condition.Len() != 1 {
+func bounds(condition *types.Document) ([]string, []any) {
+	if condition.Len() != 1 {
 		return nil, nil
 	}
 
-	sign, ok := map[string]string{"$gt": ">", "$gte": ">="}[condition.Keys()[0]]
-	value := must.NotFail(condition.Get(condition.Keys()[0]))
+	operator := condition.Keys()[0]
+	sign, ok := map[string]string{"$gt": ">", "$gte": ">="}[operator]
 
-	switch value.(type) {
+	switch value := must.NotFail(condition.Get(operator)).(type) {
 	case int32, int64:
 		if ok {
 			return []string{number + " " + sign + " ?", number + " < ''"}, []any{value}
