@@ -33,8 +33,8 @@ fuzz: .venv/dev ## Fuzz every document on both stores for long; EXAMPLES=1000 sa
 bench: .venv/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http
 
-bench-store: .venv/dev ## Load a million interactions and print query latencies; STORE=mongodb://… for another
-	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store $(STORE))
+bench-store: .venv/dev ## Print query latencies at 10,000 and a million interactions; STORE=mongodb://…, DOCUMENTS="1000 10000"
+	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store '$(STORE)') $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
 bench-events: .venv/dev ## Print what a listener costs a POST, and deliveries per second
 	@$(BIN)/python -m tests.bench.events

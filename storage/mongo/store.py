@@ -90,7 +90,7 @@ class MongoStore:
                 for name, keys in wanted.items()
                 if name not in there
             ]
-            if log.PENDING_INDEX not in there and not self._is_emulated():
+            if log.PENDING_INDEX not in there:
                 missing.append(log.index())
             if missing:
                 found.create_indexes(missing)
@@ -196,7 +196,12 @@ class MongoStore:
             return self._log.forget(before)
 
     def batch(self) -> AbstractContextManager[None]:
-        """See `Store.batch`; a majority write waits for other machines, not for this thread."""
+        """See `Store.batch`; each write is durable by itself.
+
+        A bulk write says only when it is sent which ids were taken and which versions still stood,
+        and keeps what it does not refuse. Inside a batch each write is to say so itself, and an
+        error on leaving is to mean that nothing was kept.
+        """
         return nullcontext()
 
     def group(self) -> None:

@@ -6,19 +6,14 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pymongo
-import pytest
 
+from tests.mongo.building import built
 from tests.server import free_port
-
-_SOURCES = Path(__file__).parent / "server"
-_BINARY = Path(__file__).parents[2] / "build" / "mongoserver"
 
 
 @dataclass
@@ -80,19 +75,4 @@ def mongo_url() -> Iterator[str]:
 def _command(port: int, folder: str) -> list[str]:
     if shutil.which("mongod"):
         return ["mongod", "--port", str(port), "--dbpath", folder, "--bind_ip", "127.0.0.1"]
-    return [str(_built()), "--listen", f"127.0.0.1:{port}", "--dir", folder]
-
-
-def _built() -> Path:
-    """Return the FerretDB program, built when it is missing or older than its source."""
-    newest = max(file.stat().st_mtime for file in _SOURCES.iterdir())
-    if not _BINARY.exists() or _BINARY.stat().st_mtime < newest:
-        if not shutil.which("go"):
-            pytest.skip("no MongoDB: set TMF_TEST_MONGODB_URI, or install mongod or Go")
-        _BINARY.parent.mkdir(exist_ok=True)
-        started = time.monotonic()
-        command = ["go", "build", "-trimpath", "-tags", "ferretdb_no_postgresql", "-ldflags=-s -w"]
-        environment = {**os.environ, "CGO_ENABLED": "0"}
-        subprocess.run([*command, "-o", _BINARY, "."], cwd=_SOURCES, check=True, env=environment)
-        print(f"built {_BINARY.name} in {time.monotonic() - started:.0f} s")
-    return _BINARY
+    return [str(built()), "--listen", f"127.0.0.1:{port}", "--dir", folder]
