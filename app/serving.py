@@ -23,7 +23,8 @@ from app.http.connections import BoundedConnection, PoliteServer
 from app.identity.exposure import is_loopback
 from app.observing.logs import configure_logs, log_configuration
 from app.observing.metrics import forget_metrics, share_metrics
-from app.server import authentication_of, create_app
+from app.opening import authentication_of
+from app.server import create_app
 from app.settings import Settings, SettingsError, environment_of
 from storage.opening import is_private
 

@@ -19,7 +19,7 @@ from app.contract.mend import mend
 from app.contract.normalise import normalise
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.upkeep import Finding, check_documents, commit_migration, migrate, sources_of
 from storage import Store, open_store
