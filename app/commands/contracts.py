@@ -39,6 +39,7 @@ def check(path: Path, profile: str | None, store: str | None) -> None:
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
+        _valid_document(path)  # closely, which a start spares what is plainly valid
         (contract,) = open_contracts(settings)
         _describe(contract)
         if store is None:
@@ -144,10 +145,14 @@ def _handler(unserved: str | None, kind: str) -> str:
 
 def _plain_document(file: Path) -> Json:
     """Return a document as its author meant it: without overlays, in one dialect."""
+    return normalise(upgrade(_valid_document(file)))
+
+
+def _valid_document(file: Path) -> Json:
     document = load(file)
     mend(document)
     validate(document, str(file))
-    return normalise(upgrade(document))
+    return document
 
 
 def _named(document: Json) -> str:
