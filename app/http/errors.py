@@ -31,6 +31,7 @@ from handlers.errors import (
     BadPatch,
     BadQuery,
     InvalidResource,
+    MalformedCallback,
     NoSuchPage,
     NotServed,
     OutOfBounds,
@@ -143,6 +144,10 @@ def failure_of(error: Exception) -> Failure:
             )
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
+        case MalformedCallback():
+            return Failure(
+                400, "invalidCallback", "No event can be sent there.", f"/callback {text}"
+            )
         case BadCallback():
             return Failure(403, "callbackRefused", "The callback is refused.", f"/callback {text}")
         case SubscriptionExists():
