@@ -19,8 +19,9 @@ def plain_errors(*others: type[Exception]) -> Iterator[None]:
 
     `others` are errors of this kind that one command alone has.
     """
+    mendable: tuple[type[Exception], ...] = (ContractError, SettingsError, StoreError, *others)
     try:
         yield
-    except (ContractError, SettingsError, StoreError, *others) as error:
+    except mendable as error:
         click.echo(f"tmf683: {error}", err=True)
         sys.exit(2)

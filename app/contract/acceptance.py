@@ -179,7 +179,7 @@ def _look_at_default(schema: Json, beside: frozenset[str] = frozenset()) -> None
     formats = _FORMATS.get(schema.get("type", ""), (None,))
     if not words <= _SAYS_NOTHING_OF_VALUES or schema.get("format") not in formats:
         raise _Doubt
-    rules = {name: schema[name] for name in ("type", "enum") if name in schema}
+    rules: Json = {name: schema[name] for name in ("type", "enum") if name in schema}
     value = schema["default"]
     if isinstance(value, dict | list) or (isinstance(value, int) and abs(value) >= 2**31):
         raise _Doubt
