@@ -6,7 +6,7 @@ import click
 
 from app.commands.later import LaterGroup
 
-_PLACES = {
+PLACES = {
     "serve": "app.commands.serving:serve",
     "deliver": "app.commands.delivering:deliver",
     "events": "app.commands.events:events",
@@ -21,10 +21,11 @@ _PLACES = {
     "migrate": "app.commands.contracts:migrate_command",
     "conformance": "app.commands.conformance:conformance",
 }
+"""Where each command is found."""
 
 
 @click.group(
-    cls=LaterGroup, places=_PLACES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LaterGroup, places=PLACES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(package_name="tmf683")
 def main() -> None:

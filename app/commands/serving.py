@@ -8,6 +8,7 @@ import click
 
 from app import serving
 from app.commands.errors import plain_errors
+from app.commands.later import keeping_everything
 from app.contract import Contract, Kind
 from app.observing.traces import check_tracing
 from app.opening import authentication_of, open_contracts, open_prepared_store, open_sources
@@ -50,7 +51,8 @@ def serve(
         )
         serving.check_exposure(settings)
         check_tracing()
-        contracts, sources = open_contracts(settings), open_sources(settings)
+        with keeping_everything():
+            contracts, sources = open_contracts(settings), open_sources(settings)
         settings = serving.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         opened = open_prepared_store(settings, [*contracts, *sources])

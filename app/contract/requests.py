@@ -7,9 +7,7 @@ knows them.
 
 from __future__ import annotations
 
-import copy
-
-from app.contract.load import Json
+from app.contract.load import Json, copied
 from app.contract.normalise import operations
 from app.contract.schema import attributes, body_schema
 from app.contract.shape import kind_of
@@ -18,7 +16,7 @@ from app.contract.shape import kind_of
 def declare_request_rules(document: Json) -> Json:
     """Return the document with the overlay's rules in its request bodies."""
     rules = document.get("x-request-rules", {})
-    document = copy.deepcopy(document)
+    document = copied(document)
     for path, method, operation in operations(document):
         schema = body_schema(operation)
         if schema is None or kind_of(path, method) not in rules:
@@ -27,7 +25,7 @@ def declare_request_rules(document: Json) -> Json:
         stated = rules[kind_of(path, method)]
         applying = {name: rule for name, rule in stated.items() if name in known}
         if applying:
-            operation["requestBody"] = copy.deepcopy(operation["requestBody"])  # it may be shared
+            operation["requestBody"] = copied(operation["requestBody"])  # it may be shared
             content = operation["requestBody"]["content"]["application/json"]
             content["schema"] = {"allOf": [schema, {"type": "object", "properties": applying}]}
     return document

@@ -6,10 +6,9 @@ OpenAPI 3.0 has no word for (`collectionFormat: tsv`).
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-from app.contract.load import Json
+from app.contract.load import Json, copied
 from app.contract.validate import resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
@@ -36,7 +35,7 @@ _PARAMETER_KEYS = ("name", "in", "description", "required", "allowEmptyValue")
 
 def upgrade(document: Json) -> Json:
     """Return the document as OpenAPI 3; one that is already comes back as it is, copied."""
-    document = copy.deepcopy(document)
+    document = copied(document)
     if "openapi" in document:
         return document
     upgraded: Json = {"openapi": "3.0.3", "info": document["info"]}
@@ -112,8 +111,8 @@ def _followed(document: Json, parameter: Json) -> Json:
     """Inline a referenced parameter: as a body it has no counterpart to refer to."""
     if "$ref" not in parameter:
         return parameter
-    target: Json = resolve(document, parameter["$ref"])
-    return copy.deepcopy(target)
+    inlined: Json = copied(resolve(document, parameter["$ref"]))
+    return inlined
 
 
 def _request_body(parameters: list[Json], consumes: list[str]) -> Json:
