@@ -6,12 +6,13 @@ be refused for following it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 from app.contract.compile import SchemaCompiler, View
 from app.contract.errors import Problem, pointer
-from app.contract.load import Json, copied
+from app.contract.load import Json
 from app.contract.normalise import operations
 from app.contract.validate import resolve
 
@@ -20,7 +21,7 @@ def without_contradictions(
     document: Json, compiler: SchemaCompiler
 ) -> tuple[Json, tuple[Problem, ...]]:
     """Return the document without such examples, and what was wrong with each."""
-    document = copied(document)
+    document = copy.deepcopy(document)
     problems = []
     for place, view, content in list(_contents(document)):
         for media_type, definition in content.items():

@@ -70,15 +70,6 @@ def _read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506 - a loader of plain values
 
 
-def copied(value: Any) -> Any:
-    """Return a copy of JSON values, with nothing shared; `copy.deepcopy` takes thrice as long."""
-    if isinstance(value, dict):
-        return {name: copied(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [copied(inner) for inner in value]
-    return value
-
-
 class _Copy:
     """Copies values within bounds, with keys like `200`, which YAML reads as numbers, as strings.
 

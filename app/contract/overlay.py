@@ -8,6 +8,7 @@ servers on which callers prove who they are.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -18,7 +19,7 @@ import jsonpath_rfc9535
 from jsonpath_rfc9535 import JSONPathError
 
 from app.contract.errors import ContractError, Problem
-from app.contract.load import Json, copied, load
+from app.contract.load import Json, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def apply(
     Raises:
         ContractError: an action cannot be applied to what its target finds.
     """
-    document = copied(document)
+    document = copy.deepcopy(document)
     applied = []
     for overlay in overlays:
         if overlay.fits(document, profile, features):
@@ -139,7 +140,7 @@ def _act(document: Json, action: Json) -> int:
             del _parent(document, node.location)[node.location[-1]]
     elif "update" in action:
         for node in nodes:
-            _merge(node.value, copied(action["update"]))
+            _merge(node.value, copy.deepcopy(action["update"]))
     return len(nodes)
 
 

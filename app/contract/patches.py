@@ -8,8 +8,10 @@ update schema leaves out are declared read-only: a patch that names one is refus
 
 from __future__ import annotations
 
+import copy
+
 from app.contract.discriminator import OPEN
-from app.contract.load import Json, copied
+from app.contract.load import Json
 from app.contract.normalise import operations
 from app.contract.schema import attributes, body_schema, follow, name_of, success_schema
 from app.contract.shape import Kind, kind_of
@@ -20,7 +22,7 @@ IDENTITY = ("id", "href")
 
 def declare_merge_patches(document: Json) -> Json:
     """Return the document with merge-patch schemas in its PATCH operations."""
-    document = copied(document)
+    document = copy.deepcopy(document)
     document.setdefault("components", {}).setdefault("schemas", {})
     for path, method, operation in list(operations(document)):
         update = body_schema(operation)

@@ -7,7 +7,9 @@ knows them.
 
 from __future__ import annotations
 
-from app.contract.load import Json, copied
+import copy
+
+from app.contract.load import Json
 from app.contract.normalise import operations
 from app.contract.schema import attributes, body_schema
 from app.contract.shape import kind_of
@@ -16,7 +18,7 @@ from app.contract.shape import kind_of
 def declare_request_rules(document: Json) -> Json:
     """Return the document with the overlay's rules in its request bodies."""
     rules = document.get("x-request-rules", {})
-    document = copied(document)
+    document = copy.deepcopy(document)
     for path, method, operation in operations(document):
         schema = body_schema(operation)
         if schema is None or kind_of(path, method) not in rules:
@@ -25,7 +27,7 @@ def declare_request_rules(document: Json) -> Json:
         stated = rules[kind_of(path, method)]
         applying = {name: rule for name, rule in stated.items() if name in known}
         if applying:
-            operation["requestBody"] = copied(operation["requestBody"])  # it may be shared
+            operation["requestBody"] = copy.deepcopy(operation["requestBody"])  # it may be shared
             content = operation["requestBody"]["content"]["application/json"]
             content["schema"] = {"allOf": [schema, {"type": "object", "properties": applying}]}
     return document

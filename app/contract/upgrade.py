@@ -6,9 +6,10 @@ OpenAPI 3.0 has no word for (`collectionFormat: tsv`).
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
-from app.contract.load import Json, copied
+from app.contract.load import Json
 from app.contract.validate import resolve
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
@@ -35,7 +36,7 @@ _PARAMETER_KEYS = ("name", "in", "description", "required", "allowEmptyValue")
 
 def upgrade(document: Json) -> Json:
     """Return the document as OpenAPI 3; one that is already comes back as it is, copied."""
-    document = copied(document)
+    document = copy.deepcopy(document)
     if "openapi" in document:
         return document
     upgraded: Json = {"openapi": "3.0.3", "info": document["info"]}
@@ -111,8 +112,8 @@ def _followed(document: Json, parameter: Json) -> Json:
     """Inline a referenced parameter: as a body it has no counterpart to refer to."""
     if "$ref" not in parameter:
         return parameter
-    inlined: Json = copied(resolve(document, parameter["$ref"]))
-    return inlined
+    target: Json = resolve(document, parameter["$ref"])
+    return copy.deepcopy(target)
 
 
 def _request_body(parameters: list[Json], consumes: list[str]) -> Json:
