@@ -4,8 +4,8 @@ In the order in which a request meets them: `connections` (uvicorn's HTTP protoc
 `answering` sends what comes back), `middleware` (connexion's, with ours among it; `errors` is where
 exceptions become HTTP), `routing`, `validation` (with `body`), `bridge` (into Flask, whose own
 routing `routed` spares). `address` says how clients reach the server,
-`pages` are what is served beside the contracts' operations. `framework` imports connexion, and so
-comes before all others.
+`pages` are what is served beside the contracts' operations.
 """
 
+# `framework` imports connexion, and so comes before all others.
 from app.http import framework as framework
