@@ -42,6 +42,9 @@ bench-events: .venv/dev ## Print what a listener costs a POST, and deliveries pe
 bench-validation: .venv/dev ## Print the time to validate a v5 creation, beside stock jsonschema
 	@$(BIN)/python -m tests.bench.validation
 
+bench-start: .venv/dev ## Print how long the server takes to start
+	@$(BIN)/python -m tests.bench.start
+
 soak: .venv/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
 	@$(BIN)/python -m tests.bench.soak --minutes $(or $(MINUTES),10)
 
@@ -63,4 +66,4 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation soak wheel component lock clean help
+.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation bench-start soak wheel component lock clean help

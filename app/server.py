@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from connexion.resolver import Resolver
 from starlette.types import ASGIApp
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app.contract import Authentication, Binding, Contract, ContractError, Kind, open_contract
-from app.contract.compile import UnknownTypes
-from app.contract.errors import Problem
-from app.contract.mapping import read_mappings
-from app.contract.normalise import conventional_path
-from app.contract.overlay import read_overlays
+from app.contract import Binding, Contract, Kind
 from app.contract.security import scopes_of
 from app.contract.sources import read_sources
-from app.delivery.lanes import open_lane, prepare_lanes
+from app.delivery.lanes import open_lane
 from app.delivery.running import DeliveryThread, callback_policy, worker_of
 from app.delivery.subscriptions import lane_of
 from app.http import address, pages
@@ -28,113 +22,29 @@ from app.http.bridge import ContractApp
 from app.http.middleware import Means, middleware_of
 from app.http.routing import routes_of
 from app.identity.security import authenticators_of
-from app.limits.bucket import BUCKETS
-from app.listening import Applications, listeners_of
+from app.listening import Applications
 from app.observing.metrics import Metrics
 from app.observing.migrations import Missing
 from app.observing.store import ObservedStore
 from app.observing.traces import open_tracing
+from app.opening import (
+    collections_of,
+    limits_of,
+    open_contracts,
+    open_prepared_store,
+    open_sources,
+)
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from handlers import bounds
 from handlers.applying import Application
-from handlers.definition import Limits, ResourceDefinition
+from handlers.definition import ResourceDefinition
 from handlers.hub import HubHandlers
 from handlers.listener import ListenerHandlers
 from handlers.paging import Cursors
 from handlers.resources import ResourceHandlers
 from handlers.surroundings import Surroundings
 from handlers.unserved import UnservedHandler
-from storage import Index, Store, open_store
-
-
-def open_contracts(settings: Settings) -> tuple[Contract, ...]:
-    """Open every contract the settings name.
-
-    Raises:
-        ContractError: one cannot be served, or is to be served where another is.
-    """
-    return tuple(_open_all(settings, settings.spec, settings.base_path))
-
-
-def open_sources(settings: Settings) -> tuple[Contract, ...]:
-    """Open the contracts whose events become resources here: their listeners alone.
-
-    Raises:
-        ContractError: one cannot be served.
-    """
-    return tuple(map(listeners_of, _open_all(settings, settings.sources, None)))
-
-
-def _open_all(
-    settings: Settings, files: Sequence[Path], base_path: str | None
-) -> Iterator[Contract]:
-    """Open contracts, each at a base path of its own.
-
-    Published documents copy one another's: the later one moves to where TM Forum's convention puts
-    an API of its title.
-    """
-    opened = partial(
-        open_contract,
-        overlays=read_overlays(OPENAPI_FOLDER / "overlays"),
-        mappings=read_mappings(OPENAPI_FOLDER / "mappings"),
-        profile=settings.profile,
-        root_path=settings.root_path,
-        unknown_types=UnknownTypes(settings.unknown_types),
-        authentication=authentication_of(settings),
-    )
-    taken: dict[str, Path] = {}
-    for file in files:
-        contract = opened(file, base_path=base_path)
-        if contract.base_path in taken:
-            contract = opened(file, base_path=conventional_path(contract.document))
-        if contract.base_path in taken:
-            rule = f"would be served at {contract.base_path}, as {taken[contract.base_path]} is"
-            raise ContractError(str(file), [Problem("", rule)])
-        taken[contract.base_path] = file
-        yield contract
-
-
-def authentication_of(settings: Settings) -> Authentication:
-    """Return how the settings want callers to prove who they are."""
-    return Authentication(settings.oidc_issuer, bool(settings.api_keys))
-
-
-def open_prepared_store(
-    settings: Settings, contracts: Sequence[Contract], *, make: bool = True
-) -> Store:
-    """Open the store with the collections and indexes the contracts need.
-
-    Raises:
-        StoreError: it cannot be opened, or is not there and `make` is false.
-    """
-    store = open_store(
-        settings.store,
-        durability=settings.durability,
-        busy_seconds=settings.busy_seconds,
-        query_seconds=settings.query_seconds,
-        make=make,
-    )
-    for collection, indexes in collections_of(contracts).items():
-        store.prepare(collection, indexes)
-    prepare_lanes(store)
-    if settings.rate_limit and settings.rate_shared:
-        store.prepare(BUCKETS, ())
-    return store
-
-
-def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]]:
-    """Return every collection the contracts keep, with the indexes that any of them asks for."""
-    found: dict[str, dict[str, Index]] = {}
-    for contract in contracts:
-        for binding in contract.bindings:
-            if binding.definition is not None:
-                wanted = found.setdefault(binding.definition.collection, {})
-                wanted.update((index.name, index) for index in binding.definition.indexes)
-            elif binding.listener is not None:
-                found.setdefault(binding.listener.collection, {})
-        for announced in contract.announced:
-            found.setdefault(f"{announced.definition.collection}@applied", {})
-    return {collection: tuple(wanted.values()) for collection, wanted in found.items()}
+from storage import Store
 
 
 def create_app(
@@ -220,20 +130,6 @@ def create_app(
 
 def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
     open_lane(store, lane_of(hub, id), store.last_event())
-
-
-def limits_of(settings: Settings) -> Limits:
-    """Return the bounds on queries that the settings state."""
-    return Limits(
-        default_page=settings.default_limit,
-        largest_page=settings.max_limit,
-        largest_offset=settings.max_offset,
-        conditions=settings.max_conditions,
-        path_depth=settings.max_path_depth,
-        text_length=settings.max_text,
-        resource_size=8 * settings.max_body,
-        patch_growth=settings.max_body,
-    )
 
 
 def _view(

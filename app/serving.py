@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import mmap
 import os
 import secrets
 import signal
@@ -23,7 +24,8 @@ from app.http.connections import BoundedConnection, PoliteServer
 from app.identity.exposure import is_loopback
 from app.observing.logs import configure_logs, log_configuration
 from app.observing.metrics import forget_metrics, share_metrics
-from app.server import authentication_of, create_app
+from app.opening import authentication_of
+from app.server import create_app
 from app.settings import Settings, SettingsError, environment_of
 from storage.opening import is_private
 
@@ -52,6 +54,7 @@ class Gunicorn(BaseApplication):
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
+        self._served = mmap.mmap(-1, 1)  # a byte that the workers share, set by the first
         super().__init__()
 
     def run(self) -> None:
@@ -59,7 +62,8 @@ class Gunicorn(BaseApplication):
         counted = share_metrics()
         delivery = None
         if self._settings.delivery == "server" and not self._solitary:
-            delivery = DeliveryProcess(environment_of(self._settings))
+            environment = environment_of(self._settings)
+            delivery = DeliveryProcess(environment, ready=lambda: bool(self._served[0]))
             delivery.start()
         try:
             super().run()
@@ -83,6 +87,7 @@ class Gunicorn(BaseApplication):
         app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
         gc.collect()
         gc.freeze()
+        self._served[0] = 1
         return app
 
 

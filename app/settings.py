@@ -10,11 +10,17 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from app.identity.algorithms import ALGORITHMS
 from app.identity.api_keys import parse_entry
@@ -33,12 +39,12 @@ class SettingsError(Exception):
     """A setting has a wrong value; the message names the setting and the rule."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything about the server that can be chosen."""
 
-    model_config = SettingsConfigDict(env_prefix="TMF_", frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
-    spec: Annotated[tuple[Path, ...], NoDecode] = Field(
+    spec: tuple[Path, ...] = Field(
         tuple(sorted(OPENAPI_FOLDER.glob("*.yaml"))),
         description="Contracts to serve, separated by the system's path separator.",
     )
@@ -113,7 +119,7 @@ class Settings(BaseSettings):
         description="Count a client's requests in the store, for all workers and servers together;"
         " else each worker counts for itself.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: tuple[str, ...] = Field(
         (),
         description="Web pages that may call the API from browsers, by origin, separated by commas;"
         " `*` is any page.",
@@ -144,7 +150,7 @@ class Settings(BaseSettings):
         description="Who delivers events: the `server`, in a process beside it, or nobody (`off`)"
         " unless `tmf683 deliver` runs.",
     )
-    callback_allow: Annotated[tuple[str, ...], NoDecode] = Field(
+    callback_allow: tuple[str, ...] = Field(
         (),
         description="Where events may be sent beside the public internet: host names (`*` is any"
         " part), addresses and networks, separated by commas.",
@@ -154,7 +160,7 @@ class Settings(BaseSettings):
         description="Events about the API's own resources that listeners receive: `keep` them, or"
         " `apply` them to the copies here too.",
     )
-    sources: Annotated[tuple[Path, ...], NoDecode] = Field(
+    sources: tuple[Path, ...] = Field(
         (),
         description="Contracts of other APIs whose events become resources here, by"
         " `openapi/mappings/*.source.yaml`; separated as `TMF_SPEC`.",
@@ -175,7 +181,7 @@ class Settings(BaseSettings):
         description="How long events are kept, delivered or not; `tmf683 events list` says how many"
         " a listener that was suspended for longer has missed.",
     )
-    webhook_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+    webhook_keys: tuple[str, ...] = Field(
         (),
         description="Secrets that sign events (Standard Webhooks, `whsec_…`), separated by commas;"
         " each signs, so that a new one can come before the old one goes.",
@@ -200,7 +206,7 @@ class Settings(BaseSettings):
     oidc_issuer: str | None = Field(
         None, description="Issuer whose bearer tokens (JWT) are accepted; its `iss`."
     )
-    oidc_audience: Annotated[tuple[str, ...], NoDecode] = Field(
+    oidc_audience: tuple[str, ...] = Field(
         (), description="Audiences a token may be for, separated by commas; its `aud`."
     )
     jwks: str | None = Field(
@@ -208,7 +214,7 @@ class Settings(BaseSettings):
         description="The issuer's keys, a JSON Web Key Set: an `https://` URL (`http://` for this"
         " machine alone) or a file. Kept, renewed, and relied on for a day while it is away.",
     )
-    jwt_algorithms: Annotated[tuple[str, ...], NoDecode] = Field(
+    jwt_algorithms: tuple[str, ...] = Field(
         ("RS256", "PS256", "ES256", "EdDSA"),
         description="Signatures a token may have, separated by commas; asymmetric ones alone.",
     )
@@ -220,7 +226,7 @@ class Settings(BaseSettings):
         description="Claim that binds a token to parties, `party_id` for example: it then sees and"
         " changes only what they have a part in. Tokens without it are not bound.",
     )
-    api_keys: Annotated[tuple[str, ...], NoDecode] = Field(
+    api_keys: tuple[str, ...] = Field(
         (),
         description="API keys, `name:access+access:sha256[:party+party]` each, separated by"
         " commas; `tmf683 key` makes them.",
@@ -400,8 +406,13 @@ def read_settings(**given: Any) -> Settings:
         SettingsError: a value is wrong.
     """
     chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    stated = {
+        name: os.environ[variable]
+        for name in Settings.model_fields
+        if (variable := f"TMF_{name.upper()}") in os.environ
+    }
     try:
-        return Settings(**chosen)
+        return Settings(**(stated | chosen))
     except ValidationError as error:
         problems = []
         for each in error.errors():

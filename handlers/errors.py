@@ -53,6 +53,10 @@ class BadCallback(Exception):
     """Events may not be sent to the address a listener registers; the message says why."""
 
 
+class MalformedCallback(BadCallback):
+    """What a listener registers is no address at all that an event could be sent to."""
+
+
 class SubscriptionExists(Exception):
     """A listener with this callback and query is registered at the hub already."""
 

@@ -82,6 +82,7 @@ class HubHandlers:
         parties it brings what they have a part in.
 
         Raises:
+            MalformedCallback: the callback is no URL that events could be sent to.
             BadCallback: events may not be sent there.
             BadQuery, UnsupportedQuery: the query has no meaning.
             SubscriptionExists: the callback is registered with this query already.

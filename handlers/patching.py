@@ -43,14 +43,25 @@ def patched(
         AttributesNotPatchable: the patch touches attributes that no client may change.
         BadPatch: an operation is not one, or was not reached in time; the message names it.
         DocumentTooLarge: operations put more into the resource than that.
-        PatchConflict: an operation does not fit the resource as it stands.
+        PatchConflict: an operation does not fit the resource as it stands, or its class would
+            change (TMF630: `@type` is part of its identity).
     """
-    if media_type not in (JSON_PATCH, JSON_PATCH_QUERY):
+    if media_type in (JSON_PATCH, JSON_PATCH_QUERY):
+        result = _by_operations(definition, resource, media_type, patch, growth)
+    else:
         touched = tuple(name for name in patch if name in definition.frozen)
         if touched:
             raise AttributesNotPatchable(touched)
-        merged: Resource = merge(resource, patch)
-        return merged
+        result = merge(resource, patch)
+    if "@type" in resource and result.get("@type") != resource["@type"]:
+        # No AttributesNotPatchable: update schemas list it, and a patch may repeat it.
+        raise PatchConflict("/@type cannot be changed: the class of a resource stays")
+    return result
+
+
+def _by_operations(
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
+) -> Resource:
     try:
         result = _operated(resource, media_type, patch, growth)
     except RecursionError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.conformance import Outcome, load_suite, run, text_report
 from app.contract import Kind
-from app.server import open_contracts, open_prepared_store
+from app.opening import open_contracts, open_prepared_store
 from app.settings import OPENAPI_FOLDER, Settings
 from handlers.lifecycle import created
 from handlers.representation import encode

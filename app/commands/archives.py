@@ -13,7 +13,7 @@ import click
 import orjson
 
 from app.commands.errors import plain_errors
-from app.server import open_contracts, open_prepared_store
+from app.opening import open_contracts, open_prepared_store
 from app.settings import SettingsError, read_settings
 from app.upkeep.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.upkeep.export import export as write_archive

@@ -12,6 +12,7 @@ import click
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
 from app.conformance import (
+    SuiteError,
     html_report,
     junit_report,
     load_suite,
@@ -19,7 +20,7 @@ from app.conformance import (
     run_derived,
     text_report,
 )
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, read_settings
 
 
@@ -60,7 +61,7 @@ def conformance(
 
     With --spec the run follows from the contract: every operation it declares is tried.
     """
-    with plain_errors():
+    with plain_errors(SuiteError):
         if spec is not None:
             (contract,) = open_contracts(read_settings(spec=(spec,)))
             outcome = run_derived(contract, url, headers=headers)

@@ -19,7 +19,7 @@ from app.contract.mend import mend
 from app.contract.normalise import normalise
 from app.contract.upgrade import upgrade
 from app.contract.validate import validate
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.upkeep import Finding, check_documents, commit_migration, migrate, sources_of
 from storage import Store, open_store
@@ -39,6 +39,7 @@ def check(path: Path, profile: str | None, store: str | None) -> None:
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
+        _valid_document(path)  # closely, which a start spares what is plainly valid
         (contract,) = open_contracts(settings)
         _describe(contract)
         if store is None:
@@ -144,10 +145,14 @@ def _handler(unserved: str | None, kind: str) -> str:
 
 def _plain_document(file: Path) -> Json:
     """Return a document as its author meant it: without overlays, in one dialect."""
+    return normalise(upgrade(_valid_document(file)))
+
+
+def _valid_document(file: Path) -> Json:
     document = load(file)
     mend(document)
     validate(document, str(file))
-    return normalise(upgrade(document))
+    return document
 
 
 def _named(document: Json) -> str:

@@ -8,17 +8,20 @@ from contextlib import contextmanager
 
 import click
 
-from app.conformance import SuiteError
 from app.contract import ContractError
 from app.settings import SettingsError
 from storage import StoreError
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn what a user can mend into lines on standard error and exit code 2."""
+def plain_errors(*others: type[Exception]) -> Iterator[None]:
+    """Turn what a user can mend into lines on standard error and exit code 2.
+
+    `others` are errors of this kind that one command alone has.
+    """
+    mendable: tuple[type[Exception], ...] = (ContractError, SettingsError, StoreError, *others)
     try:
         yield
-    except (ContractError, SettingsError, StoreError, SuiteError) as error:
+    except mendable as error:
         click.echo(f"tmf683: {error}", err=True)
         sys.exit(2)

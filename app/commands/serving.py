@@ -1,4 +1,4 @@
-"""`serve`, `config` and `indexes`."""
+"""`serve`."""
 
 from __future__ import annotations
 
@@ -6,18 +6,13 @@ from pathlib import Path
 
 import click
 
+from app import serving
 from app.commands.errors import plain_errors
+from app.commands.later import keeping_everything
 from app.contract import Contract, Kind
 from app.observing.traces import check_tracing
-from app.server import (
-    authentication_of,
-    collections_of,
-    open_contracts,
-    open_prepared_store,
-    open_sources,
-)
+from app.opening import authentication_of, open_contracts, open_prepared_store, open_sources
 from app.settings import Settings, read_settings, shown, unknown_settings
-from storage import open_store
 
 
 @click.command()
@@ -43,8 +38,6 @@ def serve(
 
     Everything else that can be chosen is set by TMF_* variables; `tmf683 config` lists them.
     """
-    from app import serving
-
     with plain_errors():
         settings = read_settings(
             spec=spec,
@@ -58,7 +51,8 @@ def serve(
         )
         serving.check_exposure(settings)
         check_tracing()
-        contracts, sources = open_contracts(settings), open_sources(settings)
+        with keeping_everything():
+            contracts, sources = open_contracts(settings), open_sources(settings)
         settings = serving.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         opened = open_prepared_store(settings, [*contracts, *sources])
@@ -69,33 +63,6 @@ def serve(
             serving.serve_for_development(settings)
         else:
             serving.serve(settings, contracts, sources, solitary=solitary)
-
-
-@click.command()
-def config() -> None:
-    """Print the effective settings."""
-    with plain_errors():
-        for name, text in shown(read_settings()):
-            click.echo(f"{name}={text}")
-
-
-@click.command()
-@click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
-@click.option("--store", help="sqlite:///file.db or mongodb://…")
-def indexes(spec: tuple[Path, ...], store: str | None) -> None:
-    """List the indexes that the contracts ask for, and whether the store has them."""
-    with plain_errors():
-        settings = read_settings(spec=spec, store=store)
-        wanted = collections_of(open_contracts(settings))
-        opened = open_store(settings.store, busy_seconds=settings.busy_seconds)
-        try:
-            for collection, indexes in wanted.items():
-                there = opened.indexes(collection)
-                click.echo(collection)
-                for index in indexes:
-                    click.echo(f"  {'there' if index.name in there else 'missing':8} {index.name}")
-        finally:
-            opened.close()
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:

@@ -12,7 +12,7 @@ import httpx
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
 from app.contract import Contract, Kind
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import read_settings
 
 _SECONDS = 10.0

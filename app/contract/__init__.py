@@ -1,7 +1,8 @@
 """The contract engine: from an OpenAPI document to what the server needs to serve it.
 
 One module a step, in this order: `load`, `mend`, `validate`, `upgrade`, `normalise`, `overlay`,
-`security`, `patches`, `compile`, `bind`. `open_contract` in `contract` runs them all.
+`security`, `patches`, `compile`, `bind`. `open_contract` in `contract` runs them all; `acceptance`
+spares the documents `validate` that need it not.
 """
 
 from app.contract.bind import Binding

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -37,6 +37,9 @@ _LISTS_OF_SCHEMAS_IN = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _NAMED_SCHEMAS_IN = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 _OWN = "@itself"
 
+IN_WORDS = "x-pattern-in-words"
+"""Where a schema says what its pattern asks for, to whoever breaks it."""
+
 
 class View(StrEnum):
     """From which side a schema is looked at."""
@@ -46,15 +49,16 @@ class View(StrEnum):
 
 
 class Validator:
-    """One compiled schema."""
+    """One compiled schema; `patterns` says in words what some of its patterns ask for."""
 
-    def __init__(self, compiled: Any) -> None:
+    def __init__(self, compiled: Any, patterns: Mapping[str, str]) -> None:
         self._compiled = compiled
+        self._patterns = patterns
         self.accepts: Callable[[Any], bool] = compiled.is_valid
 
     def violations(self, instance: Any) -> list[Violation]:
         """Return what is wrong with a JSON value; nothing when it is valid."""
-        return violations_of(self._compiled.iter_errors(instance))
+        return violations_of(self._compiled.iter_errors(instance), self._patterns)
 
 
 class UnknownTypes(StrEnum):
@@ -68,7 +72,10 @@ class SchemaCompiler:
     """Makes validators for the schemas of one document."""
 
     def __init__(self, document: Json, unknown_types: UnknownTypes = UnknownTypes.KEEP) -> None:
-        self._rewriters = {view: _Rewriter(document, view, unknown_types) for view in View}
+        self._patterns: dict[str, str] = {}
+        self._rewriters = {
+            view: _Rewriter(document, view, unknown_types, self._patterns) for view in View
+        }
         self._registry = jsonschema_rs.Registry(
             [
                 (_address(view), {"components": {"schemas": rewriter.components()}})
@@ -89,7 +96,8 @@ class SchemaCompiler:
                     registry=self._registry,
                     validate_formats=True,
                     formats={"byte": _is_base64, "base64": _is_base64},
-                )
+                ),
+                self._patterns,
             )
         return self._compiled[key]
 
@@ -101,7 +109,10 @@ class _Rewriter:
     behind the name it is what sub-classes inherit.
     """
 
-    def __init__(self, document: Json, view: View, unknown_types: UnknownTypes) -> None:
+    def __init__(
+        self, document: Json, view: View, unknown_types: UnknownTypes, patterns: dict[str, str]
+    ) -> None:
+        self._patterns = patterns  # to be filled
         self._document = document
         self._view = view
         self._refuse = unknown_types is UnknownTypes.REFUSE and view is View.REQUEST
@@ -150,6 +161,8 @@ class _Rewriter:
             for name, value in schema.items()
             if name not in _NOT_RULES and not name.startswith("x-")
         }
+        if IN_WORDS in schema and "pattern" in rules:
+            self._patterns[rules["pattern"]] = schema[IN_WORDS]
         if "$ref" in rules:
             rules["$ref"] = f"{_address(self._view)}{rules['$ref']}"
         for name in rules.keys() & _SCHEMAS_IN:

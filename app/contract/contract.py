@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.contract import normalise
+from app.contract.acceptance import is_plainly_valid
 from app.contract.bind import Binding, bind
 from app.contract.compile import SchemaCompiler, UnknownTypes
 from app.contract.define import resource_name
@@ -81,7 +82,8 @@ def open_contract(
     """
     document = load(file)
     mended = mend(document)
-    validate(document, str(file))
+    if not is_plainly_valid(document):
+        validate(document, str(file))
     document = normalise.normalise(upgrade(document))
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()

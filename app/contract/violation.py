@@ -6,7 +6,7 @@ whole value or schema back to the client.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,17 +52,22 @@ class Violation:
         return f"{self.pointer or '/'} {self.rule}"
 
 
-def violations_of(errors: Iterable[Any]) -> list[Violation]:
-    """Turn a validator's errors into violations, the first few of them."""
+def violations_of(
+    errors: Iterable[Any], patterns: Mapping[str, str] | None = None
+) -> list[Violation]:
+    """Turn a validator's errors into violations, the first few of them.
+
+    `patterns` says in words what some patterns ask for.
+    """
     found: dict[Violation, None] = {}  # in order, each once: several schemas may share a rule
     for error in errors:
-        found.update(dict.fromkeys(_violations(error)))
+        found.update(dict.fromkeys(_violations(error, patterns or {})))
         if len(found) >= _MOST:
             break
     return list(found)[:_MOST]
 
 
-def _violations(error: Any) -> list[Violation]:
+def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
     kind = error.kind
     path = list(error.instance_path)
     if kind.name == "required":
@@ -77,7 +82,7 @@ def _violations(error: Any) -> list[Violation]:
             return [choice]
         meant = _meant(branches)
         if meant is not None:
-            return [violation for inner in meant for violation in _violations(inner)]
+            return [violation for inner in meant for violation in _violations(inner, patterns)]
         return [
             Violation(
                 pointer(path), "matches none of the forms the contract allows here", kind.name
@@ -86,6 +91,8 @@ def _violations(error: Any) -> list[Violation]:
     if kind.name == "format":
         wanted = _FORMATS.get(kind.value, f"a {kind.value}")
         return [Violation(pointer(path), f"must be {wanted}", kind.name)]
+    if kind.name == "pattern" and kind.value in patterns:
+        return [Violation(pointer(path), patterns[kind.value], kind.name)]
     sentence = _SENTENCES.get(kind.name)
     if sentence is None:
         return [Violation(pointer(path), f"breaks the rule '{kind.name}'", kind.name)]

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
-from handlers.errors import BadCallback
+from handlers.errors import BadCallback, MalformedCallback
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -66,21 +66,22 @@ class CallbackPolicy:
         have: it is checked again at each delivery.
 
         Raises:
+            MalformedCallback: it is no such URL; the message says why.
             BadCallback: events may not be sent there; the message says why.
         """
         if len(url) > _LONGEST:
-            raise BadCallback(f"has more than {_LONGEST} characters")
+            raise MalformedCallback(f"has more than {_LONGEST} characters")
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise BadCallback("is not a URL") from None
+            raise MalformedCallback("is not a URL") from None
         if parts.scheme not in ("http", "https") or not host:
-            raise BadCallback("must be an absolute http or https URL")
+            raise MalformedCallback("must be an absolute http or https URL")
         if parts.username is not None or parts.password is not None:
-            raise BadCallback("must not hold credentials")
+            raise MalformedCallback("must not hold credentials")
         if "#" in url:
-            raise BadCallback("must not have a fragment")
+            raise MalformedCallback("must not have a fragment")
         try:
             found = self._resolve(host.rstrip("."), port or 0, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):

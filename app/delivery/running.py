@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from app.observing.tracing import Tracing
 
 _STOP_SECONDS = 10.0
+_READY_SECONDS = 10.0
+"""How long delivery waits for the server at most."""
 
 
 def callback_policy(settings: Settings) -> CallbackPolicy:
@@ -128,10 +130,14 @@ class DeliveryThread:
 
 
 class DeliveryProcess:
-    """Delivery in a process beside the server's; one that dies is started again."""
+    """Delivery in a process beside the server's; one that dies is started again.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    It begins once `ready` says that the server serves: on few cores, each would hold up the other.
+    """
+
+    def __init__(self, environment: Mapping[str, str], ready: Callable[[], bool]) -> None:
         self._environment = {**os.environ, **environment}
+        self._ready = ready
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="delivery", daemon=True)
 
@@ -147,6 +153,10 @@ class DeliveryProcess:
     def _supervise(self) -> None:
         # -P: an `app` in the working directory is somebody else's.
         command = [sys.executable, "-P", "-m", "app.cli", "deliver", "--parent", str(os.getpid())]
+        latest = time.monotonic() + _READY_SECONDS
+        while not self._ready() and time.monotonic() < latest:
+            if self._stopping.wait(0.02):
+                return
         while not self._stopping.is_set():
             # In a process group of its own: Ctrl-C is for the server, which ends it then.
             process = subprocess.Popen(command, env=self._environment, process_group=0)  # noqa: S603

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.delivery.lane_run import LaneRun, Means
@@ -26,8 +27,27 @@ _LOOK_SECONDS = 1.0
 """How long subscriptions and lanes are believed to be as they were, while nothing happens."""
 _TIDY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
+_FIRST_PAUSE = 0.5
+_LONGEST_PAUSE = 30.0
+"""How long a lane is left alone after a run on it failed here: twice as long each time."""
+_STORE_PAUSE = 1.0
+"""How long at most when it is the store that failed: that comes back for all lanes."""
 _YOUNG_SECONDS = 60.0
 """A lane is younger than this when its subscription may still be on its way into the store."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Trouble:
+    """A lane whose runs fail, through no fault of its listener; `until` is monotonic time."""
+
+    pause: float
+    until: float
+
+    @classmethod
+    def after(cls, earlier: _Trouble | None, longest: float) -> _Trouble:
+        """Return the trouble after one more failure."""
+        pause = min(earlier.pause * 2, longest) if earlier else _FIRST_PAUSE
+        return cls(pause, time.monotonic() + pause)
 
 
 class Worker:
@@ -50,6 +70,7 @@ class Worker:
         self._log = Log(store, self._threads)
         self._stopping = asyncio.Event()
         self._runs: dict[str, asyncio.Task[None]] = {}
+        self._troubled: dict[str, _Trouble] = {}
         self._last = -1
         self._look_at = 0.0
         self._tidied_at = 0.0
@@ -67,7 +88,7 @@ class Worker:
                     await self._look()
                 except StoreError as error:
                     _log.warning("delivery waits for the store: %s", error)
-                    await self._pause(1.0)
+                    await self._pause(_STORE_PAUSE)
                 except Exception:
                     _log.exception("delivery failed, and goes on")
                     await self._pause(1.0)
@@ -87,12 +108,14 @@ class Worker:
             lane = lanes.get(name)
             if lane is None:  # its hub could not begin one
                 await self._threads.run(open_lane, self._store, name, last)
-            elif name in self._runs:
+            elif name in self._runs or self._is_left_alone(name):
                 continue
             elif lane.is_free(self._lanes.holder, now) and lane.has_work(last, now):
                 self._start(name, subscription)
         for name in self._runs.keys() - wanted.keys():
             self._runs[name].cancel()
+        for name in self._troubled.keys() - wanted.keys():
+            del self._troubled[name]
         if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
             self._tidied_at = time.monotonic()
             await self._tidy([lane for name, lane in lanes.items() if name not in wanted])
@@ -101,6 +124,10 @@ class Worker:
 
     def _read(self) -> tuple[dict[str, Subscription], dict[str, Lane]]:
         return self._subscriptions.read(), {each.id: each for each in self._lanes.all()}
+
+    def _is_left_alone(self, name: str) -> bool:
+        trouble = self._troubled.get(name)
+        return trouble is not None and time.monotonic() < trouble.until
 
     def _start(self, name: str, subscription: Subscription) -> None:
         def ended(_: asyncio.Task[None]) -> None:
@@ -119,12 +146,20 @@ class Worker:
                 return
             means = Means(self._threads, self._log, self._lanes, self._sender, self._patience)
             await LaneRun(means, subscription, lane).work(self._stopping)
+            self._troubled.pop(name, None)
         except LaneLost:
             return
         except StoreError as error:
-            _log.warning("lane %s waits for the store: %s", name, error)
+            pause = self._leave_alone(name, _STORE_PAUSE)
+            _log.warning("lane %s waits %.1f s for the store: %s", name, pause, error)
         except Exception:
-            _log.exception("lane %s failed", name)
+            pause = self._leave_alone(name, _LONGEST_PAUSE)
+            _log.exception("lane %s failed, and is tried again in %.1f s", name, pause)
+
+    def _leave_alone(self, name: str, longest: float) -> float:
+        """Let a lane be after a failure; return for how long."""
+        trouble = self._troubled[name] = _Trouble.after(self._troubled.get(name), longest)
+        return trouble.pause
 
     async def _tidy(self, strange: list[Lane]) -> None:
         """Close the lanes whose subscriptions are gone, of those that were found for none."""

@@ -6,3 +6,6 @@ exceptions become HTTP), `routing`, `validation` (with `body`), `bridge` (into F
 routing `routed` spares; writes go by way of `group_commit`). `address` says how clients reach the
 server, `pages` are what is served beside the contracts' operations.
 """
+
+# `framework` imports connexion, and so comes before all others.
+from app.http import framework as framework

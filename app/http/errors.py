@@ -10,7 +10,7 @@ import http
 import logging
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import orjson
 from connexion.exceptions import OAuthProblem
@@ -32,6 +32,7 @@ from handlers.errors import (
     BadPrecondition,
     BadQuery,
     InvalidResource,
+    MalformedCallback,
     NoSuchPage,
     NotServed,
     OutOfBounds,
@@ -52,11 +53,15 @@ from storage import (
 
 _log = logging.getLogger("tmf683.error")
 _REALM = "tmf683"
+_LONGEST_PATH = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a client is told of an exception."""
+    """What a client is told of an exception; `message` where there is more to say than the reason.
+
+    TM Forum's Error wants no more than `code` and `reason`.
+    """
 
     status: int
     code: str
@@ -66,15 +71,10 @@ class Failure:
 
     def body(self) -> bytes:
         """Return the TMF Error as JSON."""
-        return orjson.dumps(
-            {
-                "code": self.code,
-                "reason": self.reason,
-                "message": self.message or self.reason,
-                "status": str(self.status),
-                "@type": "Error",
-            }
-        )
+        told = {"code": self.code, "reason": self.reason}
+        if self.message:
+            told["message"] = self.message
+        return orjson.dumps({**told, "status": str(self.status), "@type": "Error"})
 
 
 def failure_of(error: Exception) -> Failure:
@@ -146,6 +146,10 @@ def failure_of(error: Exception) -> Failure:
             )
         case DocumentExists(id=id):
             return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
+        case MalformedCallback():
+            return Failure(
+                400, "invalidCallback", "No event can be sent there.", f"/callback {text}"
+            )
         case BadCallback():
             return Failure(403, "callbackRefused", "The callback is refused.", f"/callback {text}")
         case SubscriptionExists():
@@ -227,6 +231,10 @@ def _http_failure(status: int, headers: Mapping[str, str]) -> Failure:
     return Failure(status, code, reasons.get(status, f"{phrase}."), headers=headers)
 
 
+def _shortened(path: str) -> str:
+    return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
+
+
 class ErrorBoundary:
     """The outermost middleware: whatever is raised within leaves as a TMF Error.
 
@@ -273,8 +281,13 @@ class ErrorBoundary:
 
     async def _answer(self, scope: Scope, send: Send, failure: Failure) -> None:
         headers = {**failure.headers, "X-Content-Type-Options": "nosniff"}
+        path = scope["path"]
         if failure.status == 405:
-            headers["Allow"] = ", ".join(sorted(self._allowed(scope["path"]))) or "GET"
+            headers["Allow"] = ", ".join(sorted(self._allowed(path))) or "GET"
+            said = f"{_shortened(path)} has {headers['Allow']}, and not {scope['method']}"
+            failure = replace(failure, message=said)
+        elif failure.status == 404 and not failure.message:
+            failure = replace(failure, message=f"no operation and no page is at {_shortened(path)}")
         content = failure.body()
         headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
         if failure.status in (408, 413):

@@ -10,7 +10,7 @@ import pytest
 
 from app.contract import ContractError
 from app.observing import traces
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import Settings, SettingsError, read_settings, shown, unknown_settings
 from tests.conftest import OURS
 from tests.server import clean_environment
@@ -59,7 +59,7 @@ def test_two_contracts_at_one_address_stop_the_start(tmp_path: Path) -> None:
 
 def test_a_store_that_is_not_there_is_neither_checked_nor_made(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/mistyped.db"
-    for command in (("check", str(OURS)), ("migrate", "--to", str(OURS))):
+    for command in (("check", str(OURS)), ("migrate", "--to", str(OURS)), ("indexes",)):
         done = tmf683(*command, "--store", store)
         assert done.returncode == 2
         assert done.stderr == f"tmf683: store {tmp_path}/mistyped.db does not exist\n"

@@ -24,7 +24,7 @@ from pathlib import Path
 from pymongo import MongoClient
 
 from app.contract import Kind
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, read_settings
 from storage import (
     And,

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +20,7 @@ import pytest
 
 from app.contract import Kind
 from app.delivery.events import OutgoingEvent
+from app.delivery.lane_run import LaneRun
 from app.delivery.lanes import LANES, Lane, Lanes, open_lane, prepare_lanes, resume
 from app.delivery.patience import Patience
 from app.delivery.sender import Sender, Verdict
@@ -267,6 +269,31 @@ def test_a_worker_goes_on_after_what_nobody_foresaw(
     monkeypatch.setattr(store, "last_event", unforeseen)
     listener = Listener()
     deliver(store, listener, lambda: len(listener.got) == 1)
+
+
+def test_a_lane_that_always_fails_is_tried_ever_less(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(run: LaneRun, stopping: asyncio.Event) -> None:
+        tried.append(time.monotonic())
+        if len(tried) <= 3:
+            raise KeyError("nobody foresaw this")
+        await work(run, stopping)
+
+    tried: list[float] = []
+    work = LaneRun.work
+    monkeypatch.setattr(LaneRun, "work", fail)
+    listener = Listener()
+    register(store)
+    write(store, 1)
+    deliver(store, listener, lambda: len(listener.got) == 1)
+    waits = [after - before for before, after in pairwise(tried)]
+    assert waits[0] > 0.4
+    assert waits[1] > 0.9
+    assert waits[2] > 1.9
+    failed = [each.message for each in caplog.records if "failed" in each.message]
+    assert len(failed) == 3
+    assert failed[-1].endswith("and is tried again in 2.0 s")
 
 
 def test_a_subscription_made_anew_is_read_anew(store: Store) -> None:

@@ -169,13 +169,22 @@ def test_a_wrong_method_is_told_the_right_ones(
     one: httpx.Client, method: str, path: str, allowed: str
 ) -> None:
     answer = one.request(method, path)
-    error_of(answer, 405)
+    error = error_of(answer, 405)
     assert answer.headers["allow"] == allowed
+    here = httpx.URL(str(answer.url)).path
+    assert error["message"] == f"{here} has {allowed}, and not {method}"
 
 
 @pytest.mark.parametrize("path", ["/nope", "/partyInteraction/a/b", "/partyinteraction", "/ui/x"])
 def test_an_unknown_address_is_not_found(one: httpx.Client, path: str) -> None:
-    error_of(one.get(path), 404)
+    answer = one.get(path)
+    assert error_of(answer, 404)["message"] == f"no operation and no page is at {answer.url.path}"
+
+
+def test_an_endless_address_is_not_repeated_whole(one: httpx.Client) -> None:
+    message = error_of(one.get("/nope/" + "x" * 10_000), 404)["message"]
+    assert len(message) < 300
+    assert message.endswith("xxx…")
 
 
 @pytest.mark.parametrize(

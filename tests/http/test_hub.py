@@ -50,6 +50,28 @@ def test_a_callback_is_an_absolute_url(one: httpx.Client, callback: Any) -> None
     error = error_of(one.post("/hub", json={"callback": callback}), 400)
     assert error["message"].startswith("/callback")
     assert "secret" not in error["message"]
+    assert "^" not in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("callback", "says"),
+    [
+        ("listener", "must be an absolute http or https URL of ASCII characters, without"),
+        ("http://a.example:99999/", "is not a URL"),
+        ("http://[::1/", "must be an absolute"),
+        ("https://a.example/" + "a" * 2000, "has more than 2000 characters"),
+    ],
+)
+def test_what_is_wrong_with_a_callback_is_said_in_words(
+    one: httpx.Client, callback: str, says: str
+) -> None:
+    error = error_of(one.post("/hub", json={"callback": callback}), 400)
+    assert error["message"].startswith(f"/callback {says}")
+
+
+def test_an_address_that_is_refused_is_no_broken_request(one: httpx.Client) -> None:
+    error = error_of(one.post("/hub", json={"callback": "http://10.0.0.1/"}), 403)
+    assert error["code"] == "callbackRefused"
 
 
 def test_a_listener_must_say_where_it_is(one: httpx.Client) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app.conformance.derived import run_derived
 from app.identity.api_keys import make_key
-from app.server import open_contracts
+from app.opening import open_contracts
 from app.settings import read_settings
 from handlers.identity import Access
 from tests.http.conftest import error_of

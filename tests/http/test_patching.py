@@ -70,6 +70,17 @@ def test_what_cannot_be_patched_is_named(api: httpx.Client, name: str) -> None:
     assert api.get(before["href"]).json() == before
 
 
+@pytest.mark.parametrize("type", ["ShopVisit", None])
+def test_the_class_of_a_resource_stays(api: httpx.Client, type: str | None) -> None:
+    before = create(api, **{"@type": "Call"})
+    error = error_of(patch(api, before["href"], {"@type": type, "reason": "r"}), 409)
+    assert error["message"].startswith("/@type cannot be changed")
+    operation = {"op": "add", "path": "/@type", "value": type or "x"}
+    assert error_of(patch(api, before["href"], [operation], JSON_PATCH), 409) == error
+    assert api.get(before["href"]).json() == before
+    assert patch(api, before["href"], {"@type": "Call", "reason": "r"}).json()["reason"] == "r"
+
+
 def test_a_mandatory_attribute_cannot_be_removed(api: httpx.Client) -> None:
     href = create(api)["href"]
     for name in ("reason", "channel"):

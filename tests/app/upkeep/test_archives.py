@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.server import collections_of, open_contracts
+from app.opening import collections_of, open_contracts
 from app.settings import read_settings
 from storage import Document, Store, every, open_store
 from tests.app.test_command_line import tmf683

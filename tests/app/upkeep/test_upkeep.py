@@ -17,7 +17,7 @@ from typing import Any, cast
 import pytest
 
 from app.contract import Kind
-from app.server import open_contracts, open_prepared_store
+from app.opening import open_contracts, open_prepared_store
 from app.settings import read_settings
 from app.upkeep import migrate
 from handlers.definition import ResourceDefinition
