@@ -92,6 +92,7 @@ def deliveries(spec: Path, store: str, target: Sink, seconds: float) -> float:
     """Return the deliveries a second while a stock of events is told and writes go on.
 
     The stock is written by a server that does not deliver: one that does keeps up with writes.
+    Those that go on come over two connections, which leave the cores some time to deliver in.
     """
     with running_server(spec, store=store, env=SETTINGS | {"TMF_DELIVERY": "off"}) as server:
         register(server, target.url)
@@ -100,7 +101,7 @@ def deliveries(spec: Path, store: str, target: Sink, seconds: float) -> float:
             stock += measure("POST", f"{server.base_url}/partyInteraction", 201, BODY, 2.0) * 2.0
     with running_server(spec, store=store, env=SETTINGS) as server, ThreadPoolExecutor(1) as pool:
         url = f"{server.base_url}/partyInteraction"
-        writing = pool.submit(measure, "POST", url, 201, BODY, seconds)
+        writing = pool.submit(measure, "POST", url, 201, BODY, seconds, connections=2)
         before, begin = target.count(), time.perf_counter()
         while not writing.done() and target.count() - before < stock:
             time.sleep(0.05)

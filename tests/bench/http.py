@@ -72,11 +72,18 @@ def stock_server(spec: Path, store: str) -> Iterator[str]:
         process.wait(10)
 
 
-def measure(method: str, url: str, status: int, body: bytes, seconds: float) -> float:
+def measure(
+    method: str,
+    url: str,
+    status: int,
+    body: bytes,
+    seconds: float,
+    connections: int = CONNECTIONS,
+) -> float:
     """Return requests per second, counted in a process of its own."""
     command = [sys.executable, "-m", "tests.bench.load", method, url, str(status)]
     done = subprocess.run(
-        [*command, str(CONNECTIONS), str(seconds)], input=body, stdout=subprocess.PIPE, check=True
+        [*command, str(connections), str(seconds)], input=body, stdout=subprocess.PIPE, check=True
     )
     return float(json.loads(done.stdout))
 
