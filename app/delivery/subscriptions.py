@@ -41,10 +41,9 @@ class Subscription:
         for event in self.announcer.events_of(record):
             if self.wants.where is not None and not holds(self.wants.where, event.body):
                 continue
-            body = event.body
             if self.wants.fields:
-                body = select(selection_of(self.wants.fields), body)
-            found.append(replace(event, body=body))
+                event = replace(event, body=select(selection_of(self.wants.fields), event.body))
+            found.append(event)
         return found
 
 
