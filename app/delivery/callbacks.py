@@ -73,9 +73,12 @@ class CallbackPolicy:
             raise MalformedCallback(f"has more than {_LONGEST} characters")
         try:
             parts = urlsplit(url)
+        except ValueError:  # what no pattern of a contract tells from an address
+            raise BadCallback("has a host in brackets that is no IPv6 address") from None
+        try:
             host, port = parts.hostname, parts.port
         except ValueError:
-            raise MalformedCallback("is not a URL") from None
+            raise MalformedCallback("has a port beyond 65535") from None
         if parts.scheme not in ("http", "https") or not host:
             raise MalformedCallback("must be an absolute http or https URL")
         if parts.username is not None or parts.password is not None:
