@@ -11,11 +11,12 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from app.delivery.events import OutgoingEvent
 from app.delivery.lanes import Failed, Lane, LaneLost, Lanes
-from app.delivery.log import BATCH, Log
+from app.delivery.log import Log
 from app.delivery.patience import Patience
 from app.delivery.sender import Sender, Verdict
 from app.delivery.store_threads import StoreThreads
@@ -60,6 +61,7 @@ class LaneRun:
         self._loaded = not lane.retry_at
         self._keeping = asyncio.Lock()
         self._kept_at = time.monotonic()
+        self._unkept = asyncio.Event()
         self._stop = False
 
     async def work(self, stopping: asyncio.Event) -> None:
@@ -92,9 +94,11 @@ class LaneRun:
         return replace(self._lane, retry_at=max(min(due), _LONG_DUE) if due else 0.0)
 
     async def _beat(self) -> None:
-        """Hold the lane while a batch takes its time."""
+        """Store where the lane is, and hold it, while deliveries go on: the store may be busy."""
         while True:
-            await asyncio.sleep(self._lanes.lease / 3)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._unkept.wait(), self._lanes.lease / 3)
+            self._unkept.clear()
             try:
                 await self._keep()
             except LaneLost:
@@ -123,8 +127,8 @@ class LaneRun:
         first = min((number for number in undone if number is not None), default=None)
         done = entries[-1].number if first is None else first - 1
         self._lane = replace(self._lane, position=max(self._lane.position, done))
-        if len(entries) == BATCH or time.monotonic() - self._kept_at > _SECONDS_UNKEPT:
-            await self._keep()
+        if time.monotonic() - self._kept_at > _SECONDS_UNKEPT:
+            self._unkept.set()
         return True
 
     def _note_missed(self, gone: int) -> None:

@@ -100,7 +100,8 @@ def deliveries(spec: Path, store: str, target: Sink, seconds: float) -> float:
         while stock < STOCK:
             stock += measure("POST", f"{server.base_url}/partyInteraction", 201, BODY, 2.0) * 2.0
     with running_server(spec, store=store, env=SETTINGS) as server, ThreadPoolExecutor(1) as pool:
-        url = f"{server.base_url}/partyInteraction"
+        url, before = f"{server.base_url}/partyInteraction", target.count()
+        target.wait(before + 1, seconds=30)  # the delivery process has begun
         writing = pool.submit(measure, "POST", url, 201, BODY, seconds, connections=2)
         before, begin = target.count(), time.perf_counter()
         while not writing.done() and target.count() - before < stock:

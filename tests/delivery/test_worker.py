@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import subprocess
 import sys
 import time
@@ -148,6 +149,27 @@ def test_a_listener_that_is_back_gets_many_at_once(store: Store) -> None:
     deliver(store, listener, lambda: len(listener.got) == 60)
     assert listener.most_at_once > 4
     assert lane_in(store, lane).failures == 0
+
+
+def test_deliveries_go_on_while_others_write(store: Store, tmp_path: Path) -> None:
+    """How far a lane has come can be stored later; the listener need not wait for that."""
+    register(store)
+    write(store, 600)
+    busy = sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
+
+    async def answer(_: OutgoingEvent) -> Verdict:
+        if len(listener.got) < 600 and not busy.in_transaction:
+            busy.execute("BEGIN IMMEDIATE")
+        elif len(listener.got) == 600 and busy.in_transaction:
+            busy.execute("ROLLBACK")
+        return Verdict()
+
+    listener = Listener(answer)
+    begun = time.monotonic()
+    deliver(store, listener, lambda: len(listener.got) >= 600)
+    assert time.monotonic() - begun < 3, "it waited for the other writer to end"
+    assert len({event.id for _, event in listener.got}) == 600
+    busy.close()
 
 
 def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> None:
