@@ -46,7 +46,7 @@ def patched(
         PatchConflict: an operation does not fit the resource as it stands, or its class would
             change (TMF630: `@type` is part of its identity).
     """
-    if media_type in (JSON_PATCH, JSON_PATCH_QUERY):
+    if media_type in OPERATIONS:
         result = _by_operations(definition, resource, media_type, patch, growth)
     else:
         touched = tuple(name for name in patch if name in definition.frozen)

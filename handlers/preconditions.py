@@ -10,7 +10,7 @@ from handlers.errors import BadPrecondition, PreconditionFailed, PreconditionReq
 from storage import Document
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
-_TAGS = re.compile(r'\s*(\*|(W/)?"[^"]*"(\s*,\s*(W/)?"[^"]*")*)\s*')
+_TAGS = re.compile(rf"\s*(\*|{_TAG.pattern}(\s*,\s*{_TAG.pattern})*)\s*")
 
 
 def entity_tag(document: Document) -> str:

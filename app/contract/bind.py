@@ -18,6 +18,9 @@ from handlers.definition import ListenerDefinition, ResourceDefinition
 
 _CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
 
+_ACCEPTS_MORE = "x-accepts-more"
+"""Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -120,10 +123,6 @@ def _listener(document: Json, base_path: str, path: str, operation: Json) -> Lis
         status=success_status(operation, 204),
         answers_body=success_schema(operation) is not None,
     )
-
-
-_ACCEPTS_MORE = "x-accepts-more"
-"""Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
 
 
 def _parameter(document: Json, compiler: SchemaCompiler, parameter: Json) -> Parameter:

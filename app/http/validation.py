@@ -117,11 +117,16 @@ class ValidatedOperation:
 
     def _lane(self, query: tuple[tuple[str, str], ...], media_type: str, length: int) -> Lane:
         match self._binding.kind:
-            case Kind.CREATE | Kind.PATCH | Kind.REPLACE | Kind.DELETE:
+            case (
+                Kind.CREATE
+                | Kind.PATCH
+                | Kind.REPLACE
+                | Kind.DELETE
+                | Kind.UNSUBSCRIBE
+                | Kind.LISTEN
+            ):
                 short = length <= _SHORT and media_type not in OPERATIONS
                 return Lane.WRITE if short else Lane.LONG_WRITE
-            case Kind.UNSUBSCRIBE | Kind.LISTEN:
-                return Lane.WRITE if length <= _SHORT else Lane.LONG_WRITE
             case Kind.SUBSCRIBE:
                 return Lane.POOL  # names are resolved
             case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):

@@ -18,17 +18,12 @@ class SqliteGroup:
 
     def begin(self, *, wait: bool) -> bool:
         """See `Group.begin`."""
+        seconds = self._connections.busy_seconds if wait else 0
         try:
             with self._connections.explained():
                 roll_back(self._own)  # what was begun and never committed
-                if not wait:
-                    self._own.execute("BEGIN IMMEDIATE")
-                    return True
-                self._be_patient(self._connections.busy_seconds)
-                try:
-                    self._own.execute("BEGIN IMMEDIATE")
-                finally:
-                    self._be_patient(0)
+                self._own.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+                self._own.execute("BEGIN IMMEDIATE")
         except StoreBusy:
             if wait:
                 raise
@@ -50,8 +45,4 @@ class SqliteGroup:
             self._opened = self._connections.open()
             # What a statement keeps to undo itself, of a few pages, needs no file.
             self._opened.execute("PRAGMA temp_store = MEMORY")
-            self._be_patient(0)
         return self._opened
-
-    def _be_patient(self, seconds: float) -> None:
-        self._own.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
