@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
-from app.commands.later import LaterGroup
+from app.commands.lazy_group import LaterGroup
 
 PLACES = {
-    "serve": "app.commands.serving:serve",
-    "deliver": "app.commands.delivering:deliver",
+    "serve": "app.commands.serve:serve",
+    "deliver": "app.commands.deliver:deliver",
     "events": "app.commands.events:events",
     "sources": "app.commands.sources:sources",
     "key": "app.commands.keys:key",
-    "config": "app.commands.settings:config",
+    "config": "app.commands.config:config",
     "indexes": "app.commands.indexes:indexes",
     "export": "app.commands.archives:export_command",
     "import": "app.commands.archives:import_command",

@@ -1,5 +1,5 @@
 """What an operation of a contract does: parse the request, ask the store, render the answer.
 
 Handlers know the storage port and the definition of the resource they serve. They raise the
-exceptions of `handlers.errors` (and let the store's pass); turning those into HTTP is not theirs.
+exceptions of `app.tmf630.errors` (and let the store's pass); turning those into HTTP is not theirs.
 """

@@ -9,15 +9,16 @@ from urllib.parse import parse_qsl
 
 from flask import Response
 
-from handlers import filtering, jsonpath, request, selection
-from handlers.definition import Limits, Resource, ResourceDefinition
-from handlers.errors import BadQuery, SubscriptionExists
-from handlers.identity import Access
+from app.tmf630 import filtering, jsonpath, selection
+from app.tmf630.caller import Access
+from app.tmf630.definitions import Limits, Resource, ResourceDefinition
+from app.tmf630.errors import BadQuery, SubscriptionExists
+from app.tmf630.representation import OWNER, PARTIES, decode, encode, href, render
+from handlers import request_context
+from handlers.handler_context import Surroundings
 from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
-from handlers.representation import OWNER, PARTIES, decode, encode, href, render
-from handlers.response import empty_response, json_response
-from handlers.surroundings import Surroundings
+from handlers.responses import empty_response, json_response
 from storage import (
     And,
     Comparison,
@@ -87,7 +88,7 @@ class HubHandlers:
             BadQuery, UnsupportedQuery: the query has no meaning.
             SubscriptionExists: the callback is registered with this query already.
         """
-        body = request.current().body
+        body = request_context.current().body
         query = body.get("query") or ""
         parse_query(self._definition, query, self._around.limits)
         self._around.check_callback(body["callback"])
@@ -188,7 +189,7 @@ class _Subscriptions(Listing):
 
 def _ownership_rule() -> Condition | None:
     """Return what holds for the caller's subscriptions alone; None for operators and nobody."""
-    identity = request.current().identity
+    identity = request_context.current().identity
     if identity is None or Access.OPERATE in identity.access:
         return None
     return Comparison((OWNER,), Operator.EQ, identity.name)
@@ -201,7 +202,7 @@ def _shown(definition: ResourceDefinition, document: Document) -> Document:
 
 def _ownership() -> Resource:
     """Return what is kept of the caller with its subscription; nothing of an anonymous one."""
-    identity = request.current().identity
+    identity = request_context.current().identity
     if identity is None:
         return {}
     bound = {} if identity.parties is None else {PARTIES: sorted(identity.parties)}

@@ -8,13 +8,13 @@ from contextlib import suppress
 
 from flask import Response
 
-from handlers import request
-from handlers.applying import Application, Applier
-from handlers.definition import ListenerDefinition
-from handlers.errors import OutOfBounds
-from handlers.lifecycle import now
-from handlers.response import empty_response, json_response
-from handlers.surroundings import Surroundings
+from app.events.inbound.replication import Application, Applier
+from app.tmf630.definitions import ListenerDefinition
+from app.tmf630.errors import OutOfBounds
+from app.tmf630.lifecycle import now
+from handlers import request_context
+from handlers.handler_context import Surroundings
+from handlers.responses import empty_response, json_response
 from storage import DocumentExists, json
 
 
@@ -40,7 +40,7 @@ class ListenerHandlers:
         Raises:
             OutOfBounds: the caller is bound to a party.
         """
-        asked = request.current()
+        asked = request_context.current()
         if asked.identity is not None and asked.identity.parties is not None:
             raise OutOfBounds("events are of everybody; a caller bound to a party cannot send them")
         body = asked.body

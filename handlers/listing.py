@@ -6,14 +6,15 @@ from dataclasses import replace
 
 from flask import Response
 
-from handlers import bounds, filtering, jsonpath, paging, request, scope
-from handlers.definition import ResourceDefinition
-from handlers.errors import BadQuery, NoSuchPage
-from handlers.paging import Cursor
-from handlers.representation import KEPT, in_form, render_all
-from handlers.response import json_response
-from handlers.selection import selected
-from handlers.surroundings import Surroundings
+from app.tmf630 import filtering, jsonpath, paging, row_access, stored_query
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.errors import BadQuery, NoSuchPage
+from app.tmf630.paging import Cursor
+from app.tmf630.representation import KEPT, in_form, render_all
+from app.tmf630.selection import selected
+from handlers import request_context
+from handlers.handler_context import Surroundings
+from handlers.responses import json_response
 from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 
 
@@ -36,8 +37,8 @@ class Listing:
             NoSuchPage: the cursor in `after` leads nowhere.
             OutOfBounds: the caller can see no resource of this kind.
         """
-        asked = request.current()
-        where = scope.scoped(self._definition, self._condition())
+        asked = request_context.current()
+        where = stored_query.scoped(self._definition, self._condition())
         if (rule := self._rule()) is not None:
             where = rule if where is None else And((rule, where))
         sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
@@ -67,11 +68,11 @@ class Listing:
 
     def _rule(self) -> Condition | None:
         """Return what must hold for what the caller may see; None when it may see all."""
-        return bounds.condition(self._definition)
+        return row_access.condition(self._definition)
 
     def _condition(self) -> Condition | None:
-        asked = request.current()
-        strict = "handling=strict" in (request.header("Prefer") or "")
+        asked = request_context.current()
+        strict = "handling=strict" in (request_context.header("Prefer") or "")
         limits = self._around.limits
         definition = self._definition
         conditions = [

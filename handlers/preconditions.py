@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from hashlib import blake2b
 
-from handlers import request
-from handlers.errors import BadPrecondition, PreconditionFailed, PreconditionRequired
+from app.tmf630.errors import BadPrecondition, PreconditionFailed, PreconditionRequired
+from handlers import request_context
 from storage import Document
 
 _TAG = re.compile(r'(W/)?"([^"]*)"')
@@ -31,7 +31,7 @@ def check_write(document: Document, *, required: bool = False) -> None:
         PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
         PreconditionRequired: the server insists on `If-Match` and it is absent.
     """
-    tags = request.header("If-Match")
+    tags = request_context.header("If-Match")
     if tags is None:
         if required:
             raise PreconditionRequired("send If-Match with the ETag of the resource you have read")
@@ -39,14 +39,14 @@ def check_write(document: Document, *, required: bool = False) -> None:
         raise BadPrecondition('If-Match takes * or entity tags in double quotes, such as "1-ab"')
     elif not _matches(tags, entity_tag(document), strong=True):
         raise PreconditionFailed("the resource has changed since the version If-Match names")
-    unwanted = request.header("If-None-Match")
+    unwanted = request_context.header("If-None-Match")
     if unwanted is not None and _matches(unwanted, entity_tag(document), strong=False):
         raise PreconditionFailed("the resource exists in a version that If-None-Match rules out")
 
 
 def is_unchanged(document: Document) -> bool:
     """Whether a reader already has this version, by its `If-None-Match`."""
-    tags = request.header("If-None-Match")
+    tags = request_context.header("If-None-Match")
     return tags is not None and _matches(tags, entity_tag(document), strong=False)
 
 

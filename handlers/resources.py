@@ -7,16 +7,17 @@ from typing import Any
 
 from flask import Response
 
-from handlers import announcing, bounds, lifecycle, patching, request
-from handlers.definition import Resource, ResourceDefinition
-from handlers.errors import InvalidResource, PatchConflict, PreconditionFailed, UpdateContended
+from app.tmf630 import lifecycle, outbox, patching, row_access
+from app.tmf630.definitions import Resource, ResourceDefinition
+from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed, UpdateContended
+from app.tmf630.json_equality import same
+from app.tmf630.representation import decode, encode, encode_change, href, in_form, render
+from app.tmf630.selection import selected
+from handlers import request_context
+from handlers.handler_context import Surroundings
 from handlers.listing import Listing
 from handlers.preconditions import check_write, entity_tag, is_unchanged
-from handlers.representation import decode, encode, encode_change, href, in_form, render
-from handlers.response import empty_response, json_response
-from handlers.sameness import same
-from handlers.selection import selected
-from handlers.surroundings import Surroundings
+from handlers.responses import empty_response, json_response
 from storage import Document, DocumentExists, DocumentTooLarge, VersionConflict
 
 PATCH_ATTEMPTS = 20
@@ -44,20 +45,20 @@ class ResourceHandlers:
             OutOfBounds: the caller would not see the resource itself.
             PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
-        resource = lifecycle.created(self._definition, request.current().body)
+        resource = lifecycle.created(self._definition, request_context.current().body)
         self._definition.check(resource)
         content, base = encode(self._definition, resource), self._around.base_url()
-        bounds.check_written(self._definition, content)
+        row_access.check_written(self._definition, content)
         try:
             document = self._store.insert(
                 self._definition.collection,
                 self._definition.key(resource["id"]),
                 content,
                 form=self._definition.forms.name,
-                events=announcing.created(self._definition, resource["id"], content, base),
+                events=outbox.created(self._definition, resource["id"], content, base),
             )
         except DocumentExists:
-            if request.header("If-None-Match") == "*":
+            if request_context.header("If-None-Match") == "*":
                 raise PreconditionFailed("a resource with this id exists") from None
             raise
         location = href(self._definition, base, resource["id"])
@@ -86,7 +87,7 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
-        asked = request.current()
+        asked = request_context.current()
         return self._change(
             id,
             lambda before: self._patched(before, asked.media_type, asked.body),
@@ -102,7 +103,7 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
-        body: Resource = request.current().body
+        body: Resource = request_context.current().body
         return self._change(
             id,
             lambda before: {**body, "id": before["id"]},
@@ -124,7 +125,7 @@ class ResourceHandlers:
                     self._definition.collection,
                     document.id,
                     version=document.version,
-                    events=announcing.deleted(
+                    events=outbox.deleted(
                         self._definition,
                         id,
                         document.content,
@@ -146,7 +147,7 @@ class ResourceHandlers:
 
     def _get(self, id: str) -> Document:
         document = self._store.get(self._definition.collection, self._definition.key(id))
-        bounds.check_seen(self._definition, document)
+        row_access.check_seen(self._definition, document)
         return document
 
     def _change(self, id: str, change: Callable[[Resource], Resource], status: int) -> Response:
@@ -169,7 +170,7 @@ class ResourceHandlers:
             content, form = encode_change(self._definition, document, before, after)
             if len(content) > self._around.limits.resource_size:
                 raise DocumentTooLarge(f"{id} would have {len(content)} bytes")
-            bounds.check_written(self._definition, content)
+            row_access.check_written(self._definition, content)
             base = self._around.base_url()
             try:
                 document = self._store.replace(
@@ -178,7 +179,7 @@ class ResourceHandlers:
                     content,
                     version=document.version,
                     form=form,
-                    events=announcing.changed(self._definition, before, after, content, form, base),
+                    events=outbox.changed(self._definition, before, after, content, form, base),
                 )
             except VersionConflict:
                 continue

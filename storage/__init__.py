@@ -16,7 +16,7 @@ from storage.errors import (
     VersionConflict,
 )
 from storage.evaluation import holds
-from storage.opening import open_store
+from storage.iteration import every
 from storage.port import Document, Event, Group, Index, Page, Store
 from storage.query import (
     INSTANT,
@@ -35,7 +35,7 @@ from storage.query import (
     Value,
     Window,
 )
-from storage.walking import every
+from storage.store_url import open_store
 
 __all__ = [
     "INSTANT",

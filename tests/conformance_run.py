@@ -8,12 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from app.bootstrap import open_contracts, open_prepared_store
 from app.conformance import Outcome, load_suite, run, text_report
 from app.contract import Kind
-from app.opening import open_contracts, open_prepared_store
 from app.settings import OPENAPI_FOLDER, Settings
-from handlers.lifecycle import created
-from handlers.representation import encode
+from app.tmf630.lifecycle import created
+from app.tmf630.representation import encode
 from tests.server import running_server
 
 SUITE = OPENAPI_FOLDER / "conformance" / "tmf683-v4.0.0.yaml"

@@ -12,13 +12,13 @@ from typing import IO, Any
 import click
 import orjson
 
+from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
-from app.opening import open_contracts, open_prepared_store
+from app.maintenance.archive import ArchiveError, ArchiveReader, Entry, opened
+from app.maintenance.export import export as write_archive
+from app.maintenance.export import exported_collections
+from app.maintenance.restore import OnConflict, Reject, RestoreConflict, restore
 from app.settings import SettingsError, read_settings
-from app.upkeep.archive import ArchiveError, ArchiveReader, Entry, opened
-from app.upkeep.export import export as write_archive
-from app.upkeep.export import exported_collections
-from app.upkeep.restore import OnConflict, Reject, RestoreConflict, restore
 from storage import Query, Store, Window
 
 _STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
 from app.conformance import (
@@ -20,7 +21,6 @@ from app.conformance import (
     run_derived,
     text_report,
 )
-from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, read_settings
 
 

@@ -10,18 +10,19 @@ from typing import IO, Any
 
 import click
 
+from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
-from app.contract import Contract, diff_report
-from app.contract.diff import differences
-from app.contract.load import Json, load
-from app.contract.mapping import read_mappings
-from app.contract.mend import mend
-from app.contract.normalise import normalise
-from app.contract.upgrade import upgrade
-from app.contract.validate import validate
-from app.opening import open_contracts
+from app.contract import Contract
+from app.contract.document.load import Json, load
+from app.contract.document.normalise import normalise
+from app.contract.document.repair import mend
+from app.contract.document.upgrade import upgrade
+from app.contract.document.validate import validate
+from app.contract.evolution import diff_report
+from app.contract.evolution.diff import differences
+from app.contract.evolution.mapping import read_mappings
+from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
-from app.upkeep import Finding, check_documents, commit_migration, migrate, sources_of
 from storage import Store, open_store
 
 _STORE_HELP = "sqlite:///file.db or mongodb://…"

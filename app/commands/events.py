@@ -12,10 +12,10 @@ from pathlib import Path
 
 import click
 
+from app.bootstrap import open_contracts, open_prepared_store, open_sources
 from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
-from app.delivery.lanes import Failed, Lane, Lanes, resume
-from app.opening import open_contracts, open_prepared_store, open_sources
+from app.events.outbound.delivery_cursors import Failed, Lane, Lanes, resume
 from app.settings import Settings, read_settings
 from storage import DocumentNotFound, Query, Store, Window, json
 

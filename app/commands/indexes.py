@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from app.bootstrap import collections_of, open_contracts
 from app.commands.errors import plain_errors
-from app.opening import collections_of, open_contracts
 from app.settings import read_settings
 from storage import open_store
 

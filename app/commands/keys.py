@@ -7,7 +7,7 @@ import click
 from app.commands.errors import plain_errors
 from app.identity.api_keys import make_key, parse_entry
 from app.settings import SettingsError
-from handlers.identity import Access
+from app.tmf630.caller import Access
 
 
 @click.command()

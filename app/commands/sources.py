@@ -9,10 +9,10 @@ from pathlib import Path
 import click
 import httpx
 
+from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
 from app.contract import Contract, Kind
-from app.opening import open_contracts
 from app.settings import read_settings
 
 _SECONDS = 10.0

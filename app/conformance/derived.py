@@ -33,10 +33,10 @@ from app.conformance.runner import HEADERS, SECONDS
 from app.conformance.sample import sample
 from app.conformance.suite import Request
 from app.contract import Binding, Contract, Kind
-from app.contract.examples import examples_of
-from app.contract.schema import attributes, body_schema
-from app.contract.shape import collection_of
-from handlers.definition import ResourceDefinition
+from app.contract.binding.operation_kinds import collection_of
+from app.contract.document.examples import examples_of
+from app.contract.schema.schemas import attributes, body_schema
+from app.tmf630.definitions import ResourceDefinition
 
 CALLBACK = "https://listener.example.com/events/"
 

@@ -10,7 +10,7 @@ import httpx
 from app.conformance.assertions import shown
 from app.conformance.outcome import Assertion
 from app.contract import Binding
-from handlers.definition import ResourceDefinition
+from app.tmf630.definitions import ResourceDefinition
 
 
 def of_contract(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.contract.discriminator import discriminator_of
-from app.contract.load import Json
-from app.contract.schema import attributes, follow, name_of
+from app.contract.document.load import Json
+from app.contract.schema.discriminator import discriminator_of
+from app.contract.schema.schemas import attributes, follow, name_of
 
 _DEEPEST = 12
 _SCALARS = frozenset({"string", "number", "integer", "boolean"})

@@ -5,11 +5,11 @@ One module a step, in this order: `load`, `mend`, `validate`, `upgrade`, `normal
 spares the documents `validate` that need it not.
 """
 
-from app.contract.bind import Binding
+from app.contract.binding.operation_kinds import Kind
+from app.contract.binding.operations import Binding
+from app.contract.binding.security import Authentication
 from app.contract.contract import Contract, open_contract
 from app.contract.errors import ContractError, Problem
-from app.contract.security import Authentication
-from app.contract.shape import Kind
 
 __all__ = [
     "Authentication",

@@ -6,25 +6,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.contract import normalise
-from app.contract.acceptance import is_plainly_valid
-from app.contract.bind import Binding, bind
-from app.contract.compile import SchemaCompiler, UnknownTypes
-from app.contract.define import resource_name
-from app.contract.discriminator import open_classes
+from app.contract.binding.event_definitions import EventDefinition, events_of
+from app.contract.binding.operations import Binding, bind
+from app.contract.binding.resource_definitions import resource_name
+from app.contract.binding.security import Authentication, secure
+from app.contract.document import normalise
+from app.contract.document.acceptance import is_plainly_valid
+from app.contract.document.examples import without_contradictions
+from app.contract.document.load import Json, load
+from app.contract.document.overlay import Applied, Overlay, apply
+from app.contract.document.patch_media_types import declare_merge_patches
+from app.contract.document.repair import mend
+from app.contract.document.request_rules import declare_request_rules
+from app.contract.document.upgrade import upgrade
+from app.contract.document.validate import validate
 from app.contract.errors import Problem
-from app.contract.events import EventDefinition, events_of
-from app.contract.examples import without_contradictions
-from app.contract.load import Json, load
-from app.contract.mapping import Mapping as VersionMapping
-from app.contract.mend import mend
-from app.contract.overlay import Applied, Overlay, apply
-from app.contract.patches import declare_merge_patches
-from app.contract.requests import declare_request_rules
-from app.contract.security import Authentication, secure
-from app.contract.upgrade import upgrade
-from app.contract.validate import validate
-from handlers.definition import Change, ResourceDefinition
+from app.contract.evolution.mapping import Mapping as VersionMapping
+from app.contract.schema.discriminator import open_classes
+from app.contract.schema.validators import SchemaCompiler, UnknownTypes
+from app.tmf630.definitions import Change, ResourceDefinition
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 
 from app.identity.errors import NotAuthenticated
-from handlers.identity import Access, Identity
+from app.tmf630.caller import Access, Identity
 
 _ENTRY = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,64}):(?P<access>[a-z+]+):(?P<digest>[0-9a-f]{64})"

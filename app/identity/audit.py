@@ -9,7 +9,7 @@ from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
-from app.observing.trail import trail_of
+from app.web.request_log import trail_of
 
 _log = logging.getLogger("tmf683.audit")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})

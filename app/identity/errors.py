@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.identity import Access
+from app.tmf630.caller import Access
 
 
 class NotAuthenticated(Exception):

@@ -12,9 +12,9 @@ from connexion.security import NO_VALUE, AbstractSecurityHandler
 
 from app.identity.api_keys import ApiKeys
 from app.identity.errors import AccessMissing, NotAuthenticated
-from app.observing.trail import trail_of
 from app.settings import Settings
-from handlers.identity import Access, Identity
+from app.tmf630.caller import Access, Identity
+from app.web.request_log import trail_of
 
 if TYPE_CHECKING:
     from app.identity.tokens import TokenVerifier

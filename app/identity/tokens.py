@@ -12,7 +12,7 @@ import jwt
 
 from app.identity.errors import NotAuthenticated
 from app.identity.key_set import KeySet
-from handlers.identity import Access, Identity
+from app.tmf630.caller import Access, Identity
 
 _LONGEST = 8 * 1024
 _MOST_REMEMBERED = 4096

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from app.bootstrap import open_contracts
 from app.contract import ContractError
-from app.observing import traces
-from app.opening import open_contracts
+from app.observability import traces
 from app.settings import Settings, SettingsError, read_settings, shown, unknown_settings
 from tests.conftest import OURS
 from tests.server import clean_environment

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from app.contract.load import load
-from app.contract.normalise import api_name, normalise
-from app.contract.shape import collection_of
-from app.contract.upgrade import upgrade
+from app.contract.binding.operation_kinds import collection_of
+from app.contract.document.load import load
+from app.contract.document.normalise import api_name, normalise
+from app.contract.document.upgrade import upgrade
 from tests.conftest import OURS, OURS_V5, official_specs
 
 ROOT = Path(__file__).parent.parent.parent

@@ -17,15 +17,15 @@ from tests.server import clean_environment, running_server
 
 SECONDS = 4.0
 """The promise is 3 s on two cores of its own; processor time, with room for slower ones."""
-PROGRAM = "from app.server import create_app; create_app()"
-START = "import app.cli, app.commands.serving; " + PROGRAM
+PROGRAM = "from app.application import create_app; create_app()"
+START = "import app.cli, app.commands.serve; " + PROGRAM
 LIBRARIES = (
     "import sys; sys.modules['rich'] = None; import connexion, uvicorn, gunicorn.arbiter, pydantic"
 )
 """What the server is made of, as it comes; rich, which httpx looks for, is none of it."""
 NOT_TO_SERVE = frozenset(
     {"httpx", "requests", "starlette.testclient", "openapi_spec_validator", "pydantic_settings"}
-    | {"aiohttp", "pymongo", "app.conformance", "app.upkeep", "opentelemetry", "rich"}
+    | {"aiohttp", "pymongo", "app.conformance", "app.maintenance", "opentelemetry", "rich"}
 )
 
 
@@ -51,8 +51,8 @@ def test_a_command_imports_its_own_part(place: str) -> None:
     imported = modules_of("import app.cli; assert not {'app.contract'} & {*sys.modules}")
     assert "pydantic" not in imported
     own = {
-        "app.commands.serving": {"connexion"},
-        "app.commands.delivering": set(),
+        "app.commands.serve": {"connexion"},
+        "app.commands.deliver": set(),
         "app.commands.conformance": {"app.conformance", "httpx"},
         "app.commands.sources": {"httpx"},
     }.get(place, set())

@@ -16,9 +16,9 @@ import flask
 import uuid_utils
 from connexion.resolver import Resolver
 
-from app.contract.load import load
-from app.contract.normalise import normalise
-from app.contract.upgrade import upgrade
+from app.contract.document.load import load
+from app.contract.document.normalise import normalise
+from app.contract.document.upgrade import upgrade
 from storage import Document, DocumentNotFound, Query, Window, open_store
 
 COLLECTION = "partyInteraction/partyInteraction"

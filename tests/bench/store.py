@@ -23,8 +23,8 @@ from pathlib import Path
 
 from pymongo import MongoClient
 
+from app.bootstrap import open_contracts
 from app.contract import Kind
-from app.opening import open_contracts
 from app.settings import OPENAPI_FOLDER, read_settings
 from storage import (
     And,

@@ -18,9 +18,9 @@ from typing import Any
 import jsonschema
 
 from app.contract import Kind, open_contract
-from app.contract.load import load
-from app.contract.overlay import read_overlays
-from app.contract.schema import body_schema
+from app.contract.document.load import load
+from app.contract.document.overlay import read_overlays
+from app.contract.schema.schemas import body_schema
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS_V5
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.identity.api_keys import make_key
-from handlers.identity import Access
+from app.tmf630.caller import Access
 from tests.conftest import OURS, OURS_V5
 from tests.fuzz_run import fuzz, fuzzed_server
 

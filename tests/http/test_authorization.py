@@ -16,9 +16,9 @@ import httpx
 import pytest
 
 from app.identity.api_keys import make_key
-from handlers.identity import Access
+from app.tmf630.caller import Access
+from tests.app.events.receiver import Receiver, receiving
 from tests.conftest import OURS_V5
-from tests.delivery.receiver import Receiver, receiving
 from tests.http.conftest import MINIMAL, error_of
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 from tests.server import Server, running_server

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.identity.api_keys import make_key
-from handlers.identity import Access
+from app.tmf630.caller import Access
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, error_of
 from tests.server import Server, running_server

@@ -11,9 +11,9 @@ import pytest
 
 from app.conformance import run_derived, text_report
 from app.contract import Contract, Kind, open_contract
-from app.contract.examples import examples_of
-from app.contract.load import load
-from app.contract.overlay import read_overlays
+from app.contract.document.examples import examples_of
+from app.contract.document.load import load
+from app.contract.document.overlay import read_overlays
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OFFICIAL_V5_NAME, official_specs
 from tests.http.conftest import error_of

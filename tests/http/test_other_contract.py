@@ -10,11 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from app.bootstrap import open_contracts
 from app.conformance.derived import run_derived
 from app.identity.api_keys import make_key
-from app.opening import open_contracts
 from app.settings import read_settings
-from handlers.identity import Access
+from app.tmf630.caller import Access
 from tests.http.conftest import error_of
 from tests.server import running_server
 

@@ -18,8 +18,8 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
+from tests.app.events.receiver import receiving
 from tests.conftest import OURS
-from tests.delivery.receiver import receiving
 from tests.http.conftest import MINIMAL, create, error_of
 from tests.mongo.running import own_mongo_server
 from tests.server import Server, clean_environment, eventually, running_server

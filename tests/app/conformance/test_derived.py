@@ -15,8 +15,8 @@ import pytest
 from app.conformance import run_derived, text_report
 from app.conformance.sample import sample
 from app.contract import Contract, open_contract
-from app.contract.overlay import read_overlays
-from app.contract.schema import body_schema
+from app.contract.document.overlay import read_overlays
+from app.contract.schema.schemas import body_schema
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS_V5
 from tests.server import Server, running_server

@@ -6,9 +6,9 @@ import base64
 from random import Random
 from typing import Any
 
-from app.contract.discriminator import discriminator_of
-from app.contract.load import Json
-from app.contract.schema import attributes, follow, name_of
+from app.contract.document.load import Json
+from app.contract.schema.discriminator import discriminator_of
+from app.contract.schema.schemas import attributes, follow, name_of
 
 _DEEPEST = 5
 

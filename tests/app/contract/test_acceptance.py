@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from app.contract import ContractError
-from app.contract.acceptance import is_plainly_valid
-from app.contract.load import load
-from app.contract.mend import mend
-from app.contract.validate import validate
+from app.contract.document.acceptance import is_plainly_valid
+from app.contract.document.load import load
+from app.contract.document.repair import mend
+from app.contract.document.validate import validate
 from tests.app.contract.test_steps import SWAGGER
 from tests.conftest import OURS, OURS_V5, official_specs
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.contract import diff_report
-from app.contract.diff import Change, differences
-from app.contract.load import load
-from app.contract.mapping import read_mappings
-from app.contract.normalise import normalise
-from app.contract.upgrade import upgrade
+from app.contract.document.load import load
+from app.contract.document.normalise import normalise
+from app.contract.document.upgrade import upgrade
+from app.contract.evolution import diff_report
+from app.contract.evolution.diff import Change, differences
+from app.contract.evolution.mapping import read_mappings
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS, OURS_V5
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from openapi_schema_validator import OAS30Validator
 
-from app.contract.compile import SchemaCompiler, UnknownTypes, Validator, View
-from app.contract.discriminator import open_classes
+from app.contract.schema.discriminator import open_classes
+from app.contract.schema.validators import SchemaCompiler, UnknownTypes, Validator, View
 
 SCHEMAS: dict[str, Any] = {
     "Extensible": {

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from app.contract import Contract, ContractError, Kind, open_contract
-from app.contract.mapping import Side, read_mapping, read_mappings
-from app.contract.overlay import read_overlays
-from app.contract.schema import success_schema
+from app.contract.document.overlay import read_overlays
+from app.contract.evolution.mapping import Side, read_mapping, read_mappings
+from app.contract.schema.schemas import success_schema
 from app.settings import OPENAPI_FOLDER
-from handlers.definition import ResourceDefinition
-from handlers.representation import KEPT
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.representation import KEPT
 from tests.app.contract.documents import random_value
 from tests.conftest import OURS, OURS_V5
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.contract.load import load
-from app.contract.normalise import normalise
-from app.contract.upgrade import upgrade
+from app.contract.document.load import load
+from app.contract.document.normalise import normalise
+from app.contract.document.upgrade import upgrade
 from tests.conftest import OFFICIAL_NAME, OFFICIAL_V5_NAME, OURS, OURS_V5, official_specs
 
 PROSE = frozenset({"description", "summary", "title", "example", "examples", "externalDocs"})

@@ -10,14 +10,14 @@ import pytest
 from openapi_spec_validator import OpenAPIV30SpecValidator
 
 from app.contract import ContractError, Kind, open_contract
-from app.contract.compile import SchemaCompiler, View
-from app.contract.load import load
-from app.contract.normalise import api_name, base_path, normalise
-from app.contract.overlay import Overlay, apply, read_overlay, read_overlays
-from app.contract.patches import declare_merge_patches
-from app.contract.shape import kind_of
-from app.contract.upgrade import upgrade
-from app.contract.validate import validate
+from app.contract.binding.operation_kinds import kind_of
+from app.contract.document.load import load
+from app.contract.document.normalise import api_name, base_path, normalise
+from app.contract.document.overlay import Overlay, apply, read_overlay, read_overlays
+from app.contract.document.patch_media_types import declare_merge_patches
+from app.contract.document.upgrade import upgrade
+from app.contract.document.validate import validate
+from app.contract.schema.validators import SchemaCompiler, View
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS, official_specs
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.identity.api_keys import ApiKeys, make_key, parse_entry
 from app.identity.errors import NotAuthenticated
-from handlers.identity import Access, Identity
+from app.tmf630.caller import Access, Identity
 from tests.app.test_command_line import tmf683
 
 

@@ -20,7 +20,7 @@ from jwt.algorithms import RSAAlgorithm
 from app.identity.errors import NotAuthenticated
 from app.identity.key_set import KeySet
 from app.identity.tokens import TokenRules, TokenVerifier
-from handlers.identity import Access, Identity
+from app.tmf630.caller import Access, Identity
 from tests.issuer import AUDIENCE, ISSUER, Issuer
 
 SCOPES = {f"tmf:{each.value}": each for each in Access}

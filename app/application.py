@@ -1,0 +1,182 @@
+"""The application: contracts, handlers and store put together on connexion and Flask."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from connexion.resolver import Resolver
+from starlette.types import ASGIApp
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app.bootstrap import (
+    collections_of,
+    limits_of,
+    open_contracts,
+    open_prepared_store,
+    open_sources,
+)
+from app.contract import Binding, Contract, Kind
+from app.contract.binding.event_sources import read_sources
+from app.contract.binding.security import scopes_of
+from app.events.inbound.replication import Application
+from app.events.inbound.routes import Applications
+from app.events.outbound.delivery_cursors import open_lane
+from app.events.outbound.processes import DeliveryThread, callback_policy, worker_of
+from app.events.outbound.subscriptions import lane_of
+from app.identity.security import authenticators_of
+from app.observability.metrics import Metrics
+from app.observability.missing_indexes import Missing
+from app.observability.observed_store import ObservedStore
+from app.observability.traces import open_tracing
+from app.pages import entry_points
+from app.settings import OPENAPI_FOLDER, Settings, read_settings
+from app.tmf630 import row_access
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.paging import Cursors
+from app.web import public_url
+from app.web.bridge import ContractApp
+from app.web.middleware import Means, middleware_of
+from app.web.routing import routes_of
+from handlers.handler_context import Surroundings
+from handlers.hub import HubHandlers
+from handlers.listener import ListenerHandlers
+from handlers.not_implemented import UnservedHandler
+from handlers.resources import ResourceHandlers
+from storage import Store
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    contracts: Sequence[Contract] | None = None,
+    sources: Sequence[Contract] | None = None,
+    store: Store | None = None,
+) -> ASGIApp:
+    """Make the ASGI application; without arguments, from the environment's settings.
+
+    The application closes the store when its lifespan ends.
+    """
+    settings = settings or read_settings()
+    contracts = contracts or open_contracts(settings)
+    sources = open_sources(settings) if sources is None else sources
+    store = store or open_prepared_store(settings, [*contracts, *sources])
+    tracing, metrics = open_tracing(), Metrics()
+    store = ObservedStore(store, metrics, tracing.store_span if tracing else None)
+    served = {contract.base_path for contract in contracts}
+    routed = [*contracts, *(each for each in sources if each.base_path not in served)]
+    delivery = None
+    if settings.delivery == "server" and store.solitary:
+        worker = worker_of(
+            settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
+        )
+        delivery = DeliveryThread(worker)
+    authenticators = authenticators_of(settings, scopes_of(routed[0].document))
+    means = Means(
+        contracts=routed,
+        store=store,
+        authenticators=authenticators,
+        metrics=metrics,
+        missing=Missing(store, collections_of(routed)).count,
+        tracing=tracing,
+    )
+    app = ContractApp(
+        "app",
+        threads=settings.threads,
+        store=store,
+        background=delivery,
+        within=tracing.within if tracing else None,
+        middlewares=middleware_of(settings, means),
+    )
+    if settings.trust_forwarded:
+        proxied = ProxyFix(app.app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
+        app.app.wsgi_app = proxied  # type: ignore[method-assign]
+    base_url = partial(public_url.base_url, settings.public_url)
+    surroundings = Surroundings(
+        store=store,
+        base_url=base_url,
+        limits=limits_of(settings),
+        cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
+        require_if_match=settings.require_if_match,
+        return_duplicates=settings.hub_duplicate == "return",
+        check_callback=callback_policy(settings).check,
+        begin_lane=partial(_begin_lane, store),
+    )
+    known = frozenset(collections_of(contracts))
+    applications = Applications(
+        contracts,
+        sources,
+        read_sources(OPENAPI_FOLDER / "mappings"),
+        apply=settings.listener == "apply",
+    )
+    for contract in routed:
+        bindings = {binding.operation_id: binding for binding in contract.bindings}
+        views = {
+            name: _view(binding, surroundings, known, applications.of(contract, binding))
+            for name, binding in bindings.items()
+        }
+        app.add_api(
+            routes_of(contract.document),
+            base_path=contract.base_path,
+            resolver=Resolver(views.__getitem__),
+            bindings=bindings,
+            max_body=settings.max_body,
+            security_map=authenticators.security_map(),
+        )
+    app.app.register_blueprint(entry_points.blueprint(routed, settings.root_path, base_url))
+    return app
+
+
+def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
+    open_lane(store, lane_of(hub, id), store.last_event())
+
+
+def _view(
+    binding: Binding,
+    surroundings: Surroundings,
+    known: frozenset[str],
+    applications: Sequence[Application],
+) -> Callable[..., Any]:
+    """Return the function that Flask calls for an operation."""
+    if binding.listener is not None:
+        return ListenerHandlers(binding.listener, surroundings, applications).receive
+    if binding.definition is None:
+        return UnservedHandler(binding.unserved or "no handler fits").refuse
+    definition = binding.definition
+    if not definition.parents:
+        handler = _handler(binding.kind, definition, surroundings)
+        return lambda **path: handler(*path.values())  # contracts name the parameter as they like
+
+    def within(**path: str) -> Any:
+        parents = tuple(path.values())[: len(definition.parents)]
+        inside = definition.inside(parents)
+        row_access.condition(inside)  # before anything is told of the parents
+        if definition.within is not None and definition.within in known:
+            surroundings.store.get(definition.within, "/".join(parents))
+        handler = _handler(binding.kind, inside, surroundings)
+        return handler(*tuple(path.values())[len(parents) :])
+
+    return within
+
+
+def _handler(
+    kind: Kind, definition: ResourceDefinition, surroundings: Surroundings
+) -> Callable[..., Any]:
+    """Return the handler of a kind of operation; it takes a member's id, if it is about one."""
+    hub = HubHandlers(definition, surroundings)
+    resources = ResourceHandlers(definition, surroundings)
+    handlers: dict[Kind, Callable[..., Any]] = {
+        Kind.SUBSCRIBE: hub.register,
+        Kind.SUBSCRIPTION: hub.retrieve,
+        Kind.SUBSCRIPTIONS: hub.list,
+        Kind.UNSUBSCRIBE: hub.unregister,
+        Kind.LIST: resources.list,
+        Kind.CREATE: resources.create,
+        Kind.RETRIEVE: resources.retrieve,
+        Kind.PATCH: resources.patch,
+        Kind.REPLACE: resources.replace,
+        Kind.DELETE: resources.delete,
+    }
+    return handlers[kind]

@@ -1,0 +1,127 @@
+"""Opening what the settings name: contracts, the sources among them, and the store.
+
+Apart from the server, since most commands want these and none of what answers requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from app.contract import Authentication, Contract, ContractError, open_contract
+from app.contract.document.normalise import conventional_path
+from app.contract.document.overlay import read_overlays
+from app.contract.errors import Problem
+from app.contract.evolution.mapping import read_mappings
+from app.contract.schema.validators import UnknownTypes
+from app.events.inbound.routes import listeners_of
+from app.events.outbound.delivery_cursors import prepare_lanes
+from app.settings import OPENAPI_FOLDER, Settings
+from app.tmf630.definitions import Limits
+from app.web.limits.token_bucket import BUCKETS
+from storage import Index, Store, open_store
+
+
+def open_contracts(settings: Settings) -> tuple[Contract, ...]:
+    """Open every contract the settings name.
+
+    Raises:
+        ContractError: one cannot be served, or is to be served where another is.
+    """
+    return tuple(_open_all(settings, settings.spec, settings.base_path))
+
+
+def open_sources(settings: Settings) -> tuple[Contract, ...]:
+    """Open the contracts whose events become resources here: their listeners alone.
+
+    Raises:
+        ContractError: one cannot be served.
+    """
+    return tuple(map(listeners_of, _open_all(settings, settings.sources, None)))
+
+
+def _open_all(
+    settings: Settings, files: Sequence[Path], base_path: str | None
+) -> Iterator[Contract]:
+    """Open contracts, each at a base path of its own.
+
+    Published documents copy one another's: the later one moves to where TM Forum's convention puts
+    an API of its title.
+    """
+    opened = partial(
+        open_contract,
+        overlays=read_overlays(OPENAPI_FOLDER / "overlays"),
+        mappings=read_mappings(OPENAPI_FOLDER / "mappings"),
+        profile=settings.profile,
+        root_path=settings.root_path,
+        unknown_types=UnknownTypes(settings.unknown_types),
+        authentication=authentication_of(settings),
+    )
+    taken: dict[str, Path] = {}
+    for file in files:
+        contract = opened(file, base_path=base_path)
+        if contract.base_path in taken:
+            contract = opened(file, base_path=conventional_path(contract.document))
+        if contract.base_path in taken:
+            rule = f"would be served at {contract.base_path}, as {taken[contract.base_path]} is"
+            raise ContractError(str(file), [Problem("", rule)])
+        taken[contract.base_path] = file
+        yield contract
+
+
+def authentication_of(settings: Settings) -> Authentication:
+    """Return how the settings want callers to prove who they are."""
+    return Authentication(settings.oidc_issuer, bool(settings.api_keys))
+
+
+def open_prepared_store(
+    settings: Settings, contracts: Sequence[Contract], *, make: bool = True
+) -> Store:
+    """Open the store with the collections and indexes the contracts need.
+
+    Raises:
+        StoreError: it cannot be opened, or is not there and `make` is false.
+    """
+    store = open_store(
+        settings.store,
+        durability=settings.durability,
+        busy_seconds=settings.busy_seconds,
+        query_seconds=settings.query_seconds,
+        make=make,
+    )
+    for collection, indexes in collections_of(contracts).items():
+        store.prepare(collection, indexes)
+    prepare_lanes(store)
+    if settings.rate_limit and settings.rate_shared:
+        store.prepare(BUCKETS, ())
+    return store
+
+
+def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]]:
+    """Return every collection the contracts keep, with the indexes that any of them asks for."""
+    found: dict[str, dict[str, Index]] = {}
+    for contract in contracts:
+        for binding in contract.bindings:
+            if binding.definition is not None:
+                wanted = found.setdefault(binding.definition.collection, {})
+                wanted.update((index.name, index) for index in binding.definition.indexes)
+            elif binding.listener is not None:
+                found.setdefault(binding.listener.collection, {})
+        for announced in contract.announced:
+            found.setdefault(f"{announced.definition.collection}@applied", {})
+    return {collection: tuple(wanted.values()) for collection, wanted in found.items()}
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the bounds on queries that the settings state."""
+    return Limits(
+        default_page=settings.default_limit,
+        largest_page=settings.max_limit,
+        largest_offset=settings.max_offset,
+        conditions=settings.max_conditions,
+        path_depth=settings.max_path_depth,
+        text_length=settings.max_text,
+        resource_size=8 * settings.max_body,
+        patch_growth=settings.max_body,
+    )

@@ -1,0 +1,85 @@
+"""`serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.bootstrap import authentication_of, open_contracts, open_prepared_store, open_sources
+from app.commands.errors import plain_errors
+from app.commands.lazy_group import keeping_everything
+from app.contract import Contract, Kind
+from app.observability.traces import check_tracing
+from app.server import gunicorn_server
+from app.settings import Settings, read_settings, shown, unknown_settings
+
+
+@click.command()
+@click.option("--spec", multiple=True, type=Path, help="A contract to serve; repeatable.")
+@click.option("--store", help="sqlite:///file.db, memory: or mongodb://…")
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+@click.option("--workers", type=int, help="Worker processes.")
+@click.option("--profile", help="conformance or strict.")
+@click.option("--insecure", is_flag=True, help="Listen elsewhere than here, for anybody.")
+@click.option("--dev", is_flag=True, help="One process, reload on change, responses validated.")
+def serve(
+    spec: tuple[Path, ...],
+    store: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    profile: str | None,
+    insecure: bool,
+    dev: bool,
+) -> None:
+    """Serve the contracts.
+
+    Everything else that can be chosen is set by TMF_* variables; `tmf683 config` lists them.
+    """
+    with plain_errors():
+        settings = read_settings(
+            spec=spec,
+            store=store,
+            host=host,
+            port=port,
+            workers=workers,
+            profile=profile,
+            insecure=insecure or None,
+            validate_responses=dev or None,
+        )
+        gunicorn_server.check_exposure(settings)
+        check_tracing()
+        with keeping_everything():
+            contracts, sources = open_contracts(settings), open_sources(settings)
+        settings = gunicorn_server.settled(settings)
+        # Here, so that a store that cannot be used stops the start, not worker after worker.
+        opened = open_prepared_store(settings, [*contracts, *sources])
+        solitary = opened.solitary
+        opened.close()
+        _announce(settings, contracts)
+        if dev:
+            gunicorn_server.serve_for_development(settings)
+        else:
+            gunicorn_server.serve(settings, contracts, sources, solitary=solitary)
+
+
+def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
+    origin = f"http://{settings.host}:{settings.port}"
+    for contract in contracts:
+        base = origin + contract.base_path
+        click.echo(f"{contract.title} {contract.version}")
+        click.echo(f"  API         {base}")
+        click.echo(f"  Swagger UI  {base}/ui/")
+        first = next((each for each in contract.bindings if each.kind is Kind.LIST), None)
+        if first is not None and first.definition is not None:
+            click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
+    click.echo(f"Health        {origin}/health/ready")
+    click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
+    if not authentication_of(settings):
+        click.echo("Warning       nobody has to prove who they are (TMF_OIDC_ISSUER, TMF_API_KEYS)")
+    for name in unknown_settings():
+        click.echo(f"Warning       {name} is not a setting; `tmf683 config` lists them")
+    if settings.callback_allow:
+        click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")

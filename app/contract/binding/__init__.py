@@ -1,0 +1,1 @@
+"""What the server takes from a contract: operations, resources, events, security."""

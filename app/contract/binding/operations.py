@@ -1,0 +1,149 @@
+"""Bind: give each operation what it takes to serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
+from app.contract.binding.resource_definitions import definitions_of, success_status
+from app.contract.document import normalise
+from app.contract.document.load import Json
+from app.contract.evolution.mapping import Mapping as VersionMapping
+from app.contract.schema.parameters import Parameter
+from app.contract.schema.schemas import attributes, body_schema, follow, success_schema
+from app.contract.schema.validators import SchemaCompiler, Validator, View
+from app.tmf630.definitions import ListenerDefinition, ResourceDefinition
+
+_CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
+
+_ACCEPTS_MORE = "x-accepts-more"
+"""Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """One operation of the contract, ready to be served.
+
+    `bodies` holds a validator for each media type the operation accepts. `definition` is the
+    collection it works on; `unserved` says why there is none.
+    """
+
+    path: str
+    method: str
+    operation_id: str
+    kind: Kind
+    parameters: tuple[Parameter, ...]
+    bodies: Mapping[str, Validator]
+    body_required: bool
+    responses: Callable[[int], Validator | None]
+    definition: ResourceDefinition | None
+    listener: ListenerDefinition | None
+    unserved: str | None
+
+
+def bind(
+    document: Json,
+    base_path: str,
+    compiler: SchemaCompiler,
+    version_mappings: Sequence[VersionMapping] = (),
+) -> tuple[Binding, ...]:
+    """Bind every operation of an effective document, whose schemas `compiler` compiles."""
+    definitions = definitions_of(document, compiler, base_path, version_mappings)
+    return tuple(
+        _binding(document, compiler, path, method, operation, base_path, definitions)
+        for path, method, operation in normalise.operations(document)
+    )
+
+
+def _binding(
+    document: Json,
+    compiler: SchemaCompiler,
+    path: str,
+    method: str,
+    operation: Json,
+    base_path: str,
+    definitions: Mapping[str, ResourceDefinition],
+) -> Binding:
+    kind = kind_of(path, method)
+    reason = _unserved(document, kind, operation)
+    definition = None if reason else definitions.get(collection_of(path))
+    listener = None
+    if kind is Kind.LISTEN and reason is None:
+        listener = _listener(document, base_path, path, operation)
+    elif definition is None and reason is None:
+        reason = "no collection is at this path"
+    body = operation.get("requestBody", {})
+    return Binding(
+        path=path,
+        method=method,
+        operation_id=operation["operationId"],
+        kind=kind,
+        parameters=tuple(
+            _parameter(document, compiler, each)
+            for each in operation.get("parameters", [])
+            if not each.get(_ACCEPTS_MORE)
+        ),
+        bodies={
+            media_type: compiler.compile(definition.get("schema", {}), View.REQUEST)
+            for media_type, definition in body.get("content", {}).items()
+        },
+        body_required=bool(body.get("required", kind in _CHANGES)),
+        responses=partial(_response_validator, compiler, operation["responses"]),
+        definition=definition,
+        listener=listener,
+        unserved=reason,
+    )
+
+
+def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
+    """Return why no handler can serve an operation; None when one can."""
+    if kind is Kind.OTHER:
+        return "no handler fits this method and path"
+    if kind in _CHANGES and body_schema(operation) is None:
+        return "it has no JSON request body"
+    answer = follow(document, success_schema(operation) or {})
+    if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
+        return "it answers one object, and no id in the path says which"
+    if kind is Kind.CREATE and answer.get("type") == "array":
+        return "it answers a list to one resource sent"
+    resource = follow(document, answer.get("items", answer))
+    id = follow(document, attributes(document, resource).properties.get("id", {}))
+    if id.get("type") in ("integer", "number"):
+        return f"its ids are of type {id['type']}, and this server's are texts"
+    return None
+
+
+def _listener(document: Json, base_path: str, path: str, operation: Json) -> ListenerDefinition:
+    return ListenerDefinition(
+        event=path.rpartition("/")[2],
+        collection=f"{normalise.api_name(document)}/listener",
+        path=f"{base_path}{path}",
+        status=success_status(operation, 204),
+        answers_body=success_schema(operation) is not None,
+    )
+
+
+def _parameter(document: Json, compiler: SchemaCompiler, parameter: Json) -> Parameter:
+    schema = parameter.get("schema", {})
+    return Parameter(
+        name=parameter["name"],
+        place=parameter["in"],
+        required=bool(parameter.get("required", False)),
+        type=str(follow(document, schema).get("type", "string")),
+        validator=compiler.compile(schema, View.REQUEST),
+    )
+
+
+def _response_validator(compiler: SchemaCompiler, responses: Json, status: int) -> Validator | None:
+    """Return the validator of a response's JSON body; None when the contract says nothing.
+
+    A default stands for the errors, or for the successes where nothing else does.
+    """
+    response = responses.get(str(status)) or responses.get(f"{status // 100}XX")
+    if response is None and (status >= 400) == any(code.startswith("2") for code in responses):
+        response = responses.get("default")
+    content = (response or {}).get("content", {})
+    schema = content.get("application/json", {}).get("schema")
+    return compiler.compile(schema, View.RESPONSE) if schema else None

@@ -1,0 +1,197 @@
+"""Define: what handlers need to know of each resource collection, taken from the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from app.contract.binding.event_definitions import EventPaths, events_of
+from app.contract.binding.initial_values import initial_values
+from app.contract.binding.operation_kinds import Kind, collection_of, is_member, kind_of, parents_of
+from app.contract.document import normalise
+from app.contract.document.load import Json
+from app.contract.document.patch_media_types import IDENTITY
+from app.contract.evolution.mapping import Mapping
+from app.contract.evolution.version_views import MappedForms
+from app.contract.schema.schemas import (
+    AttributePaths,
+    attributes,
+    body_schema,
+    follow,
+    name_of,
+    success_schema,
+)
+from app.contract.schema.validators import SchemaCompiler, Validator, View
+from app.tmf630.definitions import Answers, Fill, Moment, Resource, ResourceDefinition
+from app.tmf630.definitions import Attributes as Attributed
+from app.tmf630.errors import InvalidResource
+from storage import Index
+
+_ANY_HREF = "http://localhost/"
+_COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE, Kind.SUBSCRIPTIONS)
+
+
+def definitions_of(
+    document: Json, compiler: SchemaCompiler, base_path: str, mappings: Sequence[Mapping]
+) -> dict[str, ResourceDefinition]:
+    """Return the definition of every collection that can be kept, by the collection's path."""
+    collections = {
+        collection_of(path)
+        for path, method, _ in normalise.operations(document)
+        if kind_of(path, method) in _COLLECTION_KINDS
+    }
+    return {
+        path: _definition(document, compiler, base_path, path, mappings) for path in collections
+    }
+
+
+def success_status(operation: Json, usual: int) -> int:
+    """Return the status an operation succeeds with: the usual one where the contract has it."""
+    declared = sorted(
+        int(code) for code in operation["responses"] if code.startswith("2") and code.isdigit()
+    )
+    return usual if usual in declared or not declared else declared[0]
+
+
+def _definition(
+    document: Json,
+    compiler: SchemaCompiler,
+    base_path: str,
+    path: str,
+    mappings: Sequence[Mapping],
+) -> ResourceDefinition:
+    item = document["paths"].get(path, {})
+    member = _member(document, path)
+    create = body_schema(item.get("post", {"responses": {}})) or {}
+    resource = _resource_schema(document, item, member) or create
+    update = body_schema(member.get("patch", {"responses": {}}))
+    described = attributes(document, resource)
+    demanded = attributes(document, create)
+    described_at = AttributePaths(document, resource)
+    paths: Attributed = described_at
+    name = path.rpartition("/")[2]
+    if name == "hub":
+        paths = EventPaths(document)  # what the query of a subscription is about
+    parents = parents_of(path)
+    validator = compiler.compile(resource, View.RESPONSE)
+    api, version = normalise.api_name(document), normalise.major_version(document)
+    return ResourceDefinition(
+        type=name_of(resource) or name[:1].upper() + name[1:],
+        collection=_stored_under(document, path, mappings),
+        path=f"{base_path}{path}",
+        check=_checker(validator, demanded.required),
+        attributes=paths,
+        managed={
+            name: Moment(moment)
+            for name, moment in document.get("x-managed-attributes", {}).items()
+            if paths.is_instant((name,))
+        },
+        fills=tuple(
+            Fill(tuple(each["attribute"].split(".")), each["value"])
+            for each in follow(document, create).get("x-fill", [])
+        ),
+        initial=tuple(initial_values(document, compiler, described_at, name)),
+        chooses_id="id" in demanded.properties,
+        frozen=_frozen(document, update),
+        identity=(*IDENTITY, *sorted(described.required.difference(IDENTITY))),
+        indexes=tuple(_indexes(document, paths)),
+        partial="206" in item.get("get", {}).get("responses", {}),
+        answers=_answers(item, member),
+        announces=frozenset(events_of(document, compiler, resource_name(path))),
+        parties=tuple(
+            place
+            for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
+            if name != "hub" and paths.knows(place)
+        ),
+        forms=MappedForms(api, version, resource_name(path), mappings, validator),
+        parents=parents,
+        within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
+    )
+
+
+def _member(document: Json, path: str) -> Json:
+    """Return the path item of a collection's members, an empty one when there is none."""
+    members = (
+        item
+        for other, item in document["paths"].items()
+        if is_member(other) and collection_of(other) == path
+    )
+    return next(members, {})
+
+
+def resource_name(path: str) -> str:
+    """Return the name of the resource at a collection's path: its parts, parameters left out."""
+    return "/".join(part for part in path.split("/") if part and "{" not in part)
+
+
+def _stored_under(document: Json, path: str, mappings: Sequence[Mapping]) -> str:
+    """Return a collection's name in the store.
+
+    The major versions of an API share it where a mapping leads from one to the other.
+    """
+    api, version = normalise.api_name(document), normalise.major_version(document)
+    name = resource_name(path)
+    shared = any(each.side_of(api, version) and name in each.resources for each in mappings)
+    return f"{api}/{name}" if shared else f"{api}/v{version}/{name}"
+
+
+def _answers(item: Json, member: Json) -> Answers:
+    usual = {"created": (item, "post", 201), "changed": (member, "patch", 200)}
+    usual |= {"replaced": (member, "put", 200), "deleted": (member, "delete", 204)}
+    return Answers(
+        **{
+            word: success_status(place[method], status)
+            for word, (place, method, status) in usual.items()
+            if method in place
+        }
+    )
+
+
+def _frozen(document: Json, update: Json | None) -> frozenset[str]:
+    """Return the attributes that the schema of a patch declares read-only."""
+    properties = attributes(document, update).properties if update else {}
+    named = (name for name, schema in properties.items() if schema.get("readOnly") is True)
+    return frozenset({*IDENTITY, *named})
+
+
+def _resource_schema(document: Json, collection: Json, member: Json) -> Json | None:
+    for operation in (member.get("get"), collection.get("post")):
+        schema = success_schema(operation) if operation else None
+        if schema is not None:
+            return schema
+    listed = success_schema(collection["get"]) if "get" in collection else None
+    items: Json | None = follow(document, listed).get("items") if listed else None
+    return items
+
+
+def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[..., None]:
+    """Hold a whole resource against its schema and against what a create must bring.
+
+    A change may not take that away, but need not add what was not there.
+    """
+
+    def check(resource: Resource, before: Resource | None = None) -> None:
+        missing = sorted(mandatory - resource.keys())
+        if before is not None:
+            missing = [name for name in missing if name in before]
+        rules = [f"/{name} is required" for name in missing]
+        if not validator.accepts(resource):
+            # Only what goes out has an href; contracts that require one are not broken yet.
+            rules += map(str, validator.violations({"href": _ANY_HREF, **resource}))
+        if rules:
+            raise InvalidResource(list(dict.fromkeys(rules)))
+
+    return check
+
+
+def _indexes(document: Json, paths: Attributed) -> Iterator[Index]:
+    """Yield the hinted indexes whose every path this resource has."""
+    if not isinstance(paths, AttributePaths):
+        return
+    for hint in document.get("x-index-hints", []):
+        hinted = tuple(tuple(path.split(".")) for path in hint.split(","))
+        if all(map(paths.knows, hinted)):
+            yield Index(
+                paths=hinted,
+                many=any(map(paths.crosses_array, hinted)),
+                instants=frozenset(path for path in hinted if paths.is_instant(path)),
+            )

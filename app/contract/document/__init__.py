@@ -1,0 +1,1 @@
+"""A contract document: read, repaired, validated and normalised to OpenAPI 3."""

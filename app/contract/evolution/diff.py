@@ -1,0 +1,194 @@
+"""Differences between two contracts, and which of them break clients.
+
+Both documents are compared as they are, without overlays, attribute by attribute: where an object's
+schema lies and how it is composed does not matter, what a client sends and gets does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+from app.contract.binding.operation_kinds import collection_of
+from app.contract.document.load import Json
+from app.contract.document.normalise import api_name, major_version, operations
+from app.contract.evolution.diff_schemas import SchemaComparison
+from app.contract.evolution.mapping import Mapping, Side
+from app.contract.schema.schemas import body_schema, failure_schema, follow, success_schema
+
+_PARAMETER = re.compile(r"\{[^{}]+\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One difference: in which group, at which place, what it is, and whether it breaks clients.
+
+    `uses` says what the place is a part of: requests, answers; where it breaks clients, those in
+    which it does. `data` says what becomes of stored values.
+    """
+
+    group: str
+    place: str
+    what: str
+    breaking: bool
+    uses: tuple[str, ...] = ()
+    data: str = ""
+
+
+def differences(old: Json, new: Json, mappings: Sequence[Mapping] = ()) -> tuple[Change, ...]:
+    """Return what changes from one normalised document to another, each change once."""
+    found: dict[tuple[str, str, str], Change] = {}
+    for change in _all(old, new):
+        key = (change.group, change.place, change.what)
+        found[key] = _together(found[key], change) if key in found else change
+    notes = _Fates(old, new, mappings)
+    return tuple(replace(each, data=notes.of(each)) for each in found.values())
+
+
+def _together(one: Change, other: Change) -> Change:
+    """Return the same change of two bodies as one; it is about those in which it breaks clients."""
+    if one.breaking is not other.breaking:
+        return one if one.breaking else other
+    return replace(one, uses=tuple(dict.fromkeys((*one.uses, *other.uses))))
+
+
+def _all(old: Json, new: Json) -> Iterator[Change]:
+    before, after = _operations(old), _operations(new)
+    for key in before.keys() - after.keys():
+        yield Change("operations", key, "removed", True)
+    for key in after.keys() - before.keys():
+        yield Change("operations", key, "added", False)
+    for key in sorted(before.keys() & after.keys()):
+        yield from _parameters(key, old, new, before[key], after[key])
+        yield from _statuses(key, before[key], after[key])
+        yield from _requests(key, before[key], after[key])
+        yield from _answers(key, before[key], after[key])
+        yield from _attributes(key, old, new, before[key], after[key])
+
+
+def _operations(document: Json) -> dict[str, Json]:
+    """Return the operations by method and path, whatever the paths call their parameters."""
+    return {
+        f"{method.upper()} {_PARAMETER.sub('{id}', path)}": operation
+        for path, method, operation in operations(document)
+    }
+
+
+def _parameters(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
+    mine, others = _by_place(key, before), _by_place(key, after)
+    for place in sorted(mine.keys() | others.keys()):
+        change = partial(Change, "parameters", place)
+        if place not in others:
+            yield change("removed", True)
+        elif place not in mine:
+            required = bool(others[place].get("required"))
+            yield change(f"added{', required' * required}", required)
+        else:
+            was, required = (bool(side[place].get("required")) for side in (mine, others))
+            if was is not required:
+                yield change(f"became {'required' if required else 'optional'}", required)
+            schemas = [side[place].get("schema", {}) for side in (mine, others)]
+            comparison = SchemaComparison(old, new, sent=True)
+            for found in comparison.schemas(place, *schemas):
+                yield Change("parameters", found.place, found.what, found.breaking)
+
+
+def _by_place(key: str, operation: Json) -> dict[str, Json]:
+    """Return the parameters by what they are called in a report; those of the path by position."""
+    found: dict[str, Json] = {}
+    for each in operation.get("parameters", []):
+        if each["in"] == "path":
+            number = sum(" {" in place for place in found)
+            found[f"{key} {{id}}{f'#{number + 1}' if number else ''}"] = each
+        elif each["in"] == "query":
+            found[f"{key} ?{each['name']}"] = each
+        else:
+            found[f"{key} {each['in']}:{each['name']}"] = each
+    return found
+
+
+def _statuses(key: str, old: Json, new: Json) -> Iterator[Change]:
+    before, after = set(old["responses"]), set(new["responses"])
+    for code in sorted(before - after):
+        yield Change("answers", f"{key} {code}", "removed", code.startswith("2"))
+    for code in sorted(after - before):
+        yield Change("answers", f"{key} {code}", "added", False)
+
+
+def _requests(key: str, old: Json, new: Json) -> Iterator[Change]:
+    before, after = (side.get("requestBody", {}) for side in (old, new))
+    required = [bool(side.get("required")) for side in (before, after)]
+    if required[0] != required[1]:
+        word = "required" if required[1] else "optional"
+        yield Change("bodies", f"{key} body", f"became {word}", required[1])
+    yield from _media_types(f"{key} request", before, after)
+
+
+def _answers(key: str, old: Json, new: Json) -> Iterator[Change]:
+    for code in sorted(old["responses"].keys() & new["responses"].keys()):
+        if code.startswith("2"):
+            before, after = (side["responses"][code] for side in (old, new))
+            yield from _media_types(f"{key} answer", before, after)
+
+
+def _media_types(place: str, old: Json, new: Json) -> Iterator[Change]:
+    before, after = (set(side.get("content", {})) for side in (old, new))
+    for name in sorted(before - after):
+        yield Change("bodies", f"{place} {name}", "removed", True)
+    for name in sorted(after - before):
+        yield Change("bodies", f"{place} {name}", "added", False)
+
+
+def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
+    method, _, path = key.partition(" ")
+    subject = collection_of(path).strip("/").removeprefix("listener/")
+    bodies = [
+        (subject, f"{method} request", True, body_schema),
+        (subject, f"{method} answer", False, success_schema),
+        ("error", "error answer", False, failure_schema),
+    ]
+    resources = frozenset(collection_of(path).strip("/") for path in new["paths"])
+    for place, use, sent, schema_of in bodies:
+        mine, others = schema_of(before), schema_of(after)
+        if mine is None or others is None:
+            continue
+        comparison = SchemaComparison(old, new, sent=sent, apart=resources)
+        for found in comparison.schemas(place, _one(old, mine), _one(new, others)):
+            yield Change("attributes", found.place, found.what, found.breaking, (use,))
+
+
+def _one(document: Json, schema: Json) -> Json:
+    """Return the schema of one resource, where a body is a list of them."""
+    followed = follow(document, schema)
+    items: Json = followed.get("items", {}) if followed.get("type") == "array" else schema
+    return items
+
+
+class _Fates:
+    """What becomes of stored values when the new contract is served."""
+
+    def __init__(self, old: Json, new: Json, mappings: Sequence[Mapping]) -> None:
+        self._shapes: dict[str, Any] = {}
+        api = api_name(old)
+        for mapping in mappings:
+            sides = [mapping.side_of(api, major_version(each)) for each in (old, new)]
+            if None not in sides and sides[0] is not sides[1]:
+                self._to = Side(str(sides[1]))
+                self._shapes = dict(mapping.resources)
+
+    def of(self, change: Change) -> str:
+        """Return the note for a change of an attribute; nothing where there is nothing to say."""
+        resource, _, path = change.place.replace("[]", "").partition(".")
+        shape = self._shapes.get(resource)
+        if change.group != "attributes" or shape is None or not path:
+            return ""
+        removed, added = change.what == "removed", change.what.startswith("added")
+        moved = ".".join(
+            shape.move(tuple(path.split(".")), self._to if removed else self._to.other)
+        )
+        if removed:
+            return f"read as {moved}" if moved != path else "kept as it is"
+        return f"read from {moved}" if added and moved != path else ""

@@ -1,0 +1,251 @@
+"""Differences between two schemas, seen from who sends such values and from who gets them.
+
+Where the new schema allows less, it breaks who sends; where it allows more, it breaks who gets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Flag, auto
+from typing import Any
+
+from app.contract.document.load import Json
+from app.contract.schema.discriminator import discriminator_of
+from app.contract.schema.schemas import attributes, follow, name_of
+
+_DEEPEST = 8
+_UNIONS = ("oneOf", "anyOf")
+_LEAST = ("minLength", "minItems", "minProperties", "minimum")
+_MOST = ("maxLength", "maxItems", "maxProperties", "maximum")
+_RULES = ("pattern", "multipleOf", "const", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems")
+
+
+class Effect(Flag):
+    """How what a schema allows changes."""
+
+    NONE = 0
+    LESS = auto()
+    MORE = auto()
+    OTHER = LESS | MORE
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference: at which attribute, what it is, and whether it breaks clients."""
+
+    place: str
+    what: str
+    breaking: bool
+
+
+class SchemaComparison:
+    """Compares the schemas of one body; `sent` says that clients send it.
+
+    An attribute named in `apart` is compared elsewhere: an event tells of a resource, which changes
+    as the resource itself does.
+    """
+
+    def __init__(
+        self, old: Json, new: Json, *, sent: bool, apart: frozenset[str] = frozenset()
+    ) -> None:
+        self._old = old
+        self._new = new
+        self._sent = sent
+        self._apart = apart
+        self._open: set[tuple[str | None, str | None]] = set()
+
+    def schemas(self, place: str, old: Json, new: Json, depth: int = 0) -> Iterator[Difference]:
+        """Yield the differences of two schemas, `place` being where such a value lies."""
+        pair = (name_of(old), name_of(new))
+        if depth > _DEEPEST or (pair in self._open and pair != (None, None)):
+            return
+        self._open.add(pair)
+        yield from self._values(place, old, new, depth)
+        self._open.discard(pair)
+
+    def _values(self, place: str, old: Json, new: Json, depth: int) -> Iterator[Difference]:
+        before, after = _flat(self._old, old), _flat(self._new, new)
+        kinds = _kind(self._old, before), _kind(self._new, after)
+        effect = _of_kinds(*kinds)
+        if effect:
+            words = [kind or "any" for kind in kinds]
+            yield self._found(place, f"type {words[0]} became {words[1]}", effect)
+            return
+        for what, effect in [*_of_rules(before, after), *_of_enums(before, after)]:
+            yield self._found(place, what, effect)
+        if kinds[0] == "array":
+            items = before.get("items", {}), after.get("items", {})
+            yield from self.schemas(f"{place}[]", *items, depth + 1)
+            return
+        yield from self._classes(place, old, new)
+        mine, others = _described(self._old, old), _described(self._new, new)
+        for name in [*mine, *(name for name in others if name not in mine)]:
+            yield from self._attribute(f"{place}.{name}", name, mine, others, depth)
+
+    def _attribute(
+        self,
+        place: str,
+        name: str,
+        before: dict[str, tuple[Json, bool]],
+        after: dict[str, tuple[Json, bool]],
+        depth: int,
+    ) -> Iterator[Difference]:
+        if name not in after:
+            yield self._found(place, "removed", Effect.OTHER)
+            return
+        schema, required = after[name]
+        if name not in before:
+            what = f"added{', required' * required}"
+            inside = _demanded(self._new, schema) if required and self._sent else ""
+            effect = Effect.LESS if required else Effect.NONE
+            yield self._found(place, f"{what}: {inside}" if inside else what, effect)
+            return
+        if before[name][1] != required:
+            word = "required" if required else "optional"
+            yield self._found(place, f"became {word}", Effect.LESS if required else Effect.MORE)
+        fixed = [_flat(*each).get("readOnly") is True for each in self._pair(before, after, name)]
+        if self._sent and fixed[0] != fixed[1]:
+            words = ("read-only", Effect.LESS) if fixed[1] else ("writable", Effect.MORE)
+            yield self._found(place, f"became {words[0]}", words[1])
+        if place.partition(".")[0] == name or name not in self._apart:
+            yield from self.schemas(place, before[name][0], schema, depth + 1)
+
+    def _pair(self, before: Any, after: Any, name: str) -> list[tuple[Json, Json]]:
+        return [(self._old, before[name][0]), (self._new, after[name][0])]
+
+    def _classes(self, place: str, old: Json, new: Json) -> Iterator[Difference]:
+        """Compare which classes a value may be of, where both contracts list them."""
+        before, after = _classes(self._old, old), _classes(self._new, new)
+        if before and after:
+            for name in sorted(before - after):
+                yield self._found(place, f"class {name} removed", Effect.LESS)
+            for name in sorted(after - before):
+                yield self._found(place, f"class {name} added", Effect.MORE)
+
+    def _found(self, place: str, what: str, effect: Effect) -> Difference:
+        return Difference(place, what, bool(effect & (Effect.LESS if self._sent else Effect.MORE)))
+
+
+def _of_kinds(old: str | None, new: str | None) -> Effect:
+    if old == new:
+        return Effect.NONE
+    if old is None or (old, new) == ("number", "integer"):
+        return Effect.LESS
+    if new is None or (old, new) == ("integer", "number"):
+        return Effect.MORE
+    return Effect.OTHER
+
+
+def _of_rules(old: Json, new: Json) -> Iterator[tuple[str, Effect]]:
+    if old.get("format") != new.get("format"):
+        words = [side.get("format") or "any text" for side in (old, new)]
+        effect = _of_presence(old.get("format"), new.get("format"))
+        yield f"format {words[0]} became {words[1]}", effect
+    if _nullable(old) != _nullable(new):
+        allowed = _nullable(new)
+        yield f"null {'allowed' if allowed else 'refused'}", Effect.MORE if allowed else Effect.LESS
+    closed = [side.get("additionalProperties") is False for side in (old, new)]
+    if closed[0] != closed[1]:
+        word = "refused" if closed[1] else "allowed"
+        yield f"other attributes {word}", Effect.LESS if closed[1] else Effect.MORE
+    for name in (*_LEAST, *_MOST, *_RULES):
+        before, after = _stated(old, name), _stated(new, name)
+        if before == after:
+            continue
+        effect = _of_presence(before, after)
+        if effect is Effect.OTHER and name not in _RULES:
+            effect = Effect.LESS if (after > before) is (name in _LEAST) else Effect.MORE
+        words = ["none" if value is None else str(value) for value in (before, after)]
+        yield f"{name} {words[0]} became {words[1]}", effect
+
+
+def _stated(schema: Json, rule: str) -> Any:
+    """Return what a rule says, None where it says nothing."""
+    return None if schema.get(rule) is False else schema.get(rule)
+
+
+def _of_presence(old: Any, new: Any) -> Effect:
+    """Return the effect of a rule that comes, goes or changes."""
+    if old is None:
+        return Effect.LESS
+    return Effect.MORE if new is None else Effect.OTHER
+
+
+def _of_enums(old: Json, new: Json) -> Iterator[tuple[str, Effect]]:
+    before, after = old.get("enum"), new.get("enum")
+    if before is None and after is not None:
+        yield "any value became one of a list", Effect.LESS
+    elif after is None and before is not None:
+        yield "a list became any value", Effect.MORE
+    elif before is not None and after is not None:
+        for value in before:
+            if value not in after:
+                yield f"value {value} removed", Effect.LESS
+        for value in after:
+            if value not in before:
+                yield f"value {value} added", Effect.MORE
+
+
+def _flat(document: Json, schema: Json) -> Json:
+    """Return a schema's rules with those that `allOf` brings, its own first."""
+    followed = follow(document, schema)
+    flat: Json = {}
+    for part in followed.get("allOf", ()):
+        flat.update(_flat(document, part))
+    return flat | followed
+
+
+def _kind(document: Json, schema: Json) -> str | None:
+    stated = schema.get("type")
+    if isinstance(stated, list):
+        stated = " or ".join(sorted(name for name in stated if name != "null"))
+    if stated is None and (attributes(document, schema).properties or _members(schema)):
+        return "object"
+    return stated
+
+
+def _nullable(schema: Json) -> bool:
+    return schema.get("nullable") is True or (
+        isinstance(schema.get("type"), list) and "null" in schema["type"]
+    )
+
+
+def _members(schema: Json) -> list[Json]:
+    return [member for word in _UNIONS for member in schema.get(word, ())]
+
+
+def _classes(document: Json, schema: Json) -> frozenset[str]:
+    found = discriminator_of(document, follow(document, schema), name_of(schema))
+    return frozenset(found.cases) if found is not None else frozenset()
+
+
+def _described(document: Json, schema: Json) -> dict[str, tuple[Json, bool]]:
+    """Return an object's attributes, each with whether it is mandatory.
+
+    An object of one of several classes has the attributes of all; what every class makes mandatory
+    is so.
+    """
+    followed = follow(document, schema)
+    own = attributes(document, followed)
+    found = {name: (inner, name in own.required) for name, inner in own.properties.items()}
+    members = [_described(document, each) for each in _members(followed)]
+    for member in members:
+        for name, (inner, _) in member.items():
+            everywhere = all(name in each and each[name][1] for each in members)
+            found.setdefault(name, (inner, everywhere))
+    return found
+
+
+def _demanded(document: Json, schema: Json, depth: int = 0) -> str:
+    """Return what a value must at least bring: `[{role, channel: {id}}]`; nothing for a scalar."""
+    followed = _flat(document, schema)
+    if followed.get("type") == "array":
+        inside = _demanded(document, followed.get("items", {}), depth + 1)
+        return f"[{inside}]" if inside else ""
+    names = []
+    for name, (inner, required) in _described(document, schema).items():
+        if required:
+            within = _demanded(document, inner, depth + 1) if depth < _DEEPEST else ""
+            names.append(f"{name}: {within}" if within else name)
+    return f"{{{', '.join(names)}}}" if names else ""

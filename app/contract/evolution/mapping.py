@@ -1,0 +1,249 @@
+"""Mappings: what one version of an API calls another way than the next, as data.
+
+A mapping file names an API, its major versions `older` and `newer`, and describes the objects that
+differ. Both directions follow from one description:
+
+- `to`: the newer name of an attribute; its own name when absent.
+- `nest`: the newer version keeps the object's attributes in an object of this name inside it, all
+  but those in `beside`.
+- `newer`, `older`: what the one version has where the other says nothing. A default in the other
+  direction is left out again. Texts may name other attributes of the object: `/channel/{id}`.
+- `types`: classes (`@type`) by older and newer name.
+- `attributes`: the same again for what is inside; a shape by its name in `shapes`, or in place.
+
+Attributes that no description names are the same in both versions.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping as MappingType
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path as FilePath
+from typing import Any
+
+from app.contract.document.load import Json, load
+from app.contract.errors import ContractError, Problem
+from storage import Path
+
+_NAMES = re.compile(r"\{([^{}]+)\}")
+_WORDS = frozenset({"to", "nest", "beside", "newer", "older", "types", "attributes"})
+
+
+class Side(StrEnum):
+    """The two versions of a mapping."""
+
+    OLDER = "older"
+    NEWER = "newer"
+
+    @property
+    def other(self) -> Side:
+        """The version on the other side."""
+        return Side.NEWER if self is Side.OLDER else Side.OLDER
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How the two versions of one object differ."""
+
+    nest: str | None = None
+    beside: frozenset[str] = frozenset()
+    defaults: MappingType[Side, Json] = field(default_factory=dict)
+    types: MappingType[str, str] = field(default_factory=dict)
+    attributes: MappingType[str, tuple[str, Shape]] = field(default_factory=dict)
+
+    def translate(self, value: Any, to: Side) -> Any:
+        """Return an object, or each of an array, as the version `to` has it."""
+        if isinstance(value, list):
+            return [self.translate(each, to) for each in value]
+        if not isinstance(value, dict):
+            return value
+        return self._newer(value) if to is Side.NEWER else self._older(value)
+
+    def move(self, path: Path, to: Side) -> Path:
+        """Return where the version `to` has what the other has at a path."""
+        if not path:
+            return path
+        first, rest = path[0], path[1:]
+        if to is Side.OLDER and self.nest is not None and first == self.nest:
+            return self.move_inside(rest, to)
+        if to is Side.NEWER and self.nest is not None and first not in self.beside:
+            return (self.nest, *self.move_inside(path, to))
+        return self.move_inside(path, to)
+
+    def move_inside(self, path: Path, to: Side) -> Path:
+        """Return where a path leads once nesting is settled."""
+        if not path:
+            return path
+        name, shape = self._named(path[0], to)
+        return (name, *(shape.move(path[1:], to) if shape else path[1:]))
+
+    def _newer(self, value: Json) -> Json:
+        value = _without(value, _rendered(self.defaults.get(Side.OLDER, {}), value))
+        value = self._inside(value, Side.NEWER)
+        if self.nest is not None:
+            inner = {name: each for name, each in value.items() if name not in self.beside}
+            value = {name: each for name, each in value.items() if name in self.beside}
+            if inner:
+                value[self.nest] = inner
+        return _with(value, _rendered(self.defaults.get(Side.NEWER, {}), value))
+
+    def _older(self, value: Json) -> Json:
+        value = _without(value, _rendered(self.defaults.get(Side.NEWER, {}), value))
+        inner = value.get(self.nest) if self.nest is not None else None
+        if isinstance(inner, dict):
+            # The attributes of the inner object are what the older version is about.
+            value = {name: each for name, each in value.items() if name != self.nest} | inner
+        value = self._inside(value, Side.OLDER)
+        return _with(value, _rendered(self.defaults.get(Side.OLDER, {}), value))
+
+    def _inside(self, value: Json, to: Side) -> Json:
+        translated = {}
+        for name, each in value.items():
+            other, shape = self._named(name, to)
+            translated[other] = shape.translate(each, to) if shape else each
+        if isinstance(value.get("@type"), str):
+            types = (
+                self.types if to is Side.NEWER else {new: old for old, new in self.types.items()}
+            )
+            translated["@type"] = types.get(value["@type"], value["@type"])
+        return translated
+
+    def _named(self, name: str, to: Side) -> tuple[str, Shape | None]:
+        """Return an attribute's name in the version `to`, and its shape."""
+        if to is Side.NEWER:
+            return self.attributes.get(name, (name, None))
+        for older, (newer, shape) in self.attributes.items():
+            if newer == name:
+                return older, shape
+        return name, None
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Two versions of an API, and the shape of each resource that both have."""
+
+    title: str
+    api: str
+    versions: MappingType[Side, str]
+    resources: MappingType[str, Shape]
+
+    def side_of(self, api: str, version: str) -> Side | None:
+        """Return which side a major version of an API is on; None for any other."""
+        sides = (side for side, each in self.versions.items() if each == version)
+        return next(sides, None) if api == self.api else None
+
+
+def read_mappings(folder: FilePath) -> tuple[Mapping, ...]:
+    """Read every mapping of a folder.
+
+    Raises:
+        ContractError: one is not a mapping; the pointer says where.
+    """
+    return tuple(read_mapping(file) for file in sorted(folder.glob("*.mapping.yaml")))
+
+
+def read_mapping(file: FilePath) -> Mapping:
+    """Read one mapping.
+
+    Raises:
+        ContractError: it is not a mapping; the pointer says where.
+    """
+    document = load(file)
+    for name in ("api", *Side):
+        if not isinstance(document.get(name), str):
+            raise ContractError(str(file), [Problem(f"/{name}", "must be a text")])
+    if not isinstance(document.get("resources"), dict):
+        raise ContractError(str(file), [Problem("/resources", "must be an object")])
+    reader = _Reader(str(file), document.get("shapes", {}))
+    return Mapping(
+        title=str(document.get("title", file.name)),
+        api=document["api"],
+        versions={side: document[side] for side in Side},
+        resources={
+            name: reader.shape(stated, f"/resources/{name}")
+            for name, stated in document["resources"].items()
+        },
+    )
+
+
+class _Reader:
+    """Reads the shapes of one file."""
+
+    def __init__(self, file: str, shapes: Json) -> None:
+        self._file = file
+        self._shapes = shapes
+
+    def shape(self, stated: Any, pointer: str) -> Shape:
+        if isinstance(stated, str):
+            if stated not in self._shapes:
+                raise ContractError(self._file, [Problem(pointer, f"no shape is named {stated}")])
+            return self.shape(self._shapes[stated], f"/shapes/{stated}")
+        if not isinstance(stated, dict) or not stated.keys() <= {*_WORDS, "shape"}:
+            known = ", ".join(sorted(_WORDS))
+            raise ContractError(self._file, [Problem(pointer, f"must be a shape: any of {known}")])
+        if "shape" in stated:
+            return self.shape(stated["shape"], f"{pointer}/shape")
+        return Shape(
+            nest=stated.get("nest"),
+            beside=frozenset(stated.get("beside", ())),
+            defaults={side: stated[side] for side in Side if side in stated},
+            types=stated.get("types", {}),
+            attributes={
+                name: (
+                    str(inner.get("to", name)),
+                    self.shape(_but_name(inner), f"{pointer}/{name}"),
+                )
+                for name, inner in self._inner(stated, pointer)
+            },
+        )
+
+    def _inner(self, stated: Json, pointer: str) -> list[tuple[str, Json]]:
+        """Return the described attributes, each as an object."""
+        return [
+            (name, {"shape": inner} if isinstance(inner, str) else inner)
+            for name, inner in stated.get("attributes", {}).items()
+        ]
+
+
+def _but_name(stated: Json) -> Json:
+    return {word: value for word, value in stated.items() if word != "to"}
+
+
+def _rendered(defaults: Json, beside: Json) -> Json:
+    """Fill the names in texts; a text that names an attribute which is not there says nothing."""
+    rendered: Json = {}
+    for name, value in defaults.items():
+        if isinstance(value, dict):
+            inner = beside.get(name)
+            rendered[name] = _rendered(value, inner if isinstance(inner, dict) else {})
+        elif isinstance(value, str):
+            names = _NAMES.findall(value)
+            if all(isinstance(beside.get(each), str) for each in names):
+                rendered[name] = _NAMES.sub(lambda found: str(beside[found[1]]), value)
+        else:
+            rendered[name] = value
+    return rendered
+
+
+def _with(value: Json, defaults: Json) -> Json:
+    """Add defaults to an object where it says nothing."""
+    completed = dict(value)
+    for name, default in defaults.items():
+        if isinstance(default, dict) and isinstance(completed.get(name), dict):
+            completed[name] = _with(completed[name], default)
+        elif name not in completed and not (isinstance(default, dict)):
+            completed[name] = default
+    return completed
+
+
+def _without(value: Json, defaults: Json) -> Json:
+    """Leave defaults out of an object."""
+    rest = dict(value)
+    for name, default in defaults.items():
+        if isinstance(default, dict) and isinstance(rest.get(name), dict):
+            rest[name] = _without(rest[name], default)
+        elif name in rest and rest[name] == default and type(rest[name]) is type(default):
+            del rest[name]
+    return rest

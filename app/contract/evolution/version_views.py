@@ -1,0 +1,162 @@
+"""Forms: one collection of documents, read and written by several versions of an API.
+
+A document stays in the form of the version that wrote it. Another version reads it through the
+mapping between the two, and what it reads always satisfies its contract: a value that the contract
+cannot have is left out, a mandatory one that nobody gave is made up. Nothing is lost by that. When
+the other version changes the document, every attribute whose way back would not lead to what was
+there is kept beside the new content, until that attribute itself is changed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from app.contract.document.load import Json
+from app.contract.evolution.mapping import Mapping, Shape, Side
+from app.contract.schema.validators import Validator
+from app.tmf630.definitions import Resource
+from app.tmf630.json_equality import ABSENT, same
+from app.tmf630.representation import INSIDE, KEPT
+from storage import Path
+
+_MADE_UP: dict[str, Any] = {
+    "string": "unspecified", "array": [], "object": {}, "boolean": False, "number": 0, "integer": 0,
+}  # fmt: skip
+_SUBSTITUTES = {
+    "must be a uri": "urn:unspecified",
+    "must be a date-time": "1970-01-01T00:00:00Z",
+    "must be base64 text": "",
+}
+_MOST_REPAIRS = 1000
+_ANY_HREF = "http://localhost/"
+
+
+class MappedForms:
+    """`app.tmf630.definitions.Forms` of one resource, by the mappings that name its version."""
+
+    def __init__(
+        self, api: str, version: str, resource: str, mappings: Sequence[Mapping], valid: Validator
+    ) -> None:
+        self.name = version
+        self._api = api
+        self._valid = valid
+        self._ways = [
+            (mapping, side, mapping.resources[resource])
+            for mapping in mappings
+            if (side := mapping.side_of(api, version)) and resource in mapping.resources
+        ]
+
+    def aliases(self, path: Path) -> tuple[Path, ...]:
+        """See `Forms.aliases`."""
+        moved = (shape.move(path, side.other) for _, side, shape in self._ways)
+        return tuple(each for each in moved if each != path)
+
+    def read(self, resource: Resource, form: str) -> Resource:
+        """See `Forms.read`."""
+        kept = resource.pop(KEPT, {})
+        written = form.partition("+")[0]
+        if written == self.name:
+            return resource
+        way = self._way(written)
+        if way is None:
+            return resource
+        side, shape = way
+        read: Resource = self.conforming(shape.translate(resource, side))
+        for name, value in kept.get(self.name, {}).items():
+            if value is None:
+                read.pop(name, None)
+            else:
+                read[name] = value["value"]
+        return read
+
+    def named(self, name: str, form: str) -> str:
+        """See `Forms.named`."""
+        written = form.partition("+")[0]
+        way = None if written == self.name else self._way(written)
+        return way[1].move((name,), way[0])[0] if way else name
+
+    def kept(self, stored: Resource, form: str, before: Resource, after: Resource) -> Resource:
+        """See `Forms.kept`."""
+        older_kept = stored.get(KEPT, {})
+        written = form.partition("+")[0]
+        if written == self.name:
+            return self._still_true(older_kept, before, after)
+        way = self._way(written)
+        if way is None:
+            return {}
+        side, shape = way
+        source = {name: value for name, value in stored.items() if name not in (KEPT, INSIDE)}
+        back = shape.translate(before, side.other)
+        names = [name for name in source.keys() | back.keys() if name not in ("id", "href")]
+        kept = {
+            name: {"value": source[name]} if name in source else None
+            for name in sorted(names)
+            if not same(source.get(name, ABSENT), back.get(name, ABSENT))
+        }
+        return self._still_true({written: kept} if kept else {}, before, after)
+
+    def _still_true(self, kept: Json, before: Resource, after: Resource) -> Json:
+        """Return what is kept of attributes that the change leaves alone."""
+        rest: Json = {}
+        for form, attributes in kept.items():
+            way = self._way(form)
+            if way is None:
+                rest[form] = attributes
+                continue
+            side, shape = way
+            unchanged = {
+                name: value
+                for name, value in attributes.items()
+                if same(*_both(before, after, shape.move((name,), side)[0]))
+            }
+            if unchanged:
+                rest[form] = unchanged
+        return rest
+
+    def _way(self, form: str) -> tuple[Side, Shape] | None:
+        """Return the side this version is on, and the shape, of the mapping from a form."""
+        for mapping, side, shape in self._ways:
+            # Documents written before forms were recorded are the older version's.
+            if mapping.side_of(self._api, form) is side.other or (not form and side is Side.NEWER):
+                return side, shape
+        return None
+
+    def conforming(self, resource: Resource) -> Resource:
+        """See `Forms.conforming`."""
+        if self._valid.accepts(resource):
+            return resource
+        mended = copy.deepcopy(resource)
+        for _ in range(_MOST_REPAIRS):
+            violations = self._valid.violations({"href": _ANY_HREF, **mended})
+            if not violations:
+                break
+            for violation in violations:
+                _mend(mended, violation.pointer, violation.rule)
+        return mended
+
+
+def _mend(resource: Resource, pointer: str, rule: str) -> None:
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+    value: Any = resource
+    for part in parts[:-1]:
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (LookupError, TypeError, ValueError):
+            return  # an earlier repair took it away
+    if not parts or not isinstance(value, dict | list):
+        return
+    if rule == "is required" and isinstance(value, dict):
+        value.setdefault(parts[-1], _MADE_UP["string"])
+    elif isinstance(value, dict) and value.get(parts[-1]) == _MADE_UP["string"]:
+        kind = rule.removeprefix("must be of type ").split(" ")[0]
+        value[parts[-1]] = copy.deepcopy(_MADE_UP.get(kind, _SUBSTITUTES.get(rule)))
+    elif isinstance(value, dict):
+        value.pop(parts[-1], None)
+    elif parts[-1].isdigit() and int(parts[-1]) < len(value):
+        del value[int(parts[-1])]
+
+
+def _both(before: Resource, after: Resource, name: str) -> tuple[Any, Any]:
+    return before.get(name, ABSENT), after.get(name, ABSENT)

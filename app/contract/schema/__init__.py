@@ -1,0 +1,1 @@
+"""The schemas of a contract: references, discriminators, compiled validators, violations."""

@@ -1,0 +1,1 @@
+"""Events: delivered to the listeners of our hubs, and received from other systems."""

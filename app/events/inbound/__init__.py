@@ -1,0 +1,1 @@
+"""Events received from other systems, and the copies they change."""

@@ -1,0 +1,209 @@
+"""Migrate: bring stored documents into the form of a contract, in batches, safe to interrupt.
+
+What a document was is copied beside its collection before the document is replaced, version
+checked, so that a migration that was killed goes on where it stopped and a server may write
+meanwhile. The copies stay until the migration is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+
+from app.contract import Contract
+from app.maintenance.check import Finding
+from app.maintenance.collections import Source, plain, sources_of
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.errors import InvalidResource
+from app.tmf630.representation import KEPT, decode, encode_change
+from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
+
+_BATCH = 200
+_ATTEMPTS = 20
+
+
+@dataclass(slots=True)
+class Migration:
+    """What became of the documents of one collection."""
+
+    collection: str
+    migrated: int = 0
+    already: int = 0
+    rejected: dict[str, Finding] = field(default_factory=dict)
+    aside: dict[str, Finding] = field(default_factory=dict)
+
+    def add(self, translation: _Translation, *, written: bool = False) -> None:
+        """Count what became of one document."""
+        id = translation.document.id
+        for rule in translation.rules:
+            self.rejected.setdefault(rule, Finding()).add(id)
+        if translation.content is None:
+            self.already += not translation.rules
+        elif written:
+            self.migrated += 1
+            for name in translation.aside:
+                self.aside.setdefault(name, Finding()).add(id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Translation:
+    """What a document becomes; `aside` names what only its old form can hold.
+
+    There is no content when it is in the contract's form already, or would break `rules`.
+    """
+
+    document: Document
+    content: bytes | None = None
+    form: str = ""
+    rules: tuple[str, ...] = ()
+    aside: frozenset[str] = frozenset()
+
+
+def migrate(
+    contract: Contract,
+    store: Store,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[], object] = lambda: None,
+) -> list[Migration]:
+    """Migrate every document that is not in the contract's form; a dry run only says what it would.
+
+    A document whose translation would break the contract is left as it is and reported. Others may
+    write meanwhile: documents are translated before a batch of them is written, so that it holds
+    the store but for a moment, and one that has changed since is translated anew.
+    """
+    found = []
+    for source in sources_of(contract):
+        if not dry_run:
+            store.prepare(_copies(source), ())
+            store.prepare(source.definition.collection, source.definition.indexes)
+        migration = Migration(source.collection)
+        documents = source.documents(store)
+        while batch := list(islice(documents, _BATCH)):
+            translations = [_translated(source, each) for each in batch]
+            if dry_run:
+                for translation in translations:
+                    migration.add(translation, written=True)
+                    progress()
+                continue
+            with store.batch():
+                for translation in translations:
+                    _write(source, translation, store, migration)
+                    progress()
+        if migration.migrated or migration.already or migration.rejected:
+            found.append(migration)
+    return found
+
+
+def commit_migration(
+    contract: Contract, store: Store, progress: Callable[[], object] = lambda: None
+) -> int:
+    """Remove the copies of what was before; return how many there were.
+
+    Of a version that keeps its documents apart, the documents that were migrated go.
+    """
+    removed = 0
+    for source in sources_of(contract):
+        if source.foreign:
+            leftovers = (each for each in source.documents(store) if _arrived(source, each, store))
+            removed += _remove(source.collection, leftovers, store, progress)
+        else:
+            copies = Source(source.definition, _copies(source))
+            removed += _remove(copies.collection, copies.documents(store), store, progress)
+    return removed
+
+
+def _translated(source: Source, stored: Document) -> _Translation:
+    """Return what becomes of a document."""
+    definition = source.definition
+    if stored.form.partition("+")[0] == definition.forms.name and not source.foreign:
+        return _Translation(stored)
+    document = plain(definition, stored, source)
+    resource = decode(definition, document)
+    try:
+        definition.check(resource, {})
+    except InvalidResource as error:
+        return _Translation(stored, rules=error.rules)
+    content, form = encode_change(definition, document, resource, resource)
+    kept = json.loads(content)[KEPT] if form != definition.forms.name else {}
+    aside = frozenset(name for attributes in kept.values() for name in attributes)
+    return _Translation(stored, content, form, aside=aside)
+
+
+def _write(source: Source, translation: _Translation, store: Store, migration: Migration) -> None:
+    """Write a translation, made anew for as long as the document changes meanwhile."""
+    for _ in range(_ATTEMPTS):
+        try:
+            if translation.content is None:
+                migration.add(translation)
+            else:
+                written = _replace(source, translation, translation.content, store)
+                migration.add(translation, written=written)
+            return
+        except VersionConflict:
+            pass
+        except DocumentNotFound:
+            return  # somebody has deleted it
+        try:
+            document = store.get(source.collection, translation.document.id)
+        except DocumentNotFound:
+            return
+        translation = _translated(source, document)
+    migration.rejected.setdefault("kept changing", Finding()).add(translation.document.id)
+
+
+def _replace(source: Source, translation: _Translation, content: bytes, store: Store) -> bool:
+    """Put a translation in the document's place; return whether it was not there before."""
+    document, target = translation.document, source.definition.collection
+    if source.foreign:
+        try:
+            store.insert(target, document.id, content, form=translation.form)
+        except DocumentExists:
+            return False
+        return True
+    _copy(source, document, store)
+    store.replace(target, document.id, content, version=document.version, form=translation.form)
+    return True
+
+
+def _copy(source: Source, document: Document, store: Store) -> None:
+    """Keep what the document is now; a copy from an attempt that came to nothing is replaced."""
+    copies = _copies(source)
+    try:
+        store.insert(copies, document.id, document.content, form=document.form)
+    except DocumentExists:
+        earlier = store.get(copies, document.id)
+        store.replace(
+            copies, document.id, document.content, version=earlier.version, form=document.form
+        )
+
+
+def _copies(source: Source) -> str:
+    return f"{source.collection}@before"
+
+
+def _arrived(source: Source, document: Document, store: Store) -> bool:
+    definition: ResourceDefinition = source.definition
+    try:
+        store.get(definition.collection, document.id)
+    except DocumentNotFound:
+        return False
+    return True
+
+
+def _remove(
+    collection: str, documents: Iterable[Document], store: Store, progress: Callable[[], object]
+) -> int:
+    removed = 0
+    found = iter(documents)
+    while batch := list(islice(found, _BATCH)):
+        with store.batch():
+            for document in batch:
+                try:
+                    store.delete(collection, document.id, version=document.version)
+                    removed += 1
+                except (VersionConflict, DocumentNotFound):
+                    pass  # somebody has changed it since, or deleted it
+                progress()
+    return removed

@@ -1,0 +1,165 @@
+"""Restore: the documents of an archive into a store, each held against its contract first.
+
+Versions begin anew, so no entity tag of before is mistaken for one of a changed document: a tag
+holds a digest of the content too. Nobody is told of what is restored: it is no event. What is there
+already, byte for byte, is passed over; so a restore that was killed is started again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal, TypeAlias
+
+from app.contract import Contract, Kind
+from app.events.outbound.delivery_cursors import open_lane
+from app.events.outbound.subscriptions import lane_of
+from app.maintenance.archive import Entry
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.errors import InvalidResource
+from app.tmf630.representation import decode
+from storage import DocumentExists, DocumentNotFound, Store, VersionConflict
+
+_BATCH = 200
+_KINDS = (Kind.LIST, Kind.CREATE, Kind.RETRIEVE, Kind.SUBSCRIBE)
+_ATTEMPTS = 20
+
+OnConflict: TypeAlias = Literal["skip", "replace", "fail"]
+
+
+class RestoreConflict(Exception):
+    """Another document of that id is there, and the restore is to stop for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A document that was not restored: where it stood, and which rules it breaks."""
+
+    line: int
+    collection: str
+    id: str
+    rules: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Restored:
+    """What became of the documents of an archive."""
+
+    added: int = 0
+    replaced: int = 0
+    skipped: int = 0
+    already: int = 0
+    rejects: list[Reject] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    definition: ResourceDefinition
+    hub: bool
+
+
+def restore(
+    contracts: Sequence[Contract],
+    store: Store,
+    entries: Iterable[Entry],
+    *,
+    on_conflict: OnConflict = "fail",
+    dry_run: bool = False,
+    progress: Callable[[], object] = lambda: None,
+) -> Restored:
+    """Restore the documents of an archive.
+
+    Raises:
+        ArchiveError: the archive is not as it should be; what came before may be restored.
+        RestoreConflict: `on_conflict` is `fail`, and one of the documents is another there.
+    """
+    places = _places(contracts)
+    found, left = Restored(), iter(entries)
+    while batch := list(islice(left, _BATCH)):
+        with store.batch():
+            for entry in batch:
+                place = _place_of(places, entry)
+                rules = _broken(place, entry)
+                if place is None or rules:
+                    document = entry.document
+                    found.rejects.append(Reject(entry.line, entry.collection, document.id, rules))
+                elif dry_run:
+                    found.added += 1
+                else:
+                    _put(place, store, entry, on_conflict, found)
+                progress()
+    return found
+
+
+def _places(contracts: Sequence[Contract]) -> dict[str, dict[str, _Place]]:
+    """Return the collections that contracts keep, each by the forms of those that share it."""
+    found: dict[str, dict[str, _Place]] = {}
+    for contract in contracts:
+        for binding in contract.bindings:
+            definition = binding.definition
+            if definition is not None and binding.kind in _KINDS:
+                place = _Place(definition, binding.kind is Kind.SUBSCRIBE)
+                found.setdefault(definition.collection, {})[definition.forms.name] = place
+    return found
+
+
+def _place_of(places: dict[str, dict[str, _Place]], entry: Entry) -> _Place | None:
+    """Return where a document belongs: by the contract of its own form, if that is served."""
+    shared = places.get(entry.collection)
+    if shared is None:
+        return None
+    own = entry.document.form.partition("+")[0]
+    return shared.get(own) or next(iter(shared.values()))
+
+
+def _broken(place: _Place | None, entry: Entry) -> tuple[str, ...]:
+    """Return the rules that a document breaks."""
+    if place is None:
+        return (f"no contract that is served keeps {entry.collection}",)
+    try:
+        place.definition.check(decode(place.definition, entry.document), {})
+    except InvalidResource as error:
+        return error.rules
+    return ()
+
+
+def _put(
+    place: _Place, store: Store, entry: Entry, on_conflict: OnConflict, found: Restored
+) -> None:
+    document = entry.document
+    for _ in range(_ATTEMPTS):
+        try:
+            there = store.get(entry.collection, document.id)
+        except DocumentNotFound:
+            if place.hub:
+                open_lane(store, lane_of(place.definition, document.id), store.last_event())
+            try:
+                store.insert(entry.collection, document.id, document.content, form=document.form)
+            except DocumentExists:
+                continue
+            found.added += 1
+            return
+        if (there.content, there.form) == (document.content, document.form):
+            found.already += 1
+            return
+        if on_conflict == "fail":
+            raise RestoreConflict(
+                f"line {entry.line}: {entry.collection} has another {document.id}"
+            )
+        if on_conflict == "skip":
+            found.skipped += 1
+            return
+        try:
+            store.replace(
+                entry.collection,
+                document.id,
+                document.content,
+                version=there.version,
+                form=document.form,
+            )
+        except (VersionConflict, DocumentNotFound):
+            continue
+        found.replaced += 1
+        return
+    raise RestoreConflict(f"line {entry.line}: {document.id} kept changing")

@@ -1,0 +1,145 @@
+"""A store that is watched: how long each call takes, and its span where traces are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from time import perf_counter
+from types import TracebackType
+from typing import TypeAlias
+
+from app.observability.metrics import Metrics
+from storage import Document, Event, Group, Index, Page, Query, Store
+
+Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
+"""Begins the span of a call, given the method and the collection."""
+
+
+class _Watch:
+    __slots__ = ("_begun", "_method", "_metrics", "_span")
+
+    def __init__(
+        self, metrics: Metrics, method: str, span: AbstractContextManager[object] | None
+    ) -> None:
+        self._metrics = metrics
+        self._method = method
+        self._span = span
+
+    def __enter__(self) -> None:
+        if self._span is not None:
+            self._span.__enter__()
+        self._begun = perf_counter()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._metrics.store(self._method, perf_counter() - self._begun)
+        if self._span is not None:
+            self._span.__exit__(kind, error, trace)
+
+
+class ObservedStore:
+    """`Store`, as the adapter behind it has it."""
+
+    def __init__(self, store: Store, metrics: Metrics, span: Span | None = None) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._span = span
+        self.quick = store.quick
+
+    @property
+    def solitary(self) -> bool:
+        """See `Store.solitary`."""
+        return self._store.solitary
+
+    def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
+        """See `Store.prepare`."""
+        self._store.prepare(collection, indexes)
+
+    def insert(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
+        """See `Store.insert`."""
+        with self._watch("insert", collection):
+            return self._store.insert(collection, id, content, form=form, events=events)
+
+    def get(self, collection: str, id: str) -> Document:
+        """See `Store.get`."""
+        with self._watch("get", collection):
+            return self._store.get(collection, id)
+
+    def replace(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        version: int,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
+        """See `Store.replace`."""
+        with self._watch("replace", collection):
+            return self._store.replace(
+                collection, id, content, version=version, form=form, events=events
+            )
+
+    def delete(
+        self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
+    ) -> None:
+        """See `Store.delete`."""
+        with self._watch("delete", collection):
+            self._store.delete(collection, id, version=version, events=events)
+
+    def batch(self) -> AbstractContextManager[None]:
+        """See `Store.batch`."""
+        return self._store.batch()
+
+    def group(self) -> Group | None:
+        """See `Store.group`."""
+        return self._store.group()
+
+    def find(self, collection: str, query: Query) -> Page:
+        """See `Store.find`."""
+        with self._watch("find", collection):
+            return self._store.find(collection, query)
+
+    def events(self, after: int, limit: int) -> tuple[Event, ...]:
+        """See `Store.events`."""
+        with self._watch("events", ""):
+            return self._store.events(after, limit)
+
+    def last_event(self) -> int:
+        """See `Store.last_event`."""
+        return self._store.last_event()
+
+    def forget_events(self, before: datetime) -> int:
+        """See `Store.forget_events`."""
+        with self._watch("forget_events", ""):
+            return self._store.forget_events(before)
+
+    def indexes(self, collection: str) -> frozenset[str]:
+        """See `Store.indexes`."""
+        return self._store.indexes(collection)
+
+    def ping(self) -> None:
+        """See `Store.ping`."""
+        self._store.ping()
+
+    def close(self) -> None:
+        """See `Store.close`."""
+        self._store.close()
+
+    def _watch(self, method: str, collection: str) -> AbstractContextManager[object]:
+        span = self._span(method, collection) if self._span is not None else None
+        return _Watch(self._metrics, method, span)

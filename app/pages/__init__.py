@@ -1,0 +1,1 @@
+"""Pages and documents beside the API: entry points, contracts, Swagger UI."""

@@ -1,0 +1,1 @@
+"""Gunicorn with uvicorn workers: processes, the HTTP protocol, executors and group commit."""

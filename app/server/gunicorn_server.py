@@ -1,0 +1,220 @@
+"""Serving: gunicorn with uvicorn workers in production, uvicorn with reload in development."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import mmap
+import os
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from starlette.types import ASGIApp
+from uvicorn_worker import UvicornWorker
+
+from app.application import create_app
+from app.bootstrap import authentication_of
+from app.contract import Contract
+from app.events.outbound.processes import DeliveryProcess
+from app.identity.exposure import is_loopback
+from app.observability.logs import configure_logs, log_configuration
+from app.observability.metrics import forget_metrics, share_metrics
+from app.server.protocol import BoundedConnection, PoliteServer
+from app.settings import Settings, SettingsError, environment_of
+from storage.store_url import is_private
+
+GRACEFUL_SECONDS = 30
+"""How long requests in flight may take to finish once the server is told to stop."""
+
+
+class Gunicorn(BaseApplication):
+    """gunicorn, configured by our settings.
+
+    The contracts are opened once, before the workers come; each of these makes its own application
+    and store.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Sequence[Contract],
+        sources: Sequence[Contract],
+        *,
+        solitary: bool,
+    ) -> None:
+        self._contracts = contracts
+        self._sources = sources
+        self._solitary = solitary
+        # The workers must read each other's cursors.
+        key = settings.cursor_key or secrets.token_hex(16)
+        self._settings = settings.model_copy(update={"cursor_key": key})
+        self._served = mmap.mmap(-1, 1)  # a byte that the workers share, set by the first
+        super().__init__()
+
+    def run(self) -> None:
+        """Serve until told to stop, and deliver events meanwhile."""
+        counted = share_metrics()
+        delivery = None
+        if self._settings.delivery == "server" and not self._solitary:
+            environment = environment_of(self._settings)
+            delivery = DeliveryProcess(environment, ready=lambda: bool(self._served[0]))
+            delivery.start()
+        try:
+            super().run()
+        finally:
+            if delivery is not None:
+                delivery.stop()
+            forget_metrics(counted)
+
+    def load_config(self) -> None:
+        """Hand our settings to gunicorn."""
+        for name, value in gunicorn_options(self._settings).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> ASGIApp:
+        """Return the application of one worker.
+
+        What start-up made stays for the worker's life: the garbage collector need not walk it
+        again and again.
+        """
+        configure_logs(self._settings)
+        app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
+        gc.collect()
+        gc.freeze()
+        self._served[0] = 1
+        return app
+
+
+class ServerWorker(UvicornWorker):
+    """uvicorn's worker, leaving to our own settings what is decided there.
+
+    `X-Forwarded-*` headers are believed by `trust_forwarded` alone, and the `Server` header would
+    only tell an attacker what to look up.
+    """
+
+    CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
+        "loop": "auto",
+        "http": BoundedConnection,
+        "lifespan": "on",
+        "proxy_headers": False,
+        "server_header": False,
+    }
+
+    def init_signals(self) -> None:
+        """Leave SIGINT to the server, and go in peace when told before that is there."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))  # nothing is in hand yet
+
+    async def _serve(self) -> None:
+        self.config.app = self.wsgi
+        server = PoliteServer(self.config)
+        # What gunicorn tells its workers when it gets SIGINT or SIGQUIT itself.
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+
+def gunicorn_options(settings: Settings) -> dict[str, Any]:
+    """Return gunicorn's configuration, which its workers inherit as they fork."""
+    BoundedConnection.header_bytes = settings.max_headers
+    BoundedConnection.header_seconds = settings.header_seconds
+    return {
+        "bind": [f"{settings.host}:{port}" for port in ports_of(settings)],
+        "workers": worker_count(settings),
+        "worker_class": "app.server.gunicorn_server.ServerWorker",
+        "graceful_timeout": GRACEFUL_SECONDS,
+        "timeout": 60,
+        "keepalive": 30,
+        "proc_name": "tmf683",
+        "logconfig_dict": log_configuration(settings),
+        "control_socket_disable": True,
+    }
+
+
+def ports_of(settings: Settings) -> list[int]:
+    """Return the ports to listen on."""
+    return [settings.port, *([settings.management_port] if settings.management_port else [])]
+
+
+def worker_count(settings: Settings) -> int:
+    """Return how many processes serve: as set, else one a core, one for a private store."""
+    if is_private(settings.store):
+        return 1
+    return settings.workers or os.cpu_count() or 1
+
+
+def check_exposure(settings: Settings) -> None:
+    """Make sure that strangers cannot reach what nobody guards.
+
+    Raises:
+        SettingsError: they could.
+    """
+    if is_loopback(settings.host) or authentication_of(settings) or settings.insecure:
+        return
+    raise SettingsError(
+        f"will not listen on {settings.host} without authentication: set TMF_OIDC_ISSUER or"
+        " TMF_API_KEYS, or say --insecure where something else guards it"
+    )
+
+
+def settled(settings: Settings) -> Settings:
+    """Return the settings with a port that nobody listens on, a free one in place of 0.
+
+    Raises:
+        SettingsError: the address cannot be used; the message says why.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    for port in ports_of(settings):
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+                bound = probe.getsockname()[1]
+            except OSError as error:
+                reason = error.strerror or str(error)
+                raise SettingsError(
+                    f"cannot listen on {settings.host}:{port}: {reason}; see --host and --port"
+                ) from None
+            if not port:
+                settings = settings.model_copy(update={"port": bound})
+    return settings
+
+
+def serve(
+    settings: Settings,
+    contracts: Sequence[Contract],
+    sources: Sequence[Contract],
+    *,
+    solitary: bool,
+) -> None:
+    """Serve the contracts until told to stop.
+
+    With a `solitary` store events are delivered by the server's worker, else by a process beside.
+    """
+    gc.freeze()  # what the workers share stays shared
+    Gunicorn(settings, contracts, sources, solitary=solitary).run()
+
+
+def serve_for_development(settings: Settings) -> None:
+    """Serve from one process that starts again when a source file changes."""
+    import uvicorn
+
+    os.environ.update(environment_of(settings))
+    uvicorn.run(
+        "app.application:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        reload=True,
+        reload_dirs=["app", "handlers", "storage", "openapi"],
+        log_level="info",
+    )

@@ -1,0 +1,122 @@
+"""Sorting and paging: `sort`, `offset`, `limit`, cursors and the `Link` header (TMF630 part 1).
+
+The way to the next page is a cursor in `after`: where the last page ended, signed, so that it stays
+exact while others insert and delete, and costs the same on every page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+from itsdangerous import BadData, URLSafeSerializer
+
+from app.tmf630.definitions import Limits, ResourceDefinition
+from app.tmf630.errors import NoSuchPage
+from handlers.request_context import OperationRequest
+from storage import Condition, Page, Position, SortKey, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page ended, and how many matched when paging began."""
+
+    position: Position
+    total: int
+
+
+class Cursors:
+    """Signs cursors, and ties each to the query it came from."""
+
+    def __init__(self, key: str) -> None:
+        self._serializer = URLSafeSerializer(key, salt="cursor")
+
+    def write(self, query: str, cursor: Cursor) -> str:
+        """Return the cursor as text for a URL."""
+        text = self._serializer.dumps([query, cursor.total, list(cursor.position)])
+        return text.decode() if isinstance(text, bytes) else text
+
+    def read(self, query: str, text: str) -> Cursor:
+        """Return a cursor that a client sent back.
+
+        Raises:
+            NoSuchPage: it is not one of ours, or came from another query.
+        """
+        try:
+            written, total, position = self._serializer.loads(text)
+        except (BadData, ValueError, TypeError):
+            raise NoSuchPage("parameter after is not a cursor of this server") from None
+        if written != query:
+            raise NoSuchPage("parameter after is a cursor of another query")
+        return Cursor(tuple(position), total)
+
+
+def fingerprint(
+    definition: ResourceDefinition, where: Condition | None, sort: tuple[SortKey, ...]
+) -> str:
+    """Return a short text that differs between queries whose pages do not fit together."""
+    return blake2b(repr((definition.collection, where, sort)).encode(), digest_size=9).hexdigest()
+
+
+def sort_keys(
+    definition: ResourceDefinition, values: Iterable[str], limits: Limits
+) -> tuple[SortKey, ...]:
+    """Parse `sort` parameters: `-` before a path is descending, `+` or nothing ascending.
+
+    An unencoded `+` arrives as a space. What no resource has sorts nothing; terms beyond the
+    limit are left out.
+    """
+    keys = []
+    for term in (term.strip() for value in values for term in value.split(",")):
+        name = term.lstrip("+-").strip()
+        if name:
+            path = tuple(name.split(".")[: limits.path_depth])
+            instant = definition.attributes.is_instant(path)
+            keys.append(SortKey(path, term.startswith("-"), instant))
+    return tuple(keys[: limits.path_depth])
+
+
+def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
+    """Return the window that `offset` and `limit` ask for; a large `limit` is cut."""
+    limit = min(parameters.get("limit", limits.default_page), limits.largest_page)
+    return Window(parameters.get("offset", 0), limit)
+
+
+def links(asked: OperationRequest, url: str, window: Window, page: Page, next_: str | None) -> str:
+    """Return the `Link` header's value (RFC 8288): self, first, prev, next and last.
+
+    Pages reached by a cursor know only their first and next.
+    """
+    found = {"self": asked.raw_query, "first": _with(asked, offset=None, after=None)}
+    if next_ is not None:
+        found["next"] = _with(asked, offset=None, after=next_)
+    total = page.total
+    if not asked.values("after") and window.limit and total is not None:
+        if window.offset:
+            before = max(0, window.offset - window.limit)
+            found["prev"] = _with(asked, offset=str(before) if before else None)
+        last = max(0, (total - 1) // window.limit * window.limit)
+        found["last"] = _with(asked, offset=str(last) if last else None)
+    return ", ".join(
+        f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
+        for relation, query in found.items()
+    )
+
+
+def _uri(query: str) -> str:
+    """Return a query string as a URI may have it (RFC 3986 §3.4): `a>1` comes in raw."""
+    return quote(query.encode("latin-1"), safe="%!$&'()*+,;=:@/?-._~")
+
+
+def _with(asked: OperationRequest, **changes: str | None) -> str:
+    """Return the raw query string with some parameters replaced, or left out (None)."""
+    kept = [
+        piece
+        for piece in asked.raw_query.split("&")
+        if piece and unquote_plus(piece.split("=")[0]) not in changes
+    ]
+    added = [f"{name}={quote(value)}" for name, value in changes.items() if value is not None]
+    return "&".join([*kept, *added])

@@ -1,0 +1,170 @@
+"""Paths that select by content, in TM Forum's JSON Patch with queries (TMF630 parts 5 and 6)."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+from jsonpath_rfc9535 import selectors
+from jsonpath_rfc9535.segments import JSONPathChildSegment
+
+from app.tmf630.errors import BadQuery, PatchConflict
+from app.tmf630.jsonpath import predicate, segments
+from storage import UnsupportedQuery, holds
+
+Place: TypeAlias = tuple[str | int, ...]
+"""The way to a value: attribute names, and indexes of array elements."""
+
+Conditions: TypeAlias = list[tuple[tuple[str, ...], str]]
+"""Paths, each with the text that a value there has to read as."""
+
+_NEEDS_TARGET = frozenset({"add", "remove", "replace", "test"})
+
+
+def expand(operation: dict[str, Any], resource: Any, position: int) -> list[dict[str, Any]]:
+    """Return the JSON Patch operations (RFC 6902) that an operation with a query stands for.
+
+    One operation for each element selected, the last element first, so that removing one does not
+    move the others.
+
+    Raises:
+        PatchConflict: the path is of neither form, or selects nothing that could be changed.
+    """
+    word = operation.get("op")
+    word = "remove" if word == "delete" else word
+    path = str(operation.get("path", ""))
+    where = f"operation {position} ({word} {path[:120]})"
+    try:
+        if "[?" in path or not path.startswith("/"):
+            found = _by_jsonpath(path.lstrip("/"), resource, adds=word == "add")
+        elif "?" in path:
+            found = _by_condition(path, resource)
+        else:
+            return [{**operation, "op": word}]
+    except (BadQuery, UnsupportedQuery) as error:
+        raise PatchConflict(f"{where} has a path that {error}") from None
+    except RecursionError:
+        raise PatchConflict(f"{where} is nested too deeply") from None
+    if not found and word in _NEEDS_TARGET:
+        raise PatchConflict(f"{where} selects nothing")
+    return [{**operation, "op": word, "path": _pointer(each)} for each in reversed(found)]
+
+
+def _by_jsonpath(path: str, resource: Any, *, adds: bool) -> list[Place]:
+    """Resolve `$.note[?(@.author=='x')].text`; what is added need not be there yet."""
+    found: list[tuple[Place, Any]] = [((), resource)]
+    steps = segments(path)
+    for number, segment in enumerate(steps, 1):
+        if not isinstance(segment, JSONPathChildSegment) or len(segment.selectors) != 1:
+            raise BadQuery("path", f"uses {segment}, which is not supported")
+        (selector,) = segment.selectors
+        new = adds and number == len(steps)
+        found = [
+            ((*place, key), inner)
+            for place, value in found
+            for key, inner in _selected(selector, value, new=new)
+        ]
+    return [place for place, _ in found]
+
+
+def _selected(selector: object, value: Any, *, new: bool) -> list[tuple[str | int, Any]]:
+    """Return what one selector selects of a value, each with its name or index."""
+    elements: list[tuple[str | int, Any]] = []
+    if isinstance(value, list):
+        elements = list(enumerate(value))
+    match selector:
+        case selectors.NameSelector(name=name):
+            there = isinstance(value, dict) and (new or name in value)
+            return [(name, value.get(name))] if there else []
+        case selectors.IndexSelector(index=index):
+            return [elements[index]] if -len(elements) <= index < len(elements) else []
+        case selectors.WildcardSelector():
+            return elements
+        case selectors.FilterSelector(expression=expression):
+            condition = predicate(expression.expression)
+            return [(index, each) for index, each in elements if holds(condition, each)]
+    raise BadQuery("path", f"uses {selector}, which is not supported")
+
+
+def _by_condition(path: str, resource: Any) -> list[Place]:
+    """Resolve `/note?author=x` and `/orderItem/quantity?orderItem.productOffering.id=1513`.
+
+    A condition's path begins at the elements of the first array on the way, or at the resource.
+    """
+    pointer, _, query = path.partition("?")
+    names = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/") if part]
+    conditions = [
+        (tuple(name.split(".")), value) for name, value in parse_qsl(query, keep_blank_values=True)
+    ]
+    if not conditions:
+        raise BadQuery("path", "has a query that states no condition")
+    array = _first_array(resource, names)
+    about_resource = [
+        (path, text)
+        for path, text in conditions
+        if not array or (path[0] == array[0] and path[: len(array)] != array)
+    ]
+    if not all(_holds(resource, path, text) for path, text in about_resource):
+        return []
+    return _walk(resource, names, conditions, ())
+
+
+def _first_array(resource: Any, names: list[str]) -> tuple[str, ...]:
+    """Return the way to the first array on the way that these names go; empty without one."""
+    for number, name in enumerate(names, 1):
+        resource = resource.get(name) if isinstance(resource, dict) else None
+        if isinstance(resource, list):
+            return tuple(names[:number])
+    return ()
+
+
+def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> list[Place]:
+    if isinstance(value, list):
+        relevant = [(_from_element(path, here), text) for path, text in conditions]
+        return [
+            place
+            for index, element in enumerate(value)
+            if all(path is None or _holds(element, path, text) for path, text in relevant)
+            for place in _walk(element, names, conditions, (*here, index))
+        ]
+    if not names:
+        return [here]
+    if not isinstance(value, dict):
+        return []
+    if names[0] not in value:
+        return [(*here, names[0])] if len(names) == 1 and here else []
+    return _walk(value[names[0]], names[1:], conditions, (*here, names[0]))
+
+
+def _from_element(path: tuple[str, ...], here: Place) -> tuple[str, ...] | None:
+    """Return a condition's path as seen from the elements of the array at `here`.
+
+    A path that names the way to the array goes through it; any other begins at the elements of the
+    first array on the way. None when the condition is about something else.
+    """
+    walked = tuple(part for part in here if isinstance(part, str))
+    if path[: len(walked)] == walked and len(path) > len(walked):
+        return path[len(walked) :]
+    return path if len(walked) == len(here) and path[:1] != walked[:1] else None
+
+
+def _holds(element: Any, path: tuple[str, ...], text: str) -> bool:
+    return any(_reads(value, text) for value in _values(element, path))
+
+
+def _values(value: Any, path: tuple[str, ...]) -> list[Any]:
+    if isinstance(value, list):
+        return [found for element in value for found in _values(element, path)]
+    if not path:
+        return [value]
+    return _values(value[path[0]], path[1:]) if isinstance(value, dict) and path[0] in value else []
+
+
+def _reads(value: Any, text: str) -> bool:
+    if isinstance(value, bool):
+        return text == ("true" if value else "false")
+    return str(value) == text.strip('"') if isinstance(value, str | int | float) else False
+
+
+def _pointer(place: Place) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)

@@ -1,0 +1,142 @@
+"""The three kinds of patches: merge patch, JSON Patch and TM Forum's JSON Patch with queries.
+
+- `application/merge-patch+json` (RFC 7396); `application/json` means the same.
+- `application/json-patch+json` (RFC 6902): all operations or none.
+- `application/json-patch-query+json` (TMF630 part 5): the same operations on paths that select
+  array elements by what they hold, `/note?author=x` or `$.note[?(@.author=='x')]`; `delete` is
+  another word for `remove`.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from typing import Any
+
+import jsonpatch
+import jsonpointer
+
+from app.tmf630.definitions import Resource, ResourceDefinition
+from app.tmf630.errors import AttributesNotPatchable, BadPatch, PatchConflict
+from app.tmf630.patch_queries import expand
+from storage import DocumentTooLarge, json
+
+JSON_PATCH = "application/json-patch+json"
+JSON_PATCH_QUERY = "application/json-patch-query+json"
+OPERATIONS = frozenset({JSON_PATCH, JSON_PATCH_QUERY})
+"""The media types of patches that are lists of operations, of which each takes its time."""
+DEEPEST = 64
+"""Levels of objects and arrays within each other, as many as a request's body may have."""
+
+SECONDS = 5.0
+"""How long operations may work: other changes wait for them."""
+
+
+def patched(
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
+) -> Resource:
+    """Return the resource as a patch leaves it; `resource` itself stays as it was.
+
+    `growth` is how many bytes of JSON operations may put into it.
+
+    Raises:
+        AttributesNotPatchable: the patch touches attributes that no client may change.
+        BadPatch: an operation is not one, or was not reached in time; the message names it.
+        DocumentTooLarge: operations put more into the resource than that.
+        PatchConflict: an operation does not fit the resource as it stands, or its class would
+            change (TMF630: `@type` is part of its identity).
+    """
+    if media_type in OPERATIONS:
+        result = _by_operations(definition, resource, media_type, patch, growth)
+    else:
+        touched = tuple(name for name in patch if name in definition.frozen)
+        if touched:
+            raise AttributesNotPatchable(touched)
+        result = merge(resource, patch)
+    if "@type" in resource and result.get("@type") != resource["@type"]:
+        # No AttributesNotPatchable: update schemas list it, and a patch may repeat it.
+        raise PatchConflict("/@type cannot be changed: the class of a resource stays")
+    return result
+
+
+def _by_operations(
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
+) -> Resource:
+    try:
+        result = _operated(resource, media_type, patch, growth)
+    except RecursionError:
+        raise PatchConflict("the patch nests far too deeply") from None
+    if not isinstance(result, dict):
+        raise PatchConflict("the patch leaves no JSON object")
+    if _is_too_deep(result):
+        raise PatchConflict(f"the patch nests deeper than {DEEPEST} levels")
+    touched = tuple(
+        sorted(name for name in definition.frozen if result.get(name) != resource.get(name))
+    )
+    if touched:
+        raise AttributesNotPatchable(touched)
+    return result
+
+
+def _operated(resource: Resource, media_type: str, patch: Any, growth: int) -> Any:
+    result: Any = copy.deepcopy(resource)
+    room, end = growth, time.monotonic() + SECONDS
+    for position, operation in enumerate(patch):
+        if time.monotonic() >= end:
+            raise BadPatch(f"operation {position} was not reached within {SECONDS:g} seconds")
+        steps = [operation]
+        if media_type == JSON_PATCH_QUERY:
+            steps = expand(operation, result, position)
+        for step in steps:
+            room -= _size(step, result)
+            if room < 0:
+                raise DocumentTooLarge(f"the patch puts more than {growth} bytes into the resource")
+            result = _apply(step, result, position)
+    return result
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """Apply a merge patch and return the result; `target` is left as it was (RFC 7396 §2)."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merge(result.get(name), value)
+    return result
+
+
+def _size(operation: dict[str, Any], resource: Any) -> int:
+    """Return how many bytes of JSON an operation puts into the resource."""
+    if operation["op"] in ("add", "replace"):
+        return len(json.dumps(operation["value"]))
+    if operation["op"] == "copy":
+        try:
+            source = jsonpointer.resolve_pointer(resource, operation["from"], None)
+        except (jsonpointer.JsonPointerException, TypeError):
+            return 0
+        return len(json.dumps(source))
+    return 0
+
+
+def _is_too_deep(value: Any, level: int = 0) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return level >= DEEPEST or any(_is_too_deep(each, level + 1) for each in inner)
+
+
+def _apply(operation: dict[str, Any], resource: Any, position: int) -> Any:
+    where = f"operation {position} ({operation.get('op')} {str(operation.get('path'))[:120]})"
+    try:
+        return jsonpatch.apply_patch(resource, [copy.deepcopy(operation)], in_place=True)
+    except jsonpatch.JsonPatchTestFailed:
+        raise PatchConflict(f"{where} met another value") from None
+    except (jsonpatch.JsonPatchConflict, jsonpointer.JsonPointerException):
+        raise PatchConflict(f"{where} points at nothing") from None
+    except jsonpatch.InvalidJsonPatch:
+        raise BadPatch(f"{where} is not a valid operation") from None
+    except (TypeError, KeyError, IndexError, ValueError):
+        raise PatchConflict(f"{where} does not fit the resource") from None

@@ -1,0 +1,28 @@
+"""Attribute selection: the `fields` parameter (TMF630 part 1)."""
+
+from __future__ import annotations
+
+from app.tmf630.definitions import ResourceDefinition
+from app.tmf630.representation import INSIDE
+from handlers import request_context
+from storage import Path
+
+
+def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
+    """Return the paths that every `fields` parameter together selects; none selects everything.
+
+    Names are separated by commas, levels by dots; `none` selects the identity alone. Identity
+    attributes always come along. Unknown names select nothing, which is no error.
+    """
+    names = [name.strip() for value in values for name in value.split(",")]
+    names = [name for name in names if name]
+    if not names:
+        return ()
+    paths = [(name,) for name in identity]
+    return (*paths, *(tuple(name.split(".")) for name in names if name != "none"))
+
+
+def selected(definition: ResourceDefinition) -> tuple[Path, ...]:
+    """Return the paths that the request being handled selects."""
+    paths = parse(request_context.current().values("fields"), definition.identity)
+    return (*paths, (INSIDE,)) if paths and definition.parent is not None else paths

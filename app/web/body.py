@@ -1,0 +1,167 @@
+"""Request bodies: strict JSON, read within bounds.
+
+Stricter than a JSON parser has to be where leniency would lose or change a client's data:
+duplicate names, numbers that do not survive, characters a store cannot hold.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.types import Receive
+
+from app.tmf630.patching import DEEPEST
+
+_SECONDS = 20.0
+
+_LONGEST_INTEGER = 308
+"""Digits of an integer; one more and a reader that knows only doubles reads infinity."""
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+class MalformedBody(Exception):
+    """The body is not JSON as this server accepts it; the message says where and why."""
+
+
+class BodyTooLarge(Exception):
+    """The body has more bytes than the server accepts."""
+
+    def __init__(self, maximum: int) -> None:
+        super().__init__(f"the body may have at most {maximum} bytes")
+
+
+class BodyTooSlow(Exception):
+    """The body did not come within its time."""
+
+
+class ClientGone(Exception):
+    """The client closed the connection before its request was complete."""
+
+
+async def receive_body(receive: Receive, declared: int | None, maximum: int) -> bytes:
+    """Read a request's body.
+
+    Raises:
+        BodyTooLarge: it is longer than `maximum`, by its declared length or as it comes in.
+        BodyTooSlow: it did not come within `_SECONDS`.
+        ClientGone: the connection closed in the middle.
+    """
+    if declared is not None and declared > maximum:
+        raise BodyTooLarge(maximum)
+    try:
+        async with asyncio.timeout(_SECONDS):
+            return await _receive(receive, maximum)
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not come within {_SECONDS:g} seconds") from None
+
+
+async def _receive(receive: Receive, maximum: int) -> bytes:
+    parts, length = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        part = message.get("body", b"")
+        length += len(part)
+        if length > maximum:
+            raise BodyTooLarge(maximum)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def parse(content: bytes) -> Any:
+    """Parse a body.
+
+    Raises:
+        MalformedBody: it is not UTF-8, not JSON, nested deeper than `DEEPEST`, names an
+            attribute twice in one object, or holds a number or character that would not be kept.
+    """
+    try:
+        text = content.decode()
+    except UnicodeDecodeError as error:
+        raise MalformedBody(f"the byte at position {error.start} is not UTF-8") from None
+    if text.count("[") + text.count("{") > DEEPEST:
+        _check_depth(text)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_integer,
+            parse_float=_float,
+            parse_constant=_constant,
+        )
+    except json.JSONDecodeError as error:
+        reason = "a byte order mark is not allowed" if "BOM" in error.msg else error.msg
+        raise MalformedBody(f"{reason}, at line {error.lineno}, column {error.colno}") from None
+    if "\\ud" in text or "\\uD" in text:
+        _check_surrogates(value)
+    return value
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for token in _BRACKETS.finditer(text):
+        character = token[0]
+        if character in "[{":
+            depth += 1
+            if depth > DEEPEST:
+                line = text.count("\n", 0, token.start()) + 1
+                column = token.start() - text.rfind("\n", 0, token.start())
+                raise MalformedBody(
+                    f"nested deeper than {DEEPEST} levels, at line {line}, column {column}"
+                )
+        elif character in "]}":
+            depth -= 1
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise MalformedBody(f"the attribute {name[:80]!r} appears twice in one object")
+            seen.add(name)
+    return result
+
+
+def _integer(text: str) -> int:
+    if len(text) <= _LONGEST_INTEGER:
+        return int(text)
+    raise MalformedBody(f"the number {text[:24]}… is out of range (double precision)")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise MalformedBody(f"the number {text[:24]} is out of range (double precision)")
+    return number
+
+
+def _constant(text: str) -> float:
+    raise MalformedBody(f"{text} is not a JSON number")
+
+
+def _check_surrogates(value: Any) -> None:
+    for text in _texts(value):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise MalformedBody("a text holds half of a surrogate pair (\\ud800 to \\udfff)")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)

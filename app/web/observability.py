@@ -1,0 +1,118 @@
+"""The outermost middleware: every request gets an id, is counted and timed, and leaves a line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Container, Mapping
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.observability.metrics import Metrics
+from app.web.request_log import Trail, begin
+
+if TYPE_CHECKING:
+    from app.observability.tracing import Tracing
+
+_log = logging.getLogger("tmf683.access")
+_ROUTING = "connexion_routing"
+
+OTHER = "other"
+"""The operation of a request that is none of a contract's: a page, or nothing at all."""
+
+
+class Observing:
+    """Watches requests; `operations` names them by base path and operationId.
+
+    Those to the paths `managed` are of no interest: machines ask them all the time.
+
+    A line tells the request's id, trace, operation, status, milliseconds and bytes; never a path
+    with ids, a query, a body, or who asked.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        metrics: Metrics,
+        operations: Mapping[tuple[str, str], str],
+        lines: bool,
+        managed: Container[str],
+        tracing: Tracing | None = None,
+        clock: Callable[[], float] = perf_counter,
+    ) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._operations = operations
+        self._lines = lines
+        self._managed = managed
+        self._tracing = tracing
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note what became of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        begun = self._clock()
+        scope.setdefault("extensions", {})
+        counted = scope["path"] not in self._managed
+        if self._tracing is not None and counted:
+            self._tracing.begin(scope)
+        trail = begin(scope)
+        mark = (b"x-request-id", trail.request_id.encode())
+        status, length = 0, 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status, length
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], mark]
+            else:
+                length += len(message.get("body", b""))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            if counted:
+                seconds = self._clock() - begun
+                self._note(scope, trail, self._operation(scope, status), status, length, seconds)
+
+    def _operation(self, scope: Scope, status: int) -> str:
+        """Return what was asked for, in one of few words."""
+        routed = scope["extensions"].get(_ROUTING)
+        if routed is None:
+            return f"GET {OTHER}" if status < 400 else OTHER
+        key = (routed["api_base_path"], routed["operation_id"])
+        operation = self._operations.get(key, OTHER)
+        return f"HEAD{operation[3:]}" if scope["method"] == "HEAD" else operation
+
+    def _note(
+        self,
+        scope: Scope,
+        trail: Trail,
+        operation: str,
+        status: int,
+        length: int,
+        seconds: float,
+    ) -> None:
+        self._metrics.request(operation, status, seconds)
+        if trail.code:
+            self._metrics.refusal(trail.code, trail.keywords)
+        if self._tracing is not None:
+            self._tracing.end(scope, operation, status)
+        if self._lines:
+            fields: dict[str, Any] = {
+                "request_id": trail.request_id,
+                "operation": operation,
+                "status": status,
+                "duration_ms": round(seconds * 1000, 2),
+                "bytes": length,
+            }
+            if trail.trace_id:
+                fields["trace_id"] = trail.trace_id
+            if trail.code:
+                fields["code"] = trail.code
+            _log.info("request", extra={"fields": fields})

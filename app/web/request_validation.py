@@ -1,0 +1,215 @@
+"""Request validation: connexion's middleware with the contract's compiled validators in it.
+
+What stock connexion builds for every request (URI parser, parameter and body validators) is built
+once here, a body without a `Content-Type` is validated like any other, and a `Content-Type` on a
+request without a body means nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+from urllib.parse import parse_qsl
+
+from connexion.middleware.request_validation import (
+    RequestValidationAPI,
+    RequestValidationMiddleware,
+)
+from connexion.operations import AbstractOperation
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.contract import Binding, Kind
+from app.contract.schema.parameters import InvalidParameter, read_all
+from app.contract.schema.violations import Violation
+from app.tmf630.errors import sentence_of
+from app.tmf630.patching import OPERATIONS
+from app.web import body
+from app.web.request_log import trail_of
+from handlers.request_context import OperationRequest
+
+SCOPE_KEY = "tmf.request"
+"""Where the ASGI scope of a contract operation carries its `OperationRequest`."""
+
+LANE_KEY = "tmf.lane"
+"""Where the ASGI scope of a contract operation says which `Lane` suits it."""
+
+_MOST_PARAMETERS = 200
+_CHEAP = frozenset({"limit", "fields"})
+_SHORT = 16 * 1024
+"""Bytes of a body; more take longer to apply and store than the event loop should be kept from."""
+
+
+class Lane(Enum):
+    """Where an operation's handler had best run, if the store lets it choose."""
+
+    LOOP = auto()
+    """It reads by key, or the newest page: over before a thread would have begun."""
+    WRITE = auto()
+    """It changes one document."""
+    LONG_WRITE = auto()
+    """It changes one document, and may take milliseconds for it."""
+    POOL = auto()
+    """It may search."""
+
+
+class InvalidBody(Exception):
+    """The body is JSON, but not what the contract asks for."""
+
+    def __init__(self, violations: list[Violation]) -> None:
+        super().__init__(sentence_of([*map(str, violations)]))
+        self.keywords = tuple(each.keyword for each in violations)
+
+
+class UnsupportedMediaType(Exception):
+    """The operation does not read bodies of this media type; the message says which it does.
+
+    `patches` are those, when the operation changes a resource (RFC 5789 §2.2).
+    """
+
+    def __init__(self, message: str, patches: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.patches = patches
+
+
+class ValidatedOperation:
+    """One operation of the contract: validates the request, then passes it on."""
+
+    def __init__(self, next_app: ASGIApp, binding: Binding, max_body: int) -> None:
+        self._next_app = next_app
+        self._binding = binding
+        self._max_body = max_body
+        self._query = tuple(each for each in binding.parameters if each.place == "query")
+        self._headers = tuple(each for each in binding.parameters if each.place == "header")
+        self._nested = binding.definition is not None and bool(binding.definition.parents)
+        self._required = any(each.required for each in self._query)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Validate and pass on.
+
+        Raises:
+            InvalidParameter, MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidBody
+        """
+        query: tuple[tuple[str, str], ...] = ()
+        parameters: Mapping[str, Any] = {}
+        if scope["query_string"]:
+            query = _parse_query(scope["query_string"])
+        if query or self._required:
+            parameters = read_all(self._query, query)
+        if self._headers:
+            self._check_headers(scope)
+        content, media_type, length = None, "application/json", 0
+        if self._binding.bodies and self._binding.unserved is None:
+            content, media_type, length = await self._body(scope, receive)
+        raw_query = scope["query_string"].decode("latin-1")
+        trail = trail_of(scope)
+        scope[SCOPE_KEY] = OperationRequest(
+            query,
+            raw_query,
+            parameters,
+            content,
+            media_type,
+            trail.identity,
+            trail.request_id,
+        )
+        scope[LANE_KEY] = self._lane(query, media_type, length)
+        await self._next_app(scope, receive, send)
+
+    def _lane(self, query: tuple[tuple[str, str], ...], media_type: str, length: int) -> Lane:
+        match self._binding.kind:
+            case (
+                Kind.CREATE
+                | Kind.PATCH
+                | Kind.REPLACE
+                | Kind.DELETE
+                | Kind.UNSUBSCRIBE
+                | Kind.LISTEN
+            ):
+                short = length <= _SHORT and media_type not in OPERATIONS
+                return Lane.WRITE if short else Lane.LONG_WRITE
+            case Kind.SUBSCRIBE:
+                return Lane.POOL  # names are resolved
+            case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):
+                return Lane.POOL
+        return Lane.LOOP
+
+    async def _body(self, scope: Scope, receive: Receive) -> tuple[Any, str, int]:
+        content_type, length = b"", None
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"content-encoding" and value.lower() not in (b"", b"identity"):
+                raise UnsupportedMediaType("bodies are read as they are: without Content-Encoding")
+            elif name == b"content-length":
+                length = int(value)
+        content = await body.receive_body(receive, length, self._max_body)
+        if not content:
+            if self._binding.body_required:
+                raise body.MalformedBody("the request has no body, and the operation requires one")
+            return None, "application/json", 0
+        media_type = self._media_type(content_type)
+        validator = self._binding.bodies[media_type]
+        value = body.parse(content)
+        if not validator.accepts(value):
+            raise InvalidBody(validator.violations(value))
+        return value, media_type, len(content)
+
+    def _media_type(self, content_type: bytes) -> str:
+        bodies = self._binding.bodies
+        if not content_type:
+            return "application/json" if "application/json" in bodies else next(iter(bodies))
+        media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
+        media_type = media_type.strip()
+        if media_type not in bodies:
+            patches = tuple(bodies) if self._binding.kind is Kind.PATCH else ()
+            raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}", patches)
+        charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
+        if charset not in ("", "utf-8", "utf8", "us-ascii"):
+            raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259 §8.1); no other charset is read")
+        return media_type
+
+    def _check_headers(self, scope: Scope) -> None:
+        given = [
+            (name.decode("latin-1"), text.decode("latin-1")) for name, text in scope["headers"]
+        ]
+        for parameter in self._headers:
+            parameter.read([text for name, text in given if name == parameter.name.lower()])
+
+
+class ContractValidationAPI(RequestValidationAPI):
+    """Makes the validated operations of one contract."""
+
+    def __init__(
+        self, *args: Any, bindings: Mapping[str, Binding], max_body: int, **kwargs: Any
+    ) -> None:
+        self._bindings = bindings
+        self._max_body = max_body
+        super().__init__(*args, **kwargs)
+
+    def make_operation(self, operation: AbstractOperation) -> ValidatedOperation:
+        """Make the operation that connexion routes an operationId to."""
+        return ValidatedOperation(
+            self.next_app, self._bindings[operation.operation_id], self._max_body
+        )
+
+
+class ContractValidationMiddleware(RequestValidationMiddleware):
+    """Validates requests by the contract; takes `bindings` and `max_body` from `add_api`."""
+
+    api_cls = ContractValidationAPI
+
+
+def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple(
+            parse_qsl(
+                query_string.decode(),
+                keep_blank_values=True,
+                errors="strict",
+                max_num_fields=_MOST_PARAMETERS,
+            )
+        )
+    except UnicodeDecodeError:
+        raise InvalidParameter("query", "is not UTF-8 once decoded") from None
+    except ValueError:
+        raise InvalidParameter("query", f"has more than {_MOST_PARAMETERS} parameters") from None

@@ -1,0 +1,22 @@
+"""Operations the contract declares and this server does not serve."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from app.tmf630.errors import NotServed
+
+
+class UnservedHandler:
+    """Refuses an operation, with the reason that `tmf683 check` lists for it."""
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def refuse(self, **_path: str) -> NoReturn:
+        """Raise.
+
+        Raises:
+            NotServed: always.
+        """
+        raise NotServed(self._reason)

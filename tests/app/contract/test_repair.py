@@ -1,0 +1,120 @@
+"""Slips of published documents that need not stop the server."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract import open_contract
+from app.contract.document.load import Json
+from app.contract.document.repair import mend
+from app.contract.document.validate import validate
+
+ID = {"name": "id", "in": "path", "required": True, "type": "string"}
+OK = {"200": {"description": "ok", "schema": {"$ref": "#/definitions/Pot"}}}
+SOUND: Json = {
+    "swagger": "2.0",
+    "info": {"title": "Pots", "version": "4.0"},
+    "basePath": "/tmf-api/pots/v4",
+    "parameters": {"Id": {**ID}},
+    "paths": {
+        "/pot/{id}": {
+            "get": {"operationId": "a", "parameters": [ID], "responses": OK},
+            "delete": {
+                "operationId": "b",
+                "parameters": [{"$ref": "#/parameters/Id"}],
+                "responses": {"204": {"description": "gone"}},
+            },
+        },
+        "/pot": {
+            "get": {
+                "parameters": [{"name": "n", "in": "query", "type": "integer"}],
+                "responses": OK,
+            }
+        },
+    },
+    "definitions": {
+        "Pot": {
+            "type": "object",
+            "required": ["lid"],
+            "properties": {
+                "lid": {"type": "string", "default": "tin", "example": "glass"},
+                "required": {"type": "boolean", "default": True},
+                "sizes": {"type": "array", "items": {"type": "integer"}, "default": []},
+            },
+        }
+    },
+}
+GET = "/paths/~1pot~1{id}/get"
+LID = "/definitions/Pot/properties/lid"
+SLIPS: list[tuple[str, Any, str]] = [
+    ("/info/version", 4.0, "/info/version: is a number"),
+    ("/info/contact", {"email": "TM Forum"}, "/info/contact: "),
+    ("/info/license", {"url": "https://example.com"}, "/info/license: "),
+    ("/basePath", "tmf-api/pots/v4", "/basePath: "),
+    ("/host", "https://example.com/root", "/host: "),
+    ("/paths/~1pot~1{id}/delete/operationId", "a", "/paths/~1pot~1{id}/delete: has the opera"),
+    (f"{GET}/parameters", [], f"{GET}: does not declare its path parameter 'id'"),
+    (f"{GET}/parameters/0/name", "potId", f"{GET}: does not declare its path parameter 'id'"),
+    (f"{GET}/responses", {"200": {}}, f"{GET}/responses/200: has no description"),
+    (f"{LID}/default", 7, f"{LID}/default: is not of the attribute's type"),
+    (f"{LID}/example", ["glass"], f"{LID}/example: "),
+    (f"{LID}/required", True, f"{LID}/required: is not a list of names"),
+    ("/definitions/Pot/required", [], "/definitions/Pot/required: "),
+    (
+        "/definitions/Pot/properties/sizes/items/default",
+        "big",
+        "/definitions/Pot/properties/sizes/items/default: ",
+    ),
+    ("/paths/~1pot/get/parameters/0/default", "ten", "/paths/~1pot/get/parameters/0/default: "),
+]
+
+
+def with_slip(place: str, value: Any) -> Json:
+    document = copy.deepcopy(SOUND)
+    holder: Any = document
+    *way, last = (part.replace("~1", "/") for part in place.split("/")[1:])
+    for part in way:
+        holder = holder[int(part)] if isinstance(holder, list) else holder[part]
+    holder[last] = value
+    return document
+
+
+def test_a_sound_document_is_left_as_it_is() -> None:
+    document = copy.deepcopy(SOUND)
+    assert mend(document) == ()
+    assert document == SOUND
+    validate(document, "sound")
+
+
+@pytest.mark.parametrize(("place", "value", "told"), SLIPS)
+def test_a_slip_is_put_right_and_told(place: str, value: Any, told: str) -> None:
+    document = with_slip(place, value)
+    (problem,) = mend(document)
+    assert str(problem).startswith(told)
+    validate(document, place)
+
+
+def test_a_download_is_no_slip() -> None:
+    document = with_slip(f"{GET}/responses/200/schema", {"type": "file"})
+    assert mend(document) == ()
+    validate(document, "download")
+
+
+def test_what_could_mean_several_things_is_left_to_be_refused() -> None:
+    for place, value in [("/paths", []), ("/info", "Pots"), ("/definitions/Pot", [1])]:
+        document = with_slip(place, value)
+        assert mend(document) == ()
+        assert document == with_slip(place, value)
+
+
+def test_a_document_with_slips_is_served(tmp_path: Path) -> None:
+    file = tmp_path / "pots.json"
+    file.write_text(json.dumps(with_slip(f"{GET}/parameters/0/name", "potId")))
+    contract = open_contract(file)
+    assert len(contract.mended) == 1
+    assert [each.unserved for each in contract.bindings if each.path == "/pot/{id}"] == [None, None]

@@ -1,0 +1,385 @@
+"""A worker on a store of its own, with a sender that notes what it is given."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from app.contract import Kind
+from app.events.outbound.delivery_cursors import (
+    LANES,
+    Lane,
+    Lanes,
+    open_lane,
+    prepare_lanes,
+    resume,
+)
+from app.events.outbound.dispatcher import LaneRun
+from app.events.outbound.payloads import OutgoingEvent
+from app.events.outbound.retry_policy import Patience
+from app.events.outbound.subscriptions import Subscriptions
+from app.events.outbound.webhook import Sender, Verdict
+from app.events.outbound.worker import Worker
+from app.tmf630.definitions import Change, Limits
+from app.tmf630.representation import PARTIES
+from storage import DocumentNotFound, Store, json
+from storage.sqlite import SqliteStore
+from tests.app.contract.test_mapping import CONTRACTS
+from tests.app.events.test_payloads import RESOURCE, record
+from tests.conftest import OURS
+from tests.server import clean_environment
+
+HUBS = {
+    major: next(
+        each.definition.collection
+        for each in contract.bindings
+        if each.kind is Kind.SUBSCRIBE and each.definition is not None
+    )
+    for major, contract in CONTRACTS.items()
+}
+PATIENT = Patience(first_wait=0.01, poll_seconds=0.01)
+Answer = Callable[[OutgoingEvent], Awaitable[Verdict]]
+
+
+class Listener:
+    """Stands for every listener: notes events by callback, and how many came at the same time."""
+
+    def __init__(self, answer: Answer | None = None) -> None:
+        self.got: list[tuple[str, OutgoingEvent]] = []
+        self.most_at_once = 0
+        self._answer = answer
+        self._at_once = 0
+
+    async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        self.got.append((callback, event))
+        try:
+            await asyncio.sleep(0.005)
+            return await self._answer(event) if self._answer else Verdict()
+        finally:
+            self._at_once -= 1
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = SqliteStore(tmp_path / "store.db", durability="normal")
+    for contract in CONTRACTS.values():
+        for each in contract.bindings:
+            if each.definition is not None:
+                opened.prepare(each.definition.collection, ())
+    prepare_lanes(opened)
+    yield opened
+    opened.close()
+
+
+def register(store: Store, *, major: str = "4", position: int = 0, **more: Any) -> str:
+    """Keep a subscription as a hub does; return the name of its lane."""
+    id = str(uuid.uuid4())
+    body = {"id": id, "callback": f"https://listener.example/{id}", **more}
+    lane = f"{HUBS[major]}/{id}"
+    open_lane(store, lane, position)
+    store.insert(HUBS[major], id, json.dumps(body))
+    return lane
+
+
+def write(store: Store, number: int, **more: Any) -> None:
+    """Log so many creations, each of a resource of its own."""
+    for _ in range(number):
+        id = str(uuid.uuid4())
+        told = record(Change.CREATE, {**RESOURCE, "id": id, **more}, "4", key=str(uuid.uuid4()))
+        store.insert("partyInteraction/partyInteraction", id, b"{}", events=[json.dumps(told)])
+
+
+def lane_in(store: Store, name: str) -> Lane:
+    return Lane(**json.loads(store.get(LANES, name).content))
+
+
+def change(store: Store, name: str, **attributes: Any) -> None:
+    there = store.get(LANES, name)
+    lane = json.loads(there.content) | attributes
+    store.replace(LANES, name, json.dumps(lane), version=there.version)
+
+
+def deliver(
+    store: Store,
+    listener: Listener,
+    until: Callable[[], bool],
+    *,
+    patience: Patience = PATIENT,
+    majors: tuple[str, ...] = ("4",),
+) -> None:
+    """Run a worker that serves these releases until something is so."""
+    contracts = [CONTRACTS[major] for major in majors]
+    worker = Worker(
+        store,
+        Subscriptions(contracts, store, Limits()),
+        Lanes(store, f"worker {uuid.uuid4()}", 5.0),
+        lambda: cast(Sender, listener),
+        patience,
+    )
+
+    async def run() -> None:
+        running = asyncio.create_task(worker.run())
+        end = time.monotonic() + 20
+        while not until():
+            assert time.monotonic() < end, "it did not come to that"
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await running
+
+    asyncio.run(run())
+
+
+def test_a_listener_that_is_back_gets_many_at_once(store: Store) -> None:
+    lane = register(store)
+    change(store, lane, failures=2)
+    write(store, 60)
+    listener = Listener()
+    deliver(store, listener, lambda: len(listener.got) == 60)
+    assert listener.most_at_once > 4
+    assert lane_in(store, lane).failures == 0
+
+
+def test_deliveries_go_on_while_others_write(store: Store, tmp_path: Path) -> None:
+    """How far a lane has come can be stored later; the listener need not wait for that."""
+    register(store)
+    write(store, 600)
+    busy = sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
+
+    async def answer(_: OutgoingEvent) -> Verdict:
+        if len(listener.got) < 600 and not busy.in_transaction:
+            busy.execute("BEGIN IMMEDIATE")
+        elif len(listener.got) == 600 and busy.in_transaction:
+            busy.execute("ROLLBACK")
+        return Verdict()
+
+    listener = Listener(answer)
+    begun = time.monotonic()
+    deliver(store, listener, lambda: len(listener.got) >= 600)
+    assert time.monotonic() - begun < 3, "it waited for the other writer to end"
+    assert len({event.id for _, event in listener.got}) == 600
+    busy.close()
+
+
+def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> None:
+    """Else events that it will never take would keep it from those that it would."""
+
+    async def answer(event: OutgoingEvent) -> Verdict:
+        poison = event.body["event"]["partyInteraction"]["reason"] == "poison"
+        return Verdict("it answered 400") if poison else Verdict()
+
+    lane = register(store)
+    write(store, 3, reason="poison")
+    listener = Listener(answer)
+    deliver(store, listener, lambda: lane_in(store, lane).failures == 1)
+    write(store, 5, reason="sound")
+    told = Listener(answer)
+    deliver(store, told, lambda: len(told.got) >= 6)
+    reasons = [event.body["event"]["partyInteraction"]["reason"] for _, event in told.got]
+    assert reasons[:5] == ["sound"] * 5
+
+
+def test_what_is_due_is_not_forgotten_when_the_lane_rests(store: Store) -> None:
+    async def refuse(event: OutgoingEvent) -> Verdict:
+        return Verdict("it answered 500")
+
+    lane = register(store)
+    write(store, 5)
+    one_by_one = Patience(first_wait=0.01, poll_seconds=0.01, attempts=100)
+    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 1, patience=one_by_one)
+    for each in Lanes(store, "operator", 5.0).failed(lane=lane):
+        Lanes(store, "operator", 5.0).put(replace(each, next=0.0))  # as `events retry` does
+    resume(store, lane, retry_at=time.time())
+    one_by_one = Patience(first_wait=3600, poll_seconds=0.01, concurrency=1)
+    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 0, patience=one_by_one)
+    assert lane_in(store, lane).retry_at == 1.0
+    change(store, lane, rest_until=0.0)
+    told = Listener()
+    deliver(store, told, lambda: len(told.got) == 2)
+
+
+def test_who_unregisters_gets_nothing_of_what_is_left(store: Store) -> None:
+    lane = register(store)
+    write(store, 600)
+    listener = Listener()
+    patience = Patience(poll_seconds=0.01, concurrency=1)
+
+    def unregistered() -> bool:
+        if not listener.got:
+            return False
+        with contextlib.suppress(DocumentNotFound):
+            store.delete(HUBS["4"], lane.rpartition("/")[2], version=1)
+            write(store, 1)
+        return time.monotonic() > begin + 3
+
+    begin = time.monotonic()
+    deliver(store, listener, unregistered, patience=patience)
+    assert len(listener.got) < 300
+
+
+def test_what_failed_before_is_not_told_to_who_registers_anew(store: Store) -> None:
+    async def refuse(event: OutgoingEvent) -> Verdict:
+        return Verdict("it answered 410", gone=True)
+
+    lane = register(store)
+    write(store, 1)
+    deliver(store, Listener(refuse), lambda: bool(lane_in(store, lane).suspended))
+    open_lane(store, lane, store.last_event())
+    write(store, 1)
+    listener = Listener()
+    deliver(store, listener, lambda: bool(listener.got))
+    time.sleep(0.1)
+    deliver(store, listener, lambda: lane_in(store, lane).position == 2)
+    assert len(listener.got) == 1
+
+
+def test_the_lanes_of_another_servers_hubs_are_left_alone(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.events.outbound.worker._YOUNG_SECONDS", 0.0)
+    other = register(store, major="5")
+    gone = f"{HUBS['5']}/{uuid.uuid4()}"
+    open_lane(store, gone, 0)
+
+    def closed() -> bool:
+        try:
+            store.get(LANES, gone)
+        except DocumentNotFound:
+            return True
+        return False
+
+    deliver(store, Listener(), closed)
+    assert lane_in(store, other).position == 0
+
+
+def test_events_that_were_removed_untold_are_counted(store: Store) -> None:
+    lane = register(store)
+    change(store, lane, suspended="it answered 410")
+    write(store, 7)
+    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    change(store, lane, suspended="")
+    listener = Listener()
+    deliver(store, listener, lambda: bool(listener.got))
+    assert len(listener.got) == 1  # the newest is never removed
+    assert (lane_in(store, lane).missed, lane_in(store, lane).position) == (6, 7)
+
+
+def test_a_worker_goes_on_after_what_nobody_foresaw(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(store)
+    write(store, 1)
+    looks = iter([ZeroDivisionError("what nobody foresaw")])
+    last_event = store.last_event
+
+    def unforeseen() -> int:
+        for error in looks:
+            raise error
+        return last_event()
+
+    monkeypatch.setattr(store, "last_event", unforeseen)
+    listener = Listener()
+    deliver(store, listener, lambda: len(listener.got) == 1)
+
+
+def test_a_lane_that_always_fails_is_tried_ever_less(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(run: LaneRun, stopping: asyncio.Event) -> None:
+        tried.append(time.monotonic())
+        if len(tried) <= 3:
+            raise KeyError("nobody foresaw this")
+        await work(run, stopping)
+
+    tried: list[float] = []
+    work = LaneRun.work
+    monkeypatch.setattr(LaneRun, "work", fail)
+    listener = Listener()
+    register(store)
+    write(store, 1)
+    deliver(store, listener, lambda: len(listener.got) == 1)
+    waits = [after - before for before, after in pairwise(tried)]
+    assert waits[0] > 0.4
+    assert waits[1] > 0.9
+    assert waits[2] > 1.9
+    failed = [each.message for each in caplog.records if "failed" in each.message]
+    assert len(failed) == 3
+    assert failed[-1].endswith("and is tried again in 2.0 s")
+
+
+def test_a_subscription_made_anew_is_read_anew(store: Store) -> None:
+    """It has the id it had, and may be bound to other parties."""
+    subscriptions = Subscriptions([CONTRACTS["4"]], store, Limits())
+    lane = register(store, **{PARTIES: ["1"]})
+    assert subscriptions.read()[lane].parties == ("1",)
+    id = lane.rpartition("/")[2]
+    body = json.loads(store.get(HUBS["4"], id).content)
+    store.delete(HUBS["4"], id, version=1)
+    store.insert(HUBS["4"], id, json.dumps(body | {PARTIES: ["2"]}))
+    assert subscriptions.read()[lane].parties == ("2",)
+
+
+def test_many_lanes_read_the_log_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(200):
+        register(store)
+    write(store, 2)
+    reads: Counter[int] = Counter()
+    events = store.events
+
+    def counted(after: int, limit: int) -> Any:
+        reads[after] += 1
+        return events(after, limit)
+
+    monkeypatch.setattr(store, "events", counted)
+    listener = Listener()
+    deliver(store, listener, lambda: len(listener.got) == 400)
+    assert len({callback for callback, _ in listener.got}) == 200
+    assert reads[0] == 1
+
+
+def operator(store: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [str(Path(sys.executable).with_name("tmf683")), "events", *arguments]
+    return subprocess.run(
+        [*command, "--store", store, "--spec", str(OURS)],
+        capture_output=True, text=True, env=clean_environment(), check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_path: Path) -> None:
+    lane = register(store, position=0)
+    change(store, lane, suspended="it answered 410")
+    write(store, 4)
+    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    write(store, 2)
+    url = f"sqlite:///{tmp_path}/store.db"
+    callback = f"https://listener.example/{lane.rpartition('/')[2]}"
+    shown = operator(url, "list").stdout
+    assert shown == f"{lane}  3 behind  3 missed  {callback}  suspended: it answered 410\n"
+    told = json.loads(operator(url, "list", "--json").stdout.encode())
+    assert (told["lane"], told["behind"], told["missed"]) == (lane, 3, 3)
+
+
+@pytest.mark.parametrize("command", [["list"], ["received"], ["purge", "--parked"]])
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, command: list[str]) -> None:
+    done = operator(f"sqlite:///{tmp_path}/mistyped.db", *command)
+    assert done.returncode == 2
+    assert done.stderr == f"tmf683: store {tmp_path}/mistyped.db does not exist\n"
+    assert not (tmp_path / "mistyped.db").exists()
