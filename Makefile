@@ -1,69 +1,97 @@
-# Everything happens in .venv, which is made when it is missing and renewed when the pins change.
+# Everything happens in $(VENV), which is made when it is missing, when PYTHON names another
+# interpreter, and when the requirements change.
 PYTHON ?= python3
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock
+STARTED := $(shell date +%s)
+
+# What `make test` leaves to `make test-all`. The markers are explained in pyproject.toml.
+REST := mongo or deploy or crash or browser or slow or long
+PYTEST := $(BIN)/pytest -n $(or $(WORKERS),auto) --dist loadfile
 
 .DEFAULT_GOAL := help
 
-.venv/run: pyproject.toml requirements.lock
-	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e .
+# pyvenv.cfg is made by venv: it is older than the stamps unless the environment was made anew.
+IDENTITY := -c 'import sys; print(sys.version, sys.base_prefix)'
+$(VENV)/pyvenv.cfg: FORCE
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "tmf683 needs Python 3.11 or newer; say which with make PYTHON=python3.12" >&2; exit 1; }
+	@test -x $(BIN)/python && test "$$($(BIN)/python $(IDENTITY))" = "$$($(PYTHON) $(IDENTITY))" || { \
+		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/run: $(VENV)/pyvenv.cfg pyproject.toml requirements.lock
+	$(PIP) -e .
 	@touch $@
 
-.venv/dev: .venv/run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+$(VENV)/dev: $(VENV)/run
+	$(PIP) -e '.[dev]'
 	@touch $@
 
-run: .venv/run ## Set up and serve TMF683 on http://127.0.0.1:8080, documents in ./data
-	@TMF_CALLBACK_ALLOW="$${TMF_CALLBACK_ALLOW-localhost,127.0.0.0/8,::1}" $(BIN)/tmf683 serve
+run: $(VENV)/run ## Set up and serve TMF683 on http://127.0.0.1:8080, documents in ./data
+	@TMF_CALLBACK_ALLOW="$${TMF_CALLBACK_ALLOW-localhost,127.0.0.0/8,::1}" exec $(BIN)/tmf683 serve
 
-test: .venv/dev ## Set up and run the tests
-	@$(BIN)/pytest
+test: $(VENV)/dev ## Set up and run the quick tests, which need nothing but Python
+	@$(PYTEST) -m "not ($(REST))"; status=$$?; \
+		echo "make test took $$(( $$(date +%s) - $(STARTED) )) s, set-up included"; exit $$status
 
-lint: .venv/dev ## Check style and types
+test-all: $(VENV)/dev ## Run every test and print the coverage
+	@$(PYTEST) -m "not long" --cov --cov-report=; status=$$?; \
+		$(BIN)/coverage report --skip-covered --sort=cover; exit $$status
+
+test-long: $(VENV)/dev ## Run the tests that take many minutes each
+	@$(BIN)/pytest -m long
+
+matrix: ## Run `make test` on every supported Python that is installed
+	@.ci/matrix
+
+lint: $(VENV)/dev ## Check style, types and layers
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports
 
-conformance: .venv/dev ## Run the conformance certificate's 18 requests against a server of its own
+conformance: $(VENV)/dev ## Run the conformance certificate's 18 requests against a server of its own
 	@$(BIN)/python -m tests.conformance_run
 
-fuzz: .venv/dev ## Fuzz every document on both stores for long; EXAMPLES=1000 says how long
+fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000 says how long
 	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000)
 
-bench: .venv/dev ## Print requests per second beside stock connexion, in one run
+bench: $(VENV)/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http
 
-bench-store: .venv/dev ## Print query latencies at 10,000 and a million interactions; STORE=mongodb://…, DOCUMENTS="1000 10000"
+bench-store: $(VENV)/dev ## Print query latencies at 10,000 and a million interactions; STORE=mongodb://…, DOCUMENTS="1000 10000"
 	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store '$(STORE)') $(if $(DOCUMENTS),--documents $(DOCUMENTS))
 
-bench-events: .venv/dev ## Print what a listener costs a POST, and deliveries per second
+bench-events: $(VENV)/dev ## Print what a listener costs a POST, and deliveries per second
 	@$(BIN)/python -m tests.bench.events
 
-bench-validation: .venv/dev ## Print the time to validate a v5 creation, beside stock jsonschema
+bench-validation: $(VENV)/dev ## Print the time to validate a v5 creation, beside stock jsonschema
 	@$(BIN)/python -m tests.bench.validation
 
-bench-start: .venv/dev ## Print how long the server takes to start
+bench-start: $(VENV)/dev ## Print how long the server takes to start
 	@$(BIN)/python -m tests.bench.start
 
-soak: .venv/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
+soak: $(VENV)/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
 	@$(BIN)/python -m tests.bench.soak --minutes $(or $(MINUTES),10)
 
-wheel: .venv/dev ## Build the wheel into dist/
+wheel: $(VENV)/dev ## Build the wheel into dist/
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
 
-component: .venv/dev ## Write deploy/oda/component.yaml from the chart
+component: $(VENV)/dev ## Write deploy/oda/component.yaml from the chart
 	@$(BIN)/python -m tests.deploy.component
 
-lock: .venv/dev ## Pin the newest versions of everything in requirements.lock
+lock: $(VENV)/dev ## Pin the newest versions of everything in requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --all-extras --no-annotate \
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment and everything built; ./data stays
-	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: run test lint conformance fuzz bench bench-store bench-events bench-validation bench-start soak wheel component lock clean help
+.PHONY: FORCE run test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
+	bench-validation bench-start soak wheel component lock clean help

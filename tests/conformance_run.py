@@ -1,5 +1,7 @@
-"""`make conformance`: the certificate's requests against servers of our own, 10,000 interactions
-stored before, and a limit to how long an answer may take."""
+"""`make conformance`: the certificate's requests against servers with 10,000 interactions stored.
+
+It prints the mean response time, and fails for assertions only.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,6 @@ OURS = OPENAPI_FOLDER / "tmf683-v4.0.0.yaml"
 OFFICIAL_NAME = "TMF683-PartyInteraction-v4.0.0.swagger.json"
 
 STORED = 10_000
-MEAN_MILLISECONDS = 10.0
-"""No mean response may take as long as this."""
 
 
 def official() -> Path | None:
@@ -76,7 +76,7 @@ def runs(spec: Path) -> tuple[Outcome, Outcome]:
 
 
 def main() -> int:
-    """Run everything, print the tables, and fail for an assertion or slowness."""
+    """Run everything and print the tables; return 1 when an assertion failed."""
     failed = False
     for spec in (OURS, official()):
         if spec is None:
@@ -85,11 +85,7 @@ def main() -> int:
         for kind, outcome in zip(("full", "minimal"), runs(spec), strict=True):
             print(f"{spec.name}, {STORED} stored, {kind} creations")
             print(f"{text_report(outcome)}\n")
-            mean = outcome.mean_milliseconds
-            slow = mean is None or mean >= MEAN_MILLISECONDS
-            if slow:
-                print(f"the mean response is not under {MEAN_MILLISECONDS:.0f} ms")
-            failed = failed or slow or bool(outcome.failed)
+            failed = failed or bool(outcome.failed)
     print("failed" if failed else "passed")
     return int(failed)
 

@@ -1,12 +1,25 @@
-"""How long `tmf683 serve` takes from the start of its process to `/health/ready`."""
+"""Print how long a start takes: until the server is ready, and in processor time beside imports."""
 
 from __future__ import annotations
 
 import argparse
+import os
+import resource
 import statistics
+import subprocess
+import sys
 import time
 
-from tests.server import running_server
+from tests.conftest import OURS, OURS_V5
+from tests.fuzz_run import documents
+from tests.server import clean_environment, running_server
+
+APPLICATION = "from app.application import create_app; create_app()"
+PROGRAMS = {
+    "importing the libraries": "import connexion, uvicorn, gunicorn.arbiter, pydantic",
+    "creating the application": APPLICATION,
+    "creating it with every document": APPLICATION,
+}
 
 
 def main() -> None:
@@ -20,10 +33,27 @@ def main() -> None:
         with running_server(workers=chosen.workers):
             seconds.append(time.perf_counter() - begun)
     print(
-        f"ready after {statistics.median(seconds):.2f} s (the middle of {chosen.times} starts,"
+        f"ready after {statistics.median(seconds):.2f} s (median of {chosen.times} starts,"
         f" {min(seconds):.2f} to {max(seconds):.2f} s), with the default contracts, a SQLite file"
         f" and {chosen.workers} workers"
     )
+    others = [each for each in documents() if "TMF683" not in each.name.upper()]
+    for name, program in PROGRAMS.items():
+        specs = [OURS, OURS_V5, *(others if "every" in name else ())]
+        spent = [
+            processor_seconds(program, TMF_SPEC=os.pathsep.join(map(str, specs)))
+            for _ in range(chosen.times)
+        ]
+        print(f"{name}: {min(spent):.2f} s of processor time (the least of {chosen.times})")
+
+
+def processor_seconds(program: str, **environment: str) -> float:
+    """Return the processor time in which an interpreter of its own runs a program."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    env = clean_environment({"TMF_STORE": "memory:", **environment})
+    subprocess.run([sys.executable, "-W", "ignore", "-c", program], env=env, check=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 if __name__ == "__main__":

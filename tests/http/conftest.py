@@ -22,13 +22,19 @@ def sqlite_server() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def memory_server() -> Iterator[Server]:
+    with running_server(OURS, store="memory:", env={"TMF_VALIDATE_RESPONSES": "true"}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def mongo_server(mongo: str) -> Iterator[Server]:
     store = f"{mongo}http{uuid.uuid4().hex[:8]}"
     with running_server(OURS, store=store, env={"TMF_VALIDATE_RESPONSES": "true"}) as server:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "mongo"], scope="session")
+@pytest.fixture(params=["sqlite", "memory", "mongo"], scope="session")
 def server(request: pytest.FixtureRequest) -> Server:
     """A server on each store in turn."""
     running: Server = request.getfixturevalue(f"{request.param}_server")

@@ -142,13 +142,14 @@ def assert_kept(server: Server, hammer: Hammer) -> None:
     assert not lost, f"{len(lost)} of {len(hammer.acknowledged)} acknowledged writes are lost"
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 def test_no_request_fails_while_workers_are_replaced() -> None:
     hammer = restart(5)
     assert hammer.done > 500
     assert not hammer.failures, hammer.failures[:5]
 
 
+@pytest.mark.crash
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_no_request_of_a_long_minute_fails_while_workers_are_replaced() -> None:
@@ -158,7 +159,7 @@ def test_no_request_of_a_long_minute_fails_while_workers_are_replaced() -> None:
     assert not hammer.failures, hammer.failures[:5]
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 @pytest.mark.parametrize("store", ["sqlite", "mongo"])
 def test_a_killed_worker_is_replaced_and_nothing_acknowledged_is_lost(
     request: pytest.FixtureRequest, store: str
@@ -190,7 +191,7 @@ def wait_until_served(server: Server) -> None:
     raise AssertionError("nobody serves")
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 def test_a_server_that_is_told_to_stop_finishes_what_it_has_begun() -> None:
     with running_server(OURS, workers=2) as server, Hammer(server) as hammer:
         time.sleep(1)

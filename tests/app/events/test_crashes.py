@@ -264,7 +264,7 @@ def stories(receiver: Receiver) -> dict[str, list[str]]:
     return told
 
 
-@pytest.mark.slow
+@pytest.mark.crash
 @pytest.mark.parametrize("store", ["sqlite", "mongo"])
 def test_every_acknowledged_write_is_told(
     request: pytest.FixtureRequest, tmp_path: Path, store: str
@@ -276,6 +276,7 @@ def test_every_acknowledged_write_is_told(
         survive(f"sqlite:///{tmp_path}/store.db", 1200, 5)
 
 
+@pytest.mark.crash
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("store", ["sqlite", "mongo"])

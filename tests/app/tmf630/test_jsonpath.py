@@ -36,7 +36,7 @@ def declared(contract: Contract) -> str:
 @given(
     text=st.from_regex(declared(CONTRACTS[0]), fullmatch=True), contract=st.sampled_from(CONTRACTS)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
 def test_what_the_contract_declares_is_accepted(text: str, contract: Contract) -> None:
     """Swagger UI, generated clients and fuzzers go by the schema, though the server takes more."""
     jsonpath.condition(definition_of(contract), text, LIMITS)
