@@ -5,11 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from connexion.resolver import Resolver
 from starlette.types import ASGIApp
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.bootstrap import (
     collections_of,
@@ -36,16 +35,19 @@ from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.tmf630 import row_access
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.paging import Cursors
-from app.web import public_url
-from app.web.bridge import ContractApp
+from app.web.bridge import ContractApp, current_context, current_scope
 from app.web.middleware import Means, middleware_of
+from app.web.public_url import PublicUrl
 from app.web.routing import routes_of
-from handlers.handler_context import Surroundings
+from handlers.handler_context import HandlerContext
 from handlers.hub import HubHandlers
 from handlers.listener import ListenerHandlers
-from handlers.not_implemented import UnservedHandler
+from handlers.not_implemented import NotImplementedHandler
+from handlers.request_context import RequestContext
 from handlers.resources import ResourceHandlers
 from storage import Store
+
+Handler: TypeAlias = Callable[..., Any]
 
 
 def create_app(
@@ -90,19 +92,15 @@ def create_app(
         within=tracing.within if tracing else None,
         middlewares=middleware_of(settings, means),
     )
-    if settings.trust_forwarded:
-        proxied = ProxyFix(app.app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
-        app.app.wsgi_app = proxied  # type: ignore[method-assign]
-    base_url = partial(public_url.base_url, settings.public_url)
-    surroundings = Surroundings(
+    public_url = PublicUrl(settings.public_url, trust_forwarded=settings.trust_forwarded)
+    context = HandlerContext(
         store=store,
-        base_url=base_url,
         limits=limits_of(settings),
         cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
         require_if_match=settings.require_if_match,
         return_duplicates=settings.hub_duplicate == "return",
         check_callback=callback_policy(settings).check,
-        begin_lane=partial(_begin_lane, store),
+        begin_delivery=partial(_begin_lane, store),
     )
     known = frozenset(collections_of(contracts))
     applications = Applications(
@@ -114,7 +112,7 @@ def create_app(
     for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
         views = {
-            name: _view(binding, surroundings, known, applications.of(contract, binding))
+            name: _view(binding, context, known, applications.of(contract, binding))
             for name, binding in bindings.items()
         }
         app.add_api(
@@ -123,9 +121,12 @@ def create_app(
             resolver=Resolver(views.__getitem__),
             bindings=bindings,
             max_body=settings.max_body,
+            public_url=public_url,
             security_map=authenticators.security_map(),
         )
-    app.app.register_blueprint(entry_points.blueprint(routed, settings.root_path, base_url))
+    app.app.register_blueprint(
+        entry_points.blueprint(routed, settings.root_path, lambda: public_url.of(current_scope()))
+    )
     return app
 
 
@@ -135,39 +136,55 @@ def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
 
 def _view(
     binding: Binding,
-    surroundings: Surroundings,
+    context: HandlerContext,
     known: frozenset[str],
     applications: Sequence[Application],
 ) -> Callable[..., Any]:
-    """Return the function that Flask calls for an operation."""
-    if binding.listener is not None:
-        return ListenerHandlers(binding.listener, surroundings, applications).receive
-    if binding.definition is None:
-        return UnservedHandler(binding.unserved or "no handler fits").refuse
-    definition = binding.definition
-    if not definition.parents:
-        handler = _handler(binding.kind, definition, surroundings)
-        return lambda **path: handler(*path.values())  # contracts name the parameter as they like
+    """Return the function that Flask calls for an operation, with the path's parameters.
 
-    def within(**path: str) -> Any:
-        parents = tuple(path.values())[: len(definition.parents)]
-        inside = definition.inside(parents)
-        row_access.condition(inside)  # before anything is told of the parents
-        if definition.within is not None and definition.within in known:
-            surroundings.store.get(definition.within, "/".join(parents))
-        handler = _handler(binding.kind, inside, surroundings)
-        return handler(*tuple(path.values())[len(parents) :])
+    Parameters are passed by position, since contracts choose their names.
+    """
+    handler = _handler(binding, context, known, applications)
 
-    return within
+    def view(**path: str) -> Any:
+        return handler(current_context(), *path.values())
+
+    return view
 
 
 def _handler(
-    kind: Kind, definition: ResourceDefinition, surroundings: Surroundings
-) -> Callable[..., Any]:
-    """Return the handler of a kind of operation; it takes a member's id, if it is about one."""
-    hub = HubHandlers(definition, surroundings)
-    resources = ResourceHandlers(definition, surroundings)
-    handlers: dict[Kind, Callable[..., Any]] = {
+    binding: Binding,
+    context: HandlerContext,
+    known: frozenset[str],
+    applications: Sequence[Application],
+) -> Handler:
+    """Return the handler of an operation; it takes a request and the path's parameters."""
+    if binding.listener is not None:
+        return ListenerHandlers(binding.listener, context, applications).receive
+    definition = binding.definition
+    if definition is None:
+        return NotImplementedHandler(binding.unserved or "no handler fits").refuse
+    if not definition.parents:
+        return _resource_handler(binding.kind, definition, context)
+
+    def nested(request: RequestContext, *path: str) -> Any:
+        parents, rest = path[: len(definition.parents)], path[len(definition.parents) :]
+        inside = definition.inside(parents)
+        row_access.condition(inside, request.parties)  # before anything of the parents is revealed
+        if definition.within is not None and definition.within in known:
+            context.store.get(definition.within, "/".join(parents))
+        return _resource_handler(binding.kind, inside, context)(request, *rest)
+
+    return nested
+
+
+def _resource_handler(
+    kind: Kind, definition: ResourceDefinition, context: HandlerContext
+) -> Handler:
+    """Return the handler of a kind of operation; it takes a request, and an id of a member."""
+    hub = HubHandlers(definition, context)
+    resources = ResourceHandlers(definition, context)
+    handlers: dict[Kind, Handler] = {
         Kind.SUBSCRIBE: hub.register,
         Kind.SUBSCRIPTION: hub.retrieve,
         Kind.SUBSCRIPTIONS: hub.list,

@@ -1,4 +1,4 @@
-"""What handlers share."""
+"""The handler context: what all handlers of a server share."""
 
 from __future__ import annotations
 
@@ -11,20 +11,19 @@ from storage import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What handlers share: the store, bounds, and where clients reach the server.
+class HandlerContext:
+    """What all handlers of a server share.
 
-    `base_url` gives scheme, host and prefix, without trailing slash, for the current request.
-    `check_callback` raises `BadCallback` for an address that events may not be sent to, and
-    `begin_lane` lets events flow to a new subscription from now on; `return_duplicates` says what
-    becomes of a subscription that is there already.
+    `check_callback` raises `BadCallback` for a URL that events may not be sent to.
+    `begin_delivery` starts the delivery of events to a new subscription, from now on.
+    `return_duplicates` answers a repeated registration with the existing subscription instead of
+    409.
     """
 
     store: Store
-    base_url: Callable[[], str]
     limits: Limits
     cursors: Cursors
     require_if_match: bool = False
     return_duplicates: bool = False
     check_callback: Callable[[str], None] = lambda url: None
-    begin_lane: Callable[[ResourceDefinition, str], None] = lambda hub, id: None
+    begin_delivery: Callable[[ResourceDefinition, str], None] = lambda hub, id: None

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl
+from dataclasses import replace
 
 from flask import Response
 
-from app.tmf630 import filtering, jsonpath, selection
-from app.tmf630.caller import Access
-from app.tmf630.definitions import Limits, Resource, ResourceDefinition
-from app.tmf630.errors import BadQuery, SubscriptionExists
+from app.tmf630 import selection
+from app.tmf630.caller import Access, Identity
+from app.tmf630.definitions import Resource, ResourceDefinition
+from app.tmf630.errors import SubscriptionExists
 from app.tmf630.representation import OWNER, PARTIES, decode, encode, href, render
-from handlers import request_context
-from handlers.handler_context import Surroundings
+from app.tmf630.subscription_query import parse_query
+from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
-from handlers.preconditions import check_write, entity_tag, is_unchanged
+from handlers.preconditions import entity_tag
+from handlers.request_context import RequestContext
 from handlers.responses import empty_response, json_response
 from storage import (
-    And,
     Comparison,
     Condition,
     Document,
@@ -33,54 +32,22 @@ from storage import (
     json,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class SubscriptionQuery:
-    """Which events a listener wants, and which attributes of them; all of both when empty."""
-
-    where: Condition | None
-    fields: tuple[Path, ...]
-
-
-def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> SubscriptionQuery:
-    """Parse a subscription's query: the filters of a list, on events, `filter` and `fields`.
-
-    Raises:
-        BadQuery, UnsupportedQuery: it has no meaning.
-    """
-    query = query.removeprefix("?")
-    given = parse_qsl(query, keep_blank_values=True)
-    for name in _OF_LISTS.intersection(name for name, _ in given):
-        raise BadQuery(name, "is for lists; events have no order to choose, and no pages")
-    conditions = [
-        filtering.condition(definition, query, limits),
-        *(jsonpath.condition(definition, text, limits) for name, text in given if name == "filter"),
-    ]
-    stated = tuple(each for each in conditions if each is not None)
-    where = And(stated) if len(stated) > 1 else next(iter(stated), None)
-    if where is not None:
-        holds(where, {})  # refuses patterns that are not RE2's
-    fields = [value for name, value in given if name == "fields"]
-    return SubscriptionQuery(where, selection.parse(fields, ("eventId", "eventType")))
-
-
-_OF_LISTS = frozenset({"offset", "limit", "sort", "before", "after"})
 _NAMESPACE = uuid.UUID("a6a1f2a4-7a0e-5d0f-9c4b-3c1f3c0d2b77")
 
 
 class HubHandlers:
     """Register, retrieve and unregister listeners, for one hub."""
 
-    def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
+    def __init__(self, definition: ResourceDefinition, context: HandlerContext) -> None:
         self._definition = definition
-        self._around = surroundings
+        self._context = context
 
-    def register(self) -> Response:
+    def register(self, request: RequestContext) -> Response:
         """Answer 201 with the new subscription and its `Location`.
 
         A subscription's id follows from its callback, query and owner: two requests to register the
-        same cannot both succeed, whichever process they reach. Of a caller that is bound to
-        parties it brings what they have a part in.
+        same cannot both succeed, whichever process they reach. A caller that is bound to parties
+        receives the events of resources that name one of them.
 
         Raises:
             MalformedCallback: the callback is no URL that events could be sent to.
@@ -88,11 +55,11 @@ class HubHandlers:
             BadQuery, UnsupportedQuery: the query has no meaning.
             SubscriptionExists: the callback is registered with this query already.
         """
-        body = request_context.current().body
+        body = request.body
         query = body.get("query") or ""
-        parse_query(self._definition, query, self._around.limits)
-        self._around.check_callback(body["callback"])
-        owned = _ownership()
+        parse_query(self._definition, query, self._context.limits)
+        self._context.check_callback(body["callback"])
+        owned = _ownership(request.identity)
         mark = "".join(f"\n{each}" for each in owned.values())
         id = str(uuid.uuid5(_NAMESPACE, f"{query}\n{body['callback']}{mark}"))
         subscription = {**body, "id": id}
@@ -100,11 +67,11 @@ class HubHandlers:
         try:
             document = self._insert(id, subscription, owned)
         except DocumentExists:
-            if not self._around.return_duplicates:
+            if not self._context.return_duplicates:
                 raise SubscriptionExists(id) from None
             key = self._definition.key(id)
-            document = self._around.store.get(self._definition.collection, key)
-        base = self._around.base_url()
+            document = self._context.store.get(self._definition.collection, key)
+        base = request.base_url
         return json_response(
             render(self._definition, _shown(self._definition, document), base),
             self._definition.answers.created,
@@ -114,16 +81,16 @@ class HubHandlers:
     def _insert(self, id: str, subscription: Resource, owned: Resource) -> Document:
         """Keep a subscription and whose it is.
 
-        Its lane comes first, and begins where the log ends now.
+        Its delivery cursor is written first, at the current end of the event log.
 
         Raises:
             DocumentExists: it is there.
         """
-        store, key = self._around.store, self._definition.key(id)
+        store, key = self._context.store, self._definition.key(id)
         with suppress(DocumentNotFound):
             store.get(self._definition.collection, key)
             raise DocumentExists(self._definition.collection, key)
-        self._around.begin_lane(self._definition, key)
+        self._context.begin_delivery(self._definition, key)
         content = json.loads(encode(self._definition, subscription)) | owned
         return store.insert(
             self._definition.collection,
@@ -132,46 +99,47 @@ class HubHandlers:
             form=self._definition.forms.name,
         )
 
-    def list(self) -> Response:
+    def list(self, request: RequestContext) -> Response:
         """Answer 200 with the caller's subscriptions, of all callers to operators."""
-        return _Subscriptions(self._definition, self._around).answer()
+        return _Subscriptions(self._definition, self._context).answer(request)
 
-    def retrieve(self, id: str) -> Response:
+    def retrieve(self, request: RequestContext, id: str) -> Response:
         """Answer 200 with the subscription, or 304 when the client has it already.
 
         Raises:
-            DocumentNotFound: there is none of that id, or it is another's.
+            DocumentNotFound: there is none of that id, or it belongs to another caller.
         """
-        document = self._own(id)
-        if is_unchanged(document):
+        document = self._own(request, id)
+        if request.preconditions.is_unchanged(document):
             return empty_response(304, {"ETag": entity_tag(document)})
-        shown = _shown(self._definition, document).selected(selection.selected(self._definition))
+        select = selection.selected(self._definition, request.values("fields"))
+        shown = _shown(self._definition, document).selected(select)
         return json_response(
-            render(self._definition, shown, self._around.base_url()),
+            render(self._definition, shown, request.base_url),
             200,
             {"ETag": entity_tag(document)},
         )
 
-    def unregister(self, id: str) -> Response:
-        """Answer 204; the listener hears no more.
+    def unregister(self, request: RequestContext, id: str) -> Response:
+        """Answer 204; the listener receives no further events.
 
         Raises:
-            DocumentNotFound: there is no subscription of that id, or it is another's.
+            DocumentNotFound: there is no subscription of that id, or it belongs to another caller.
             PreconditionFailed: `If-Match` names another version.
         """
-        document = self._own(id)
-        check_write(document, required=self._around.require_if_match)
+        document = self._own(request, id)
+        request.preconditions.check_write(document, required=self._context.require_if_match)
         with suppress(VersionConflict):  # subscriptions do not change: somebody else removed it
-            self._around.store.delete(
+            self._context.store.delete(
                 self._definition.collection, document.id, version=document.version
             )
         return empty_response(self._definition.answers.deleted)
 
-    def _own(self, id: str) -> Document:
+    def _own(self, request: RequestContext, id: str) -> Document:
         """Return a subscription of the caller's; operators may have any."""
         collection = self._definition.collection
-        document = self._around.store.get(collection, self._definition.key(id))
-        rule = _ownership_rule()
+        document = self._context.store.get(collection, self._definition.key(id))
+        rule = _ownership_rule(request.identity)
         if rule is not None and not holds(rule, json.loads(document.content)):
             raise DocumentNotFound(collection, id)
         return document
@@ -180,16 +148,18 @@ class HubHandlers:
 class _Subscriptions(Listing):
     """The subscriptions that a caller may see."""
 
-    def _rule(self) -> Condition | None:
-        return _ownership_rule()
+    def _rule(self, request: RequestContext) -> Condition | None:
+        return _ownership_rule(request.identity)
 
     def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
         return _shown(self._definition, document)
 
 
-def _ownership_rule() -> Condition | None:
-    """Return what holds for the caller's subscriptions alone; None for operators and nobody."""
-    identity = request_context.current().identity
+def _ownership_rule(identity: Identity | None) -> Condition | None:
+    """Return the condition on the caller's own subscriptions.
+
+    None for operators and without authentication: they see every subscription.
+    """
     if identity is None or Access.OPERATE in identity.access:
         return None
     return Comparison((OWNER,), Operator.EQ, identity.name)
@@ -200,9 +170,8 @@ def _shown(definition: ResourceDefinition, document: Document) -> Document:
     return replace(document, content=encode(definition, decode(definition, document)))
 
 
-def _ownership() -> Resource:
-    """Return what is kept of the caller with its subscription; nothing of an anonymous one."""
-    identity = request_context.current().identity
+def _ownership(identity: Identity | None) -> Resource:
+    """Return what a subscription stores of its owner; nothing without authentication."""
     if identity is None:
         return {}
     bound = {} if identity.parties is None else {PARTIES: sorted(identity.parties)}

@@ -12,8 +12,8 @@ from app.events.inbound.replication import Application, Applier
 from app.tmf630.definitions import ListenerDefinition
 from app.tmf630.errors import OutOfBounds
 from app.tmf630.lifecycle import now
-from handlers import request_context
-from handlers.handler_context import Surroundings
+from handlers.handler_context import HandlerContext
+from handlers.request_context import RequestContext
 from handlers.responses import empty_response, json_response
 from storage import DocumentExists, json
 
@@ -24,15 +24,15 @@ class ListenerHandlers:
     def __init__(
         self,
         definition: ListenerDefinition,
-        surroundings: Surroundings,
+        context: HandlerContext,
         applications: Sequence[Application] = (),
     ) -> None:
         self._definition = definition
-        self._around = surroundings
+        self._store = context.store
         self._applications = applications
-        self._applier = Applier(surroundings.store, surroundings.base_url)
+        self._applier = Applier(context.store)
 
-    def receive(self) -> Response:
+    def receive(self, request: RequestContext) -> Response:
         """Answer with the contract's success; an event received before changes nothing.
 
         An event is the same when its `eventId` is; one without is the same when all of it is.
@@ -40,10 +40,9 @@ class ListenerHandlers:
         Raises:
             OutOfBounds: the caller is bound to a party.
         """
-        asked = request_context.current()
-        if asked.identity is not None and asked.identity.parties is not None:
-            raise OutOfBounds("events are of everybody; a caller bound to a party cannot send them")
-        body = asked.body
+        if request.parties is not None:
+            raise OutOfBounds("a caller that is bound to a party cannot send events")
+        body = request.body
         named = body.get("eventId")
         same = named if isinstance(named, str) and named else json.dumps(body).decode()
         id = hashlib.sha256(f"{self._definition.event}\n{same}".encode()).hexdigest()[:32]
@@ -51,11 +50,11 @@ class ListenerHandlers:
         kept = {"id": id, "listener": self._definition.event, "receivedAt": received, "event": body}
         for application in self._applications:
             # First, so that an event that was only half applied is applied when it comes again.
-            self._applier.apply(application, body, received)
+            self._applier.apply(application, body, received, request.event_origin)
         with suppress(DocumentExists):
-            self._around.store.insert(self._definition.collection, id, json.dumps(kept))
+            self._store.insert(self._definition.collection, id, json.dumps(kept))
         if not self._definition.answers_body:
             return empty_response(self._definition.status)
-        here = self._around.base_url() + self._definition.path
+        here = request.base_url + self._definition.path
         answer = json.dumps({"id": id, "callback": here})
         return json_response(answer, self._definition.status)

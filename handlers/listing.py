@@ -12,8 +12,8 @@ from app.tmf630.errors import BadQuery, NoSuchPage
 from app.tmf630.paging import Cursor
 from app.tmf630.representation import KEPT, in_form, render_all
 from app.tmf630.selection import selected
-from handlers import request_context
-from handlers.handler_context import Surroundings
+from handlers.handler_context import HandlerContext
+from handlers.request_context import RequestContext
 from handlers.responses import json_response
 from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 
@@ -21,12 +21,12 @@ from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 class Listing:
     """The list operation of one resource definition."""
 
-    def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
+    def __init__(self, definition: ResourceDefinition, context: HandlerContext) -> None:
         self._definition = definition
-        self._store = surroundings.store
-        self._around = surroundings
+        self._store = context.store
+        self._context = context
 
-    def answer(self) -> Response:
+    def answer(self, request: RequestContext) -> Response:
         """Answer 200 with the matching resources, newest first unless `sort` says otherwise.
 
         `X-Total-Count` counts all that match, `X-Result-Count` those in this answer. A part of the
@@ -37,24 +37,23 @@ class Listing:
             NoSuchPage: the cursor in `after` leads nowhere.
             OutOfBounds: the caller can see no resource of this kind.
         """
-        asked = request_context.current()
-        where = stored_query.scoped(self._definition, self._condition())
-        if (rule := self._rule()) is not None:
+        where = stored_query.scoped(self._definition, self._condition(request))
+        if (rule := self._rule(request)) is not None:
             where = rule if where is None else And((rule, where))
-        sort = paging.sort_keys(self._definition, asked.values("sort"), self._around.limits)
-        window = paging.window(asked.parameters, self._around.limits)
+        sort = paging.sort_keys(self._definition, request.values("sort"), self._context.limits)
+        window = paging.window(request.parameters, self._context.limits)
         query = paging.fingerprint(self._definition, where, sort)
         cursor = None
-        if asked.values("before"):
+        if request.values("before"):
             raise NoSuchPage("parameter before is not a cursor of this server")
-        if after := asked.values("after"):
-            cursor = self._around.cursors.read(query, after[-1])
-        page = self._find(where, sort, window, cursor)
+        if after := request.values("after"):
+            cursor = self._context.cursors.read(query, after[-1])
+        page = self._find(request, where, sort, window, cursor)
         total = cursor.total if cursor else page.total or 0
-        base = self._around.base_url()
+        base = request.base_url
         next_ = None
         if page.end is not None:
-            next_ = self._around.cursors.write(query, Cursor(page.end, total))
+            next_ = self._context.cursors.write(query, Cursor(page.end, total))
         url = base + self._definition.path
         return json_response(
             render_all(self._definition, page.documents, base),
@@ -62,38 +61,37 @@ class Listing:
             {
                 "X-Total-Count": str(total),
                 "X-Result-Count": str(len(page.documents)),
-                "Link": paging.links(asked, url, window, page, next_),
+                "Link": paging.links(request.raw_query, url, window, page, next_),
             },
         )
 
-    def _rule(self) -> Condition | None:
-        """Return what must hold for what the caller may see; None when it may see all."""
-        return row_access.condition(self._definition)
+    def _rule(self, request: RequestContext) -> Condition | None:
+        """Return the condition on what the caller may see; None when it may see all."""
+        return row_access.condition(self._definition, request.parties)
 
-    def _condition(self) -> Condition | None:
-        asked = request_context.current()
-        strict = "handling=strict" in (request_context.header("Prefer") or "")
-        limits = self._around.limits
+    def _condition(self, request: RequestContext) -> Condition | None:
+        limits = self._context.limits
         definition = self._definition
         conditions = [
-            filtering.condition(definition, asked.raw_query, limits, strict=strict),
-            *(jsonpath.condition(definition, text, limits) for text in asked.values("filter")),
+            filtering.condition(definition, request.raw_query, limits, strict=request.strict),
+            *(jsonpath.condition(definition, text, limits) for text in request.values("filter")),
         ]
         stated = tuple(each for each in conditions if each is not None)
         return And(stated) if len(stated) > 1 else next(iter(stated), None)
 
     def _find(
         self,
+        request: RequestContext,
         where: Condition | None,
         sort: tuple[SortKey, ...],
         window: Window,
         cursor: Cursor | None,
     ) -> Page:
-        select = selected(self._definition)
+        select = selected(self._definition, request.values("fields"))
         elsewhere = [other for path in select for other in self._definition.forms.aliases(path)]
         if select:
             elsewhere.append((KEPT,))
-        far = window.offset > self._around.limits.largest_offset
+        far = window.offset > self._context.limits.largest_offset
         page = self._store.find(
             self._definition.collection,
             Query(

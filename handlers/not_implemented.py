@@ -1,19 +1,20 @@
-"""Operations the contract declares and this server does not serve."""
+"""Operations that the contract declares and this server does not implement (501)."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
 from app.tmf630.errors import NotServed
+from handlers.request_context import RequestContext
 
 
-class UnservedHandler:
+class NotImplementedHandler:
     """Refuses an operation, with the reason that `tmf683 check` lists for it."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
 
-    def refuse(self, **_path: str) -> NoReturn:
+    def refuse(self, _request: RequestContext, *_path: str) -> NoReturn:
         """Raise.
 
         Raises:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from hashlib import blake2b
 
 from app.tmf630.errors import BadPrecondition, PreconditionFailed, PreconditionRequired
-from handlers import request_context
 from storage import Document
 
-_TAG = re.compile(r'(W/)?"([^"]*)"')
-_TAGS = re.compile(rf"\s*(\*|{_TAG.pattern}(\s*,\s*{_TAG.pattern})*)\s*")
+_TAG = re.compile(r'(W/)?"([^"]*+)"')
+_TAGS = re.compile(rf"\s*+(\*|{_TAG.pattern}(\s*+,\s*+{_TAG.pattern})*+)\s*+")
 
 
 def entity_tag(document: Document) -> str:
@@ -23,31 +23,45 @@ def entity_tag(document: Document) -> str:
     return f'"{document.version}-{digest}"'
 
 
-def check_write(document: Document, *, required: bool = False) -> None:
-    """Hold a document that is about to be changed against the request's preconditions.
+@dataclass(frozen=True, slots=True)
+class Preconditions:
+    """The conditional headers of a request; None where a header is absent."""
 
-    Raises:
-        BadPrecondition: `If-Match` holds no entity tags.
-        PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
-        PreconditionRequired: the server insists on `If-Match` and it is absent.
-    """
-    tags = request_context.header("If-Match")
-    if tags is None:
-        if required:
-            raise PreconditionRequired("send If-Match with the ETag of the resource you have read")
-    elif not _TAGS.fullmatch(tags):
-        raise BadPrecondition('If-Match takes * or entity tags in double quotes, such as "1-ab"')
-    elif not _matches(tags, entity_tag(document), strong=True):
-        raise PreconditionFailed("the resource has changed since the version If-Match names")
-    unwanted = request_context.header("If-None-Match")
-    if unwanted is not None and _matches(unwanted, entity_tag(document), strong=False):
-        raise PreconditionFailed("the resource exists in a version that If-None-Match rules out")
+    if_match: str | None = None
+    if_none_match: str | None = None
 
+    def check_write(self, document: Document, *, required: bool = False) -> None:
+        """Check a document that is about to be changed; `required` demands `If-Match`.
 
-def is_unchanged(document: Document) -> bool:
-    """Whether a reader already has this version, by its `If-None-Match`."""
-    tags = request_context.header("If-None-Match")
-    return tags is not None and _matches(tags, entity_tag(document), strong=False)
+        Raises:
+            BadPrecondition: `If-Match` is not `*` or a list of entity tags.
+            PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
+            PreconditionRequired: `If-Match` is required and absent.
+        """
+        tags = self.if_match
+        if tags is None:
+            if required:
+                raise PreconditionRequired("send If-Match with the ETag of the resource you read")
+        elif not _TAGS.fullmatch(tags):
+            raise BadPrecondition('If-Match takes * or entity tags in double quotes: "1-ab"')
+        elif not _matches(tags, entity_tag(document), strong=True):
+            if _matches(tags, entity_tag(document), strong=False):
+                raise PreconditionFailed(
+                    "weak tags never match (RFC 9110 §13.1.1); ask the proxy to keep strong ETags"
+                )
+            raise PreconditionFailed("the resource has changed since the version If-Match names")
+        if self.if_none_match is not None and self.is_unchanged(document):
+            raise PreconditionFailed("If-None-Match excludes the version that exists")
+
+    def is_unchanged(self, document: Document) -> bool:
+        """Whether the client already has this version, by `If-None-Match`."""
+        tags = self.if_none_match
+        return tags is not None and _matches(tags, entity_tag(document), strong=False)
+
+    @property
+    def creates_only(self) -> bool:
+        """Whether the request must not touch an existing resource (`If-None-Match: *`)."""
+        return self.if_none_match == "*"
 
 
 def _matches(header: str, tag: str, *, strong: bool) -> bool:

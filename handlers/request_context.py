@@ -1,4 +1,4 @@
-"""The request as the contract layer hands it over: parsed and validated already."""
+"""The request context: one validated request as handlers see it."""
 
 from __future__ import annotations
 
@@ -6,44 +6,47 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import flask
-
 from app.tmf630.caller import Identity
-
-ENVIRON_KEY = "tmf.request"
-"""Where the WSGI environment of a contract operation carries its `OperationRequest`."""
+from app.tmf630.outbox import EventOrigin
+from handlers.preconditions import Preconditions
 
 
 @dataclass(frozen=True, slots=True)
-class OperationRequest:
-    """What the contract layer read from a request.
+class RequestContext:
+    """One request: made once at the edge of the web stack and passed down explicitly.
 
-    `query` is every query parameter in order, decoded; `raw_query` the query string as it came;
-    `parameters` those the contract declares, as the type it declares; `body` the JSON body (None
-    when there is none) and `media_type` its type without parameters. `identity` is the caller's,
-    None where nobody has to say who they are; `id` is what the log calls the request.
+    `base_url` is scheme, host and prefix as the client reaches the server, without a trailing
+    slash. `id` is the request's id in the log. `query` holds every query parameter in order,
+    decoded; `raw_query` is the query string as it arrived; `parameters` are the parameters that the
+    contract declares, in their declared types. `body` is the JSON body (None without one) and
+    `media_type` its type without parameters. `identity` is the authenticated caller, None without
+    authentication. `correlation_id` and `traceparent` are the headers of these names, for the
+    events that the request causes. `strict` is `Prefer: handling=strict` (RFC 7240 §4.4).
     """
 
+    base_url: str
+    id: str = ""
     query: tuple[tuple[str, str], ...] = ()
     raw_query: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     body: Any = None
     media_type: str = "application/json"
     identity: Identity | None = None
-    id: str = ""
+    preconditions: Preconditions = field(default_factory=Preconditions)
+    correlation_id: str | None = None
+    traceparent: str | None = None
+    strict: bool = False
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""
         return [value for key, value in self.query if key == name]
 
+    @property
+    def parties(self) -> tuple[str, ...] | None:
+        """The parties that the caller is bound to; None when it may see every resource."""
+        return None if self.identity is None else self.identity.parties
 
-def current() -> OperationRequest:
-    """Return the request being handled."""
-    request: OperationRequest = flask.request.environ[ENVIRON_KEY]
-    return request
-
-
-def header(name: str) -> str | None:
-    """Return a header of the request being handled, None when it is absent."""
-    value: str | None = flask.request.environ.get(f"HTTP_{name.upper().replace('-', '_')}")
-    return value
+    @property
+    def event_origin(self) -> EventOrigin:
+        """What the events of this request say of their origin."""
+        return EventOrigin(self.base_url, self.id, self.correlation_id, self.traceparent)

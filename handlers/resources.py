@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from flask import Response
 
@@ -13,10 +12,10 @@ from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed
 from app.tmf630.json_equality import same
 from app.tmf630.representation import decode, encode, encode_change, href, in_form, render
 from app.tmf630.selection import selected
-from handlers import request_context
-from handlers.handler_context import Surroundings
+from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
-from handlers.preconditions import check_write, entity_tag, is_unchanged
+from handlers.preconditions import entity_tag
+from handlers.request_context import RequestContext
 from handlers.responses import empty_response, json_response
 from storage import Document, DocumentExists, DocumentTooLarge, VersionConflict
 
@@ -27,16 +26,16 @@ PATCH_ATTEMPTS = 20
 class ResourceHandlers:
     """List, create, retrieve, patch, replace and delete, for one resource definition."""
 
-    def __init__(self, definition: ResourceDefinition, surroundings: Surroundings) -> None:
+    def __init__(self, definition: ResourceDefinition, context: HandlerContext) -> None:
         self._definition = definition
-        self._store = surroundings.store
-        self._around = surroundings
+        self._store = context.store
+        self._context = context
 
-    def list(self) -> Response:
+    def list(self, request: RequestContext) -> Response:
         """Answer with the matching resources; see `Listing.answer`."""
-        return Listing(self._definition, self._around).answer()
+        return Listing(self._definition, self._context).answer(request)
 
-    def create(self) -> Response:
+    def create(self, request: RequestContext) -> Response:
         """Answer 201, or as the contract has it, with the new resource, `Location` and `ETag`.
 
         Raises:
@@ -45,37 +44,40 @@ class ResourceHandlers:
             OutOfBounds: the caller would not see the resource itself.
             PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
-        resource = lifecycle.created(self._definition, request_context.current().body)
+        resource = lifecycle.created(self._definition, request.body)
         self._definition.check(resource)
-        content, base = encode(self._definition, resource), self._around.base_url()
-        row_access.check_written(self._definition, content)
+        content = encode(self._definition, resource)
+        row_access.check_written(self._definition, content, request.parties)
         try:
             document = self._store.insert(
                 self._definition.collection,
                 self._definition.key(resource["id"]),
                 content,
                 form=self._definition.forms.name,
-                events=outbox.created(self._definition, resource["id"], content, base),
+                events=outbox.created(
+                    self._definition, resource["id"], content, request.event_origin
+                ),
             )
         except DocumentExists:
-            if request_context.header("If-None-Match") == "*":
+            if request.preconditions.creates_only:
                 raise PreconditionFailed("a resource with this id exists") from None
             raise
-        location = href(self._definition, base, resource["id"])
-        return self._answer(document, self._definition.answers.created, {"Location": location})
+        location = href(self._definition, request.base_url, resource["id"])
+        created = self._definition.answers.created
+        return self._answer(request, document, created, {"Location": location})
 
-    def retrieve(self, id: str) -> Response:
+    def retrieve(self, request: RequestContext, id: str) -> Response:
         """Answer 200 with the resource, or 304 when the client has this version already.
 
         Raises:
             DocumentNotFound: there is none of that id.
         """
-        document = self._get(id)
-        if is_unchanged(document):
+        document = self._get(request, id)
+        if request.preconditions.is_unchanged(document):
             return empty_response(304, {"ETag": entity_tag(document)})
-        return self._answer(document, 200)
+        return self._answer(request, document, 200)
 
-    def patch(self, id: str) -> Response:
+    def patch(self, request: RequestContext, id: str) -> Response:
         """Answer 200 with the resource as the patch leaves it.
 
         Raises:
@@ -87,14 +89,14 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
-        asked = request_context.current()
         return self._change(
+            request,
             id,
-            lambda before: self._patched(before, asked.media_type, asked.body),
+            lambda before: self._patched(request, before),
             self._definition.answers.changed,
         )
 
-    def replace(self, id: str) -> Response:
+    def replace(self, request: RequestContext, id: str) -> Response:
         """Answer 200 with the resource as the request's body has it, id and managed values kept.
 
         Raises:
@@ -103,14 +105,15 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """
-        body: Resource = request_context.current().body
+        body: Resource = request.body
         return self._change(
+            request,
             id,
             lambda before: {**body, "id": before["id"]},
             self._definition.answers.replaced,
         )
 
-    def delete(self, id: str) -> Response:
+    def delete(self, request: RequestContext, id: str) -> Response:
         """Answer 204; the resource is gone.
 
         Raises:
@@ -118,8 +121,8 @@ class ResourceHandlers:
             PreconditionFailed: `If-Match` names another version.
         """
         for _ in range(PATCH_ATTEMPTS):
-            document = self._get(id)
-            check_write(document, required=self._around.require_if_match)
+            document = self._get(request, id)
+            request.preconditions.check_write(document, required=self._context.require_if_match)
             try:
                 self._store.delete(
                     self._definition.collection,
@@ -130,7 +133,7 @@ class ResourceHandlers:
                         id,
                         document.content,
                         document.form,
-                        self._around.base_url(),
+                        request.event_origin,
                     ),
                 )
             except VersionConflict:
@@ -138,40 +141,50 @@ class ResourceHandlers:
             return empty_response(self._definition.answers.deleted)
         raise UpdateContended(f"{id} kept changing while it was being deleted")
 
-    def _patched(self, before: Resource, media_type: str, patch: Any) -> Resource:
+    def _patched(self, request: RequestContext, before: Resource) -> Resource:
         """Return the resource as a patch of what the client sees, `href` included, leaves it."""
-        seen = before | {"href": href(self._definition, self._around.base_url(), before["id"])}
-        growth = self._around.limits.patch_growth
-        after = patching.patched(self._definition, seen, media_type, patch, growth)
+        seen = before | {"href": href(self._definition, request.base_url, before["id"])}
+        after = patching.patched(
+            self._definition,
+            seen,
+            request.media_type,
+            request.body,
+            self._context.limits.patch_growth,
+        )
         return {name: value for name, value in after.items() if name != "href"}
 
-    def _get(self, id: str) -> Document:
+    def _get(self, request: RequestContext, id: str) -> Document:
         document = self._store.get(self._definition.collection, self._definition.key(id))
-        row_access.check_seen(self._definition, document)
+        row_access.check_seen(self._definition, document, request.parties)
         return document
 
-    def _change(self, id: str, change: Callable[[Resource], Resource], status: int) -> Response:
+    def _change(
+        self,
+        request: RequestContext,
+        id: str,
+        change: Callable[[Resource], Resource],
+        status: int,
+    ) -> Response:
         """Change a resource as it stands at the moment of writing.
 
         When another change comes between reading and writing, this one starts again from the
         newer resource, so that none is lost; `If-Match` then decides whether it still may.
         """
         for _ in range(PATCH_ATTEMPTS):
-            document = self._get(id)
-            check_write(document, required=self._around.require_if_match)
+            document = self._get(request, id)
+            request.preconditions.check_write(document, required=self._context.require_if_match)
             before = decode(self._definition, document)
             after = lifecycle.changed(self._definition, before, change(before))
             if same(after, before):
-                return self._answer(document, status)
+                return self._answer(request, document, status)
             try:
                 self._definition.check(after, before)
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
             content, form = encode_change(self._definition, document, before, after)
-            if len(content) > self._around.limits.resource_size:
+            if len(content) > self._context.limits.resource_size:
                 raise DocumentTooLarge(f"{id} would have {len(content)} bytes")
-            row_access.check_written(self._definition, content)
-            base = self._around.base_url()
+            row_access.check_written(self._definition, content, request.parties)
             try:
                 document = self._store.replace(
                     self._definition.collection,
@@ -179,15 +192,21 @@ class ResourceHandlers:
                     content,
                     version=document.version,
                     form=form,
-                    events=outbox.changed(self._definition, before, after, content, form, base),
+                    events=outbox.changed(
+                        self._definition, before, after, content, form, request.event_origin
+                    ),
                 )
             except VersionConflict:
                 continue
-            return self._answer(document, status)
+            return self._answer(request, document, status)
         raise UpdateContended(f"{id} kept changing while it was being changed")
 
     def _answer(
-        self, document: Document, status: int, headers: dict[str, str] | None = None
+        self,
+        request: RequestContext,
+        document: Document,
+        status: int,
+        headers: dict[str, str] | None = None,
     ) -> Response:
         """Return a document, or what `fields` selects of it, with its entity tag.
 
@@ -196,9 +215,10 @@ class ResourceHandlers:
         tag = entity_tag(document)
         if status == 204:
             return empty_response(status, {**(headers or {}), "ETag": tag})
-        document = in_form(self._definition, document).selected(selected(self._definition))
+        select = selected(self._definition, request.values("fields"))
+        document = in_form(self._definition, document).selected(select)
         return json_response(
-            render(self._definition, document, self._around.base_url()),
+            render(self._definition, document, request.base_url),
             status,
             {**(headers or {}), "ETag": tag},
         )

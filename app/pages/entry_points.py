@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import flask
 import orjson
@@ -135,7 +136,7 @@ class ApiPages:
 
     def swagger_ui(self) -> Response:
         """Answer 200 with the documentation page."""
-        here = flask.request.environ["SCRIPT_NAME"] + self._contract.base_path
+        here = urlsplit(self._base_url()).path + self._contract.base_path
         page = flask.render_template_string(
             _PAGE,
             title=self._contract.title,

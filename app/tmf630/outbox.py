@@ -1,13 +1,14 @@
-"""What a write tells others: a record of the change, kept with it until it is delivered.
+"""Outbox records, written in the same transaction as the document they describe.
 
-The record is neutral: it holds the resource as it was stored. Which events it becomes, and in which
-shape, follows from the contract of the listener that they are sent to.
+A record holds the resource as it was stored. Which events it becomes, and in which format, follows
+from the contract of the hub at which a listener is registered.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -16,25 +17,54 @@ import uuid_utils
 from app.tmf630.definitions import Change, Resource, ResourceDefinition
 from app.tmf630.json_equality import same
 from app.tmf630.lifecycle import STATUS_ATTRIBUTES, now
-from handlers import request_context
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+_LONGEST_CORRELATION = 200
 
 
-def created(definition: ResourceDefinition, id: str, content: bytes, base: str) -> list[bytes]:
+@dataclass(frozen=True, slots=True)
+class EventOrigin:
+    """The request that causes an event.
+
+    `base_url` is where its client reaches the server, for links; `correlation_id` and `traceparent`
+    are its headers of these names (W3C Trace Context for the latter), None when absent.
+    """
+
+    base_url: str
+    request_id: str = ""
+    correlation_id: str | None = None
+    traceparent: str | None = None
+
+    def correlation(self) -> str | None:
+        """Return the correlation id of its events: the stated one, the trace's or the request's."""
+        stated = self.correlation_id
+        if stated and len(stated) <= _LONGEST_CORRELATION and stated.isprintable():
+            return stated
+        trace = _TRACE.fullmatch(self.traceparent or "")
+        return trace[1] if trace else self.request_id or None
+
+    def trace(self) -> str | None:
+        """Return the trace that its events continue, None without a well-formed one."""
+        stated = self.traceparent
+        return stated if stated and _TRACE.fullmatch(stated) else None
+
+
+def created(
+    definition: ResourceDefinition, id: str, content: bytes, origin: EventOrigin
+) -> list[bytes]:
     """Return the record of a creation; none where the contract declares no event for it."""
     if Change.CREATE not in definition.announces:
         return []
-    return [_record(definition, Change.CREATE, id, content, definition.forms.name, base)]
+    return [_record(definition, Change.CREATE, id, content, definition.forms.name, origin)]
 
 
 def deleted(
-    definition: ResourceDefinition, id: str, content: bytes, form: str, base: str
+    definition: ResourceDefinition, id: str, content: bytes, form: str, origin: EventOrigin
 ) -> list[bytes]:
-    """Return the record of a deletion; `content` is what is gone."""
+    """Return the record of a deletion; `content` is the deleted document."""
     if Change.DELETE not in definition.announces:
         return []
-    return [_record(definition, Change.DELETE, id, content, form, base)]
+    return [_record(definition, Change.DELETE, id, content, form, origin)]
 
 
 def changed(
@@ -43,9 +73,12 @@ def changed(
     after: Resource,
     content: bytes,
     form: str,
-    base: str,
+    origin: EventOrigin,
 ) -> list[bytes]:
-    """Return the record of a change: which attributes differ, those the server manages aside."""
+    """Return the record of a change, with the names of the attributes that differ.
+
+    Attributes that the server manages do not count as a change.
+    """
     names = sorted(
         name
         for name in {**before, **after}
@@ -57,7 +90,7 @@ def changed(
         return []
     details = {"attributes": names, "status": moved}
     id = after["id"]
-    return [_record(definition, Change.ATTRIBUTE, id, content, form, base, details)]
+    return [_record(definition, Change.ATTRIBUTE, id, content, form, origin, details)]
 
 
 def _record(
@@ -66,7 +99,7 @@ def _record(
     id: str,
     content: bytes,
     form: str,
-    base: str,
+    origin: EventOrigin,
     details: Mapping[str, Any] | None = None,
 ) -> bytes:
     head = {
@@ -77,24 +110,9 @@ def _record(
         "id": id,
         "parent": definition.parent,
         "form": form,
-        "base": base,
-        "correlation": _correlation(),
-        "traceparent": _traceparent(),
+        "base": origin.base_url,
+        "correlation": origin.correlation(),
+        "traceparent": origin.trace(),
         **(details or {}),
     }
     return orjson.dumps(head)[:-1] + b',"content":' + content + b"}"
-
-
-def _correlation() -> str | None:
-    """Return what ties the event to its request: `X-Correlation-ID`, its trace's id, or its own."""
-    stated = request_context.header("X-Correlation-ID")
-    if stated and len(stated) <= 200 and stated.isprintable():
-        return stated
-    trace = _TRACE.fullmatch(_traceparent() or "")
-    return trace[1] if trace else request_context.current().id or None
-
-
-def _traceparent() -> str | None:
-    """Return the trace that the event is to continue (W3C Trace Context)."""
-    stated = request_context.header("traceparent")
-    return stated if stated and _TRACE.fullmatch(stated) else None

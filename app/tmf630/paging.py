@@ -16,7 +16,6 @@ from itsdangerous import BadData, URLSafeSerializer
 
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import NoSuchPage
-from handlers.request_context import OperationRequest
 from storage import Condition, Page, Position, SortKey, Window
 
 
@@ -85,21 +84,21 @@ def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
     return Window(parameters.get("offset", 0), limit)
 
 
-def links(asked: OperationRequest, url: str, window: Window, page: Page, next_: str | None) -> str:
+def links(raw_query: str, url: str, window: Window, page: Page, next_: str | None) -> str:
     """Return the `Link` header's value (RFC 8288): self, first, prev, next and last.
 
     Pages reached by a cursor know only their first and next.
     """
-    found = {"self": asked.raw_query, "first": _with(asked, offset=None, after=None)}
+    found = {"self": raw_query, "first": _with(raw_query, offset=None, after=None)}
     if next_ is not None:
-        found["next"] = _with(asked, offset=None, after=next_)
+        found["next"] = _with(raw_query, offset=None, after=next_)
     total = page.total
-    if not asked.values("after") and window.limit and total is not None:
+    if window.limit and total is not None:
         if window.offset:
             before = max(0, window.offset - window.limit)
-            found["prev"] = _with(asked, offset=str(before) if before else None)
+            found["prev"] = _with(raw_query, offset=str(before) if before else None)
         last = max(0, (total - 1) // window.limit * window.limit)
-        found["last"] = _with(asked, offset=str(last) if last else None)
+        found["last"] = _with(raw_query, offset=str(last) if last else None)
     return ", ".join(
         f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
         for relation, query in found.items()
@@ -111,11 +110,11 @@ def _uri(query: str) -> str:
     return quote(query.encode("latin-1"), safe="%!$&'()*+,;=:@/?-._~")
 
 
-def _with(asked: OperationRequest, **changes: str | None) -> str:
+def _with(raw_query: str, **changes: str | None) -> str:
     """Return the raw query string with some parameters replaced, or left out (None)."""
     kept = [
         piece
-        for piece in asked.raw_query.split("&")
+        for piece in raw_query.split("&")
         if piece and unquote_plus(piece.split("=")[0]) not in changes
     ]
     added = [f"{name}={quote(value)}" for name, value in changes.items() if value is not None]

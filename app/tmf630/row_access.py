@@ -1,36 +1,37 @@
-"""The row rule: a caller bound to parties sees and changes only what one of them has a part in.
+"""Row access: a caller bound to parties sees and changes only resources that name one of them.
 
-The rule is one condition on stored documents. Lists ask the store for it together with the client's
-own conditions, so that totals, order and cursors follow it; what is read by id, changed or told to
-listeners is held against the very same condition.
+The rule is one condition on stored documents. Lists add it to the client's own conditions, so that
+totals, order and cursors follow it; documents read by id, changed or sent to listeners are checked
+against the same condition.
 """
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import OutOfBounds
 from app.tmf630.stored_query import in_every_form
-from handlers import request_context
 from storage import Comparison, Condition, Document, DocumentNotFound, Operator, Or, holds, json
 
+Parties: TypeAlias = tuple[str, ...] | None
+"""The ids of the parties that a caller is bound to; None for a caller that is not bound."""
 
-def condition(definition: ResourceDefinition) -> Condition | None:
-    """Return what must hold for a document that the caller may see; None when it may see all.
+
+def condition(definition: ResourceDefinition, parties: Parties) -> Condition | None:
+    """Return the condition on documents that the caller may see; None when it may see all.
 
     Raises:
-        OutOfBounds: the caller is bound, and the contract has no parties in this resource.
+        OutOfBounds: the caller is bound, and this resource has no parties in the contract.
     """
-    identity = request_context.current().identity
-    if identity is None or identity.parties is None:
-        return None
-    return part_of(definition, identity.parties)
+    return None if parties is None else part_of(definition, parties)
 
 
 def part_of(definition: ResourceDefinition, parties: tuple[str, ...]) -> Condition:
-    """Return the condition that one of the parties has a part in a document.
+    """Return the condition that a document names one of the parties.
 
     Raises:
-        OutOfBounds: the contract has no parties in this resource.
+        OutOfBounds: this resource has no parties in the contract.
     """
     if not definition.parties:
         raise OutOfBounds("the caller is bound to a party, and this resource has none")
@@ -42,25 +43,25 @@ def part_of(definition: ResourceDefinition, parties: tuple[str, ...]) -> Conditi
     return in_every_form(definition.forms, stated)
 
 
-def check_seen(definition: ResourceDefinition, document: Document) -> None:
-    """Make sure that the caller may see a document.
+def check_seen(definition: ResourceDefinition, document: Document, parties: Parties) -> None:
+    """Check that the caller may see a document.
 
     Raises:
-        DocumentNotFound: it may not; whether the document exists is not told.
-        OutOfBounds: no document of this resource can be seen.
+        DocumentNotFound: it may not; the error does not reveal that the document exists.
+        OutOfBounds: the caller can see no document of this resource.
     """
-    rule = condition(definition)
+    rule = condition(definition, parties)
     if rule is not None and not holds(rule, json.loads(document.content)):
         raise DocumentNotFound(definition.collection, document.id)
 
 
-def check_written(definition: ResourceDefinition, content: bytes) -> None:
-    """Make sure that the caller would see what it is about to write.
+def check_written(definition: ResourceDefinition, content: bytes, parties: Parties) -> None:
+    """Check that the caller would see what it is about to write.
 
     Raises:
         OutOfBounds: it would not.
     """
-    rule = condition(definition)
+    rule = condition(definition, parties)
     if rule is not None and not holds(rule, json.loads(content)):
         places = " or ".join("/" + "/".join(path) for path in definition.parties)
         raise OutOfBounds(f"{places} must name the party that the caller is bound to")

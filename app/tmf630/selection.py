@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.representation import INSIDE
-from handlers import request_context
 from storage import Path
 
 
@@ -22,7 +21,7 @@ def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
     return (*paths, *(tuple(name.split(".")) for name in names if name != "none"))
 
 
-def selected(definition: ResourceDefinition) -> tuple[Path, ...]:
-    """Return the paths that the request being handled selects."""
-    paths = parse(request_context.current().values("fields"), definition.identity)
+def selected(definition: ResourceDefinition, fields: list[str]) -> tuple[Path, ...]:
+    """Return the paths of a resource that the values of `fields` select; none selects all."""
+    paths = parse(fields, definition.identity)
     return (*paths, (INSIDE,)) if paths and definition.parent is not None else paths

@@ -21,16 +21,29 @@ from starlette.types import Receive, Scope, Send
 
 from app.server.executor import HandlerThreads
 from app.server.group_commit import GroupCommit
-from app.web.request_validation import LANE_KEY, SCOPE_KEY, Lane
+from app.web.request_validation import CONTEXT_KEY, LANE_KEY, Lane
 from app.web.routed import ROUTE_KEY, KnownRules, route_of
-from handlers.request_context import ENVIRON_KEY
+from handlers.request_context import RequestContext
 from storage import Store
 
 _WITHIN = "tmf.within"
+_SCOPE = "tmf.scope"
 
 Within: TypeAlias = Callable[[Scope], AbstractContextManager[None]]
 Environ: TypeAlias = dict[str, Any]
 Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
+
+
+def current_context() -> RequestContext:
+    """Return the context of the operation that Flask is handling."""
+    context: RequestContext = flask.request.environ[CONTEXT_KEY]
+    return context
+
+
+def current_scope() -> Scope:
+    """Return the ASGI scope of the request that Flask is handling."""
+    scope: Scope = flask.request.environ[_SCOPE]
+    return scope
 
 
 class PlainFlaskApi(FlaskApi):
@@ -196,7 +209,8 @@ def environ_of(scope: Scope) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        ENVIRON_KEY: scope.get(SCOPE_KEY),
+        CONTEXT_KEY: scope.get(CONTEXT_KEY),
+        _SCOPE: scope,
         ROUTE_KEY: route_of(scope),
     }
     for name, value in scope["headers"]:

@@ -1,11 +1,11 @@
-"""The address clients reach the server under, for absolute links."""
+"""The base URL under which clients reach the server, for absolute links."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-import flask
+from starlette.types import Scope
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?")
 
@@ -14,19 +14,39 @@ class BadHost(Exception):
     """The request's Host header names no host."""
 
 
-def base_url(public_url: str | None) -> str:
-    """Return where clients reach the server: the setting, else what this request says.
+class PublicUrl:
+    """Finds the base URL of a request: scheme, host and prefix, without a trailing slash.
 
-    Raises:
-        BadHost: the request's Host header is not a host.
+    `setting` overrides what requests say. `trust_forwarded` believes the `X-Forwarded-Proto`,
+    `-Host` and `-Prefix` headers of a proxy in front: the last value of each, which it added.
     """
-    if public_url:
-        return public_url
-    environ = flask.request.environ
-    host = environ.get("HTTP_HOST") or f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
-    if not _is_host(host):
-        raise BadHost("it must be a host name or address, with a port or without")
-    return f"{environ['wsgi.url_scheme']}://{host}{environ['SCRIPT_NAME']}"
+
+    def __init__(self, setting: str | None, *, trust_forwarded: bool = False) -> None:
+        self._setting = setting
+        self._trust_forwarded = trust_forwarded
+
+    def of(self, scope: Scope) -> str:
+        """Return the base URL for the client of a request.
+
+        Raises:
+            BadHost: the request's Host header is not a host.
+        """
+        if self._setting:
+            return self._setting
+        found = {}
+        for name, value in scope["headers"]:
+            if name == b"host" or (self._trust_forwarded and name.startswith(b"x-forwarded-")):
+                found[name] = value.decode("latin-1").rpartition(",")[2].strip()
+        host = found.get(b"x-forwarded-host") or found.get(b"host") or _server(scope)
+        if not _is_host(host):
+            raise BadHost("it must be a host name or address, with a port or without")
+        scheme = found.get(b"x-forwarded-proto") or scope["scheme"]
+        return f"{scheme}://{host}{found.get(b'x-forwarded-prefix', '')}"
+
+
+def _server(scope: Scope) -> str:
+    host, port = scope.get("server") or ("localhost", 80)
+    return f"{host}:{port or 0}"
 
 
 @lru_cache(maxsize=256)

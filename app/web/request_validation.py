@@ -25,11 +25,13 @@ from app.contract.schema.violations import Violation
 from app.tmf630.errors import sentence_of
 from app.tmf630.patching import OPERATIONS
 from app.web import body
+from app.web.public_url import PublicUrl
 from app.web.request_log import trail_of
-from handlers.request_context import OperationRequest
+from handlers.preconditions import Preconditions
+from handlers.request_context import RequestContext
 
-SCOPE_KEY = "tmf.request"
-"""Where the ASGI scope of a contract operation carries its `OperationRequest`."""
+CONTEXT_KEY = "tmf.request"
+"""Where the ASGI scope of a contract operation carries its `RequestContext`."""
 
 LANE_KEY = "tmf.lane"
 """Where the ASGI scope of a contract operation says which `Lane` suits it."""
@@ -75,10 +77,13 @@ class UnsupportedMediaType(Exception):
 class ValidatedOperation:
     """One operation of the contract: validates the request, then passes it on."""
 
-    def __init__(self, next_app: ASGIApp, binding: Binding, max_body: int) -> None:
+    def __init__(
+        self, next_app: ASGIApp, binding: Binding, max_body: int, public_url: PublicUrl
+    ) -> None:
         self._next_app = next_app
         self._binding = binding
         self._max_body = max_body
+        self._public_url = public_url
         self._query = tuple(each for each in binding.parameters if each.place == "query")
         self._headers = tuple(each for each in binding.parameters if each.place == "header")
         self._nested = binding.definition is not None and bool(binding.definition.parents)
@@ -103,14 +108,20 @@ class ValidatedOperation:
             content, media_type, length = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
         trail = trail_of(scope)
-        scope[SCOPE_KEY] = OperationRequest(
-            query,
-            raw_query,
-            parameters,
-            content,
-            media_type,
-            trail.identity,
-            trail.request_id,
+        headers = _headers(scope)
+        scope[CONTEXT_KEY] = RequestContext(
+            base_url=self._public_url.of(scope),
+            id=trail.request_id,
+            query=query,
+            raw_query=raw_query,
+            parameters=parameters,
+            body=content,
+            media_type=media_type,
+            identity=trail.identity,
+            preconditions=Preconditions(headers.get("if-match"), headers.get("if-none-match")),
+            correlation_id=headers.get("x-correlation-id"),
+            traceparent=headers.get("traceparent"),
+            strict="handling=strict" in headers.get("prefer", ""),
         )
         scope[LANE_KEY] = self._lane(query, media_type, length)
         await self._next_app(scope, receive, send)
@@ -180,23 +191,50 @@ class ContractValidationAPI(RequestValidationAPI):
     """Makes the validated operations of one contract."""
 
     def __init__(
-        self, *args: Any, bindings: Mapping[str, Binding], max_body: int, **kwargs: Any
+        self,
+        *args: Any,
+        bindings: Mapping[str, Binding],
+        max_body: int,
+        public_url: PublicUrl,
+        **kwargs: Any,
     ) -> None:
         self._bindings = bindings
         self._max_body = max_body
+        self._public_url = public_url
         super().__init__(*args, **kwargs)
 
     def make_operation(self, operation: AbstractOperation) -> ValidatedOperation:
         """Make the operation that connexion routes an operationId to."""
         return ValidatedOperation(
-            self.next_app, self._bindings[operation.operation_id], self._max_body
+            self.next_app,
+            self._bindings[operation.operation_id],
+            self._max_body,
+            self._public_url,
         )
 
 
 class ContractValidationMiddleware(RequestValidationMiddleware):
-    """Validates requests by the contract; takes `bindings` and `max_body` from `add_api`."""
+    """Validates requests by the contract.
+
+    `add_api` takes its arguments: `bindings`, `max_body` and `public_url`.
+    """
 
     api_cls = ContractValidationAPI
+
+
+_CONTEXT_HEADERS = frozenset(
+    {b"if-match", b"if-none-match", b"prefer", b"traceparent", b"x-correlation-id"}
+)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    """Return the headers that become part of the context; repeated ones are joined."""
+    found: dict[str, str] = {}
+    for name, value in scope["headers"]:
+        if name in _CONTEXT_HEADERS:
+            key, text = name.decode("latin-1"), value.decode("latin-1")
+            found[key] = f"{found[key]},{text}" if key in found else text
+    return found
 
 
 def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:

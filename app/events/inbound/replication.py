@@ -16,6 +16,7 @@ from app.tmf630.definitions import Change, Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.json_equality import same
 from app.tmf630.lifecycle import fill, now
+from app.tmf630.outbox import EventOrigin
 from app.tmf630.representation import decode, encode, encode_change
 from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
 
@@ -47,14 +48,17 @@ class _Told:
 
 
 class Applier:
-    """Applies events to the store; `base` gives the address for the events that follow."""
+    """Applies events to the store."""
 
-    def __init__(self, store: Store, base: Callable[[], str]) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._base = base
 
-    def apply(self, application: Application, event: Resource, received: str) -> bool:
+    def apply(
+        self, application: Application, event: Resource, received: str, origin: EventOrigin
+    ) -> bool:
         """Apply an event; return whether it counted.
+
+        `origin` is the request that brought it, for the events that this causes here.
 
         It does not when it is older than what is there already, tells of nothing with an id, or
         would leave a resource that breaks the contract.
@@ -64,7 +68,7 @@ class Applier:
             return False
         for _ in range(_ATTEMPTS):
             try:
-                return self._write(application, told)
+                return self._write(application, told, origin)
             except (VersionConflict, DocumentExists):
                 continue
         return False
@@ -89,7 +93,7 @@ class Applier:
                 continue
         return False
 
-    def _write(self, application: Application, told: _Told) -> bool:
+    def _write(self, application: Application, told: _Told, origin: EventOrigin) -> bool:
         """Bring the copy to what the event tells; first read, then look whether it still counts."""
         definition = application.definition
         try:
@@ -100,20 +104,20 @@ class Applier:
             return False
         if application.change is Change.DELETE:
             if there is not None:
-                self._delete(definition, there)
+                self._delete(definition, there, origin)
             return True
         try:
             if there is None:
-                return self._insert(definition, told)
-            return self._replace(definition, there, told)
+                return self._insert(definition, told, origin)
+            return self._replace(definition, there, told, origin)
         except InvalidResource:
             return False
 
-    def _delete(self, definition: ResourceDefinition, there: Document) -> None:
-        events = outbox.deleted(definition, there.id, there.content, there.form, self._base())
+    def _delete(self, definition: ResourceDefinition, there: Document, origin: EventOrigin) -> None:
+        events = outbox.deleted(definition, there.id, there.content, there.form, origin)
         self._store.delete(definition.collection, there.id, version=there.version, events=events)
 
-    def _insert(self, definition: ResourceDefinition, told: _Told) -> bool:
+    def _insert(self, definition: ResourceDefinition, told: _Told, origin: EventOrigin) -> bool:
         resource = {"@type": definition.type, **told.resource}
         fill(definition.fills + definition.initial, resource, now())
         resource = definition.forms.conforming(resource)
@@ -124,14 +128,20 @@ class Applier:
             told.id,
             content,
             form=definition.forms.name,
-            events=outbox.created(definition, told.id, content, self._base()),
+            events=outbox.created(definition, told.id, content, origin),
         )
         if self._is_overtaken(definition, told):  # by a deletion that found nothing yet
-            self._delete(definition, inserted)
+            self._delete(definition, inserted, origin)
             return False
         return True
 
-    def _replace(self, definition: ResourceDefinition, there: Document, told: _Told) -> bool:
+    def _replace(
+        self,
+        definition: ResourceDefinition,
+        there: Document,
+        told: _Told,
+        origin: EventOrigin,
+    ) -> bool:
         before = decode(definition, there)
         kept = {name: value for name, value in before.items() if name not in told.changed}
         after = merged(kept, told.resource)
@@ -148,7 +158,7 @@ class Applier:
             content,
             version=there.version,
             form=form,
-            events=outbox.changed(definition, before, after, content, form, self._base()),
+            events=outbox.changed(definition, before, after, content, form, origin),
         )
         return True
 

@@ -12,7 +12,7 @@ from app.events.outbound.payloads import Announcer, EventContent, OutgoingEvent
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
 from app.tmf630.representation import PARTIES
-from handlers.hub import SubscriptionQuery, parse_query
+from app.tmf630.subscription_query import SubscriptionQuery, parse_query
 from storage import Document, DocumentNotFound, Store, UnsupportedQuery, every, holds, json
 from storage.projection import select, selection_of
 
