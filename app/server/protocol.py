@@ -1,4 +1,4 @@
-"""Connections: uvicorn's HTTP protocol, with bounds on headers and a polite end.
+"""The HTTP protocol of a connection: uvicorn's, with bounds on headers and a graceful end.
 
 A client has a bounded time to send a request's headers, and a bounded number of bytes for them.
 When the worker is to stop, a connection is not cut while a client may be sending on it: its next
@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import httptools
 import orjson
 from uvicorn import Server
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,6 +23,20 @@ from app.server.write_coalescing import AnswerTransport
 
 DRAIN_SECONDS = 3.0
 """How long a connection without a request stays open once the worker is to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """A request that offers to go on in another protocol (`Upgrade`), or asks for a tunnel."""
+
+    method: bytes
+    version: bytes
+
+    def head(self, target: bytes, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return the request line and headers without the offer."""
+        lines = [b"%b %b HTTP/%b" % (self.method, target, self.version)]
+        lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -35,6 +51,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._late: asyncio.TimerHandle | None = None
         self._in_headers = True
         self._read = self._partial = 0
+        self._offer: _Offer | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is awaited."""
@@ -49,7 +66,8 @@ class BoundedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what came in; time runs while headers are not complete."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         if self._in_headers:
             self._partial += len(data)  # the parser tells of whole headers alone
             if self._partial > self.header_bytes and not self.transport.is_closing():
@@ -77,21 +95,68 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to handle the request."""
         self._in_headers = False
+        self._offer = None
+        if self.parser.should_upgrade():
+            self._offer = _Offer(self.parser.get_method(), self.parser.get_http_version().encode())
+            return  # `_parse` begins the request again, without the offer
         super().on_headers_complete()
         if self.stopping and self.cycle is not None:
             self.cycle.keep_alive = False  # its answer says so
 
+    def on_message_complete(self) -> None:
+        """End the request's body."""
+        if self._offer is None:
+            super().on_message_complete()
+
+    def _parse(self, data: bytes) -> None:
+        """Parse what arrived, as if nobody had offered another protocol (RFC 9110 §7.8).
+
+        The parser stops behind the headers of a request that offers one and takes all that follows
+        for that protocol. The body is still the request's (RFC 9112 §6.3): a new parser gets the
+        same headers without the offer, and then the rest.
+        """
+        view = memoryview(data)
+        try:
+            while True:
+                try:
+                    self.parser.feed_data(view)
+                    return
+                except httptools.HttpParserUpgrade as stopped:
+                    if self._offer is None or self._offer.method == b"CONNECT":
+                        self._refuse(
+                            "501 Not Implemented",
+                            "notImplemented",
+                            "The server does not implement this method.",
+                            "CONNECT asks for a tunnel, and this server is no proxy",
+                        )
+                        return
+                    view = view[stopped.args[0] :]
+                    head = self._offer.head(self.url, self.headers)
+                    self.parser = httptools.HttpRequestParser(self)
+                    self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                    self.parser.feed_data(head)
+        except httptools.HttpParserError:
+            self.send_400_response("invalid HTTP")
+
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, or is too much of it, with a TMF Error, and end."""
+        """Answer a request that is not HTTP, or whose headers are too large, and close."""
         if self._read > self.header_bytes:
-            line = "431 Request Header Fields Too Large"
-            code, reason = "headersTooLarge", "The request's headers are too large."
-            message = f"target and headers may have {self.header_bytes} bytes"
+            self._refuse(
+                "431 Request Header Fields Too Large",
+                "headersTooLarge",
+                "The request's headers are too large.",
+                f"target and headers may have {self.header_bytes} bytes",
+            )
         else:
-            line, code, reason = "400 Bad Request", "malformedRequest", "The request is not HTTP."
-            message = "it breaks the syntax of HTTP/1.1"
-        status = line[:3]
-        error = {"code": code, "reason": reason, "message": message, "status": status}
+            self._refuse(
+                "400 Bad Request",
+                "malformedRequest",
+                "The request is not HTTP.",
+                "it breaks the syntax of HTTP/1.1",
+            )
+
+    def _refuse(self, line: str, code: str, reason: str, message: str) -> None:
+        error = {"code": code, "reason": reason, "message": message, "status": line[:3]}
         content = orjson.dumps({**error, "@type": "Error"})
         head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\nconnection: close\r\n"
         head += f"content-length: {len(content)}\r\n\r\n"

@@ -7,6 +7,7 @@ duplicate names, numbers that do not survive, characters a store cannot hold.
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import math
 import re
@@ -22,7 +23,9 @@ _SECONDS = 20.0
 _LONGEST_INTEGER = 308
 """Digits of an integer; one more and a reader that knows only doubles reads infinity."""
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+"""Texts and brackets. Depth is checked before the body is known to be JSON, so a text may lack its
+end: it then reaches to the end of the body. Possessive, so that the time is linear in any case."""
 
 
 class MalformedBody(Exception):
@@ -77,14 +80,14 @@ async def _receive(receive: Receive, maximum: int) -> bytes:
 
 
 def parse(content: bytes) -> Any:
-    """Parse a body.
+    """Parse a body. A byte order mark before it is ignored (RFC 8259 §8.1).
 
     Raises:
         MalformedBody: it is not UTF-8, not JSON, nested deeper than `DEEPEST`, names an
             attribute twice in one object, or holds a number or character that would not be kept.
     """
     try:
-        text = content.decode()
+        text = content.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise MalformedBody(f"the byte at position {error.start} is not UTF-8") from None
     if text.count("[") + text.count("{") > DEEPEST:
@@ -98,8 +101,7 @@ def parse(content: bytes) -> Any:
             parse_constant=_constant,
         )
     except json.JSONDecodeError as error:
-        reason = "a byte order mark is not allowed" if "BOM" in error.msg else error.msg
-        raise MalformedBody(f"{reason}, at line {error.lineno}, column {error.colno}") from None
+        raise MalformedBody(f"{error.msg}, at line {error.lineno}, column {error.colno}") from None
     if "\\ud" in text or "\\uD" in text:
         _check_surrogates(value)
     return value
@@ -107,7 +109,7 @@ def parse(content: bytes) -> Any:
 
 def _check_depth(text: str) -> None:
     depth = 0
-    for token in _BRACKETS.finditer(text):
+    for token in _TOKENS.finditer(text):
         character = token[0]
         if character in "[{":
             depth += 1

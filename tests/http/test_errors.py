@@ -34,7 +34,7 @@ def post(api: httpx.Client, content: bytes, media_type: str | None) -> httpx.Res
         (b'{"a":{"b":[{"c":1,"c":1}]}}', "'c' appears twice"),
         (b'{"a":"\xff"}', "not UTF-8"),
         ('{"a":"x"}'.encode("utf-16"), "not UTF-8"),
-        (b'\xef\xbb\xbf{"a":1}', "byte order mark"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "line 1, column 1"),
         (b'{"a":"\x00"}', "line 1, column 7"),
         (b'{"a":"\\ud800"}', "surrogate"),
         (b'{"\\udfff":1}', "surrogate"),
