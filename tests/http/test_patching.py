@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -260,9 +259,7 @@ def test_a_patch_cannot_grow_without_bound(
     api: httpx.Client, media_type: str, operations: list[Any]
 ) -> None:
     before = create(api, x={"many": [{} for _ in range(1000)]})
-    begin = time.monotonic()
     error_of(patch(api, before["href"], operations, media_type), 413)
-    assert time.monotonic() - begin < 5
     assert api.get(before["href"]).json() == before
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -145,20 +146,31 @@ def test_several_workers_share_one_file(tmp_path: Path) -> None:
         assert sorted(met) == sorted(body["id"] for body in bodies)
 
 
+def is_listening(server: Server) -> bool:
+    with socket.socket() as probe:
+        url = httpx.URL(server.url)
+        return probe.connect_ex((url.host, url.port)) == 0
+
+
 def test_a_request_in_flight_is_answered_before_the_server_stops(tmp_path: Path) -> None:
     file = tmp_path / "s.db"
     with running_server(OURS, store=f"sqlite:///{file}", env={"TMF_BUSY_SECONDS": "20"}) as server:
         holder = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         holder.execute("BEGIN IMMEDIATE")
-        with client_of(server) as client, ThreadPoolExecutor(1) as thread:
-            waiting = thread.submit(client.post, "/partyInteraction", json=MINIMAL)
-            time.sleep(0.5)
+        url, body = httpx.URL(server.base_url), json.dumps(MINIMAL).encode()
+        head = (
+            f"POST {url.path}/partyInteraction HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        )
+        with socket.create_connection((url.host, url.port or 80), timeout=60) as connection:
+            connection.sendall(head.encode())
+            assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n", "it has begun"
+            connection.sendall(body)
             server.process.terminate()
-            time.sleep(0.5)
-            assert not waiting.done()
+            assert eventually(lambda: not is_listening(server))
             holder.execute("ROLLBACK")
-            assert waiting.result(20).status_code == 201
-        assert server.process.wait(20) == 0
+            assert connection.recv(1000).startswith(b"HTTP/1.1 201 ")
+        assert server.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["to the server", "to all its processes"])
@@ -167,7 +179,7 @@ def test_the_server_ends_at_once_and_in_peace(tmp_path: Path, name: str, group: 
     with running_server(OURS, store=f"sqlite:///{tmp_path}/s.db", workers=2) as server:
         tell = os.killpg if group else os.kill
         tell(server.process.pid, signal.Signals[name])
-        assert server.process.wait(15) == 0
+        assert server.process.wait(60) == 0
         assert "was sent" not in server.log()
         assert "Traceback" not in server.log()
 
@@ -232,56 +244,67 @@ def test_a_query_that_takes_too_long_is_stopped() -> None:
         assert error_of(answer, 503)["code"] == "queryTooSlow"
 
 
-def hammer(
-    server: Server, seconds: float, disturb: Callable[[], None]
-) -> tuple[set[str], list[int]]:
-    """Create from several threads while something happens; return acknowledged ids and statuses."""
-    end = time.monotonic() + seconds
-    acknowledged: set[str] = set()
-    statuses: list[int] = []
+@dataclass
+class Writers:
+    """Threads that create interactions until the block ends: acknowledged ids, and statuses.
 
-    def write() -> None:
-        while time.monotonic() < end:
+    The status 0 stands for a connection that failed.
+    """
+
+    server: Server
+    acknowledged: set[str] = field(default_factory=set)
+    statuses: list[int] = field(default_factory=list)
+    stopping: threading.Event = field(default_factory=threading.Event)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+    def __enter__(self) -> Writers:
+        self.threads = [threading.Thread(target=self._write) for _ in range(4)]
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def wait_for_more(self, number: int = 20) -> None:
+        """Wait until so many more creations are acknowledged."""
+        wanted = len(self.acknowledged) + number
+        assert eventually(lambda: len(self.acknowledged) >= wanted)
+
+    def _write(self) -> None:
+        while not self.stopping.is_set():
             try:
-                with client_of(server) as client:
-                    while time.monotonic() < end:
+                with client_of(self.server) as client:
+                    while not self.stopping.is_set():
                         answer = client.post("/partyInteraction", json=MINIMAL)
-                        statuses.append(answer.status_code)
+                        self.statuses.append(answer.status_code)
                         if answer.status_code == 201:
-                            acknowledged.add(answer.json()["id"])
+                            self.acknowledged.add(answer.json()["id"])
             except httpx.TransportError:
-                statuses.append(0)
-                time.sleep(0.05)
-
-    threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    disturb()
-    for thread in threads:
-        thread.join()
-    return acknowledged, statuses
+                self.statuses.append(0)
+                self.stopping.wait(0.05)
 
 
 def test_a_killed_worker_is_replaced_and_loses_nothing(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/s.db"
     with running_server(OURS, store=store, workers=2) as server:
-
-        def kill_workers() -> None:
+        children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+        with Writers(server) as writers:
             for _ in range(2):
-                time.sleep(0.8)
-                children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
+                writers.wait_for_more()
                 os.kill(int(children.read_text().split()[0]), signal.SIGKILL)
-
-        acknowledged, statuses = hammer(server, 3, kill_workers)
-        assert len(acknowledged) > 50
-        assert set(statuses) <= {0, 201}
+            writers.wait_for_more()
+        assert set(writers.statuses) <= {0, 201}
         with client_of(server) as client:
-            for id in acknowledged:
+            for id in writers.acknowledged:
                 assert client.get(f"/partyInteraction/{id}").status_code == 200
 
 
-@pytest.mark.slow
-def test_a_database_that_hangs_is_a_503_in_bounded_time() -> None:
+@pytest.mark.mongo
+def test_a_database_that_hangs_is_a_503() -> None:
+    """While it hangs: the client's patience, half a minute, is the bound."""
     environment = {"TMF_BUSY_SECONDS": "0.5", "TMF_QUERY_SECONDS": "1"}
     with (
         own_mongo_server() as mongo,
@@ -293,50 +316,42 @@ def test_a_database_that_hangs_is_a_503_in_bounded_time() -> None:
         mongo.process.send_signal(signal.SIGSTOP)
         try:
             for method in ("GET", "POST"):
-                begin = time.monotonic()
                 body = MINIMAL if method == "POST" else None
                 answer = client.request(method, "/partyInteraction", json=body)
                 assert error_of(answer, 503)["code"] == "storeUnavailable"
                 assert answer.headers["retry-after"]
-                assert time.monotonic() - begin < 10
         finally:
             mongo.process.send_signal(signal.SIGCONT)
         assert eventually(lambda: client.get("/partyInteraction").status_code == 200)
 
 
-@pytest.mark.slow
+@pytest.mark.mongo
 def test_a_database_that_dies_and_returns_loses_nothing() -> None:
     with own_mongo_server() as mongo:
         environment = {"TMF_BUSY_SECONDS": "1"}
         with running_server(OURS, store=f"{mongo.url}x", env=environment) as server:
             pid = server.process.pid
-
-            def interrupt() -> None:
-                time.sleep(1.5)
+            with Writers(server) as writers:
+                writers.wait_for_more()
                 mongo.kill()
-                time.sleep(1)
+                assert eventually(lambda: 503 in writers.statuses)
                 with client_of(server) as client:
-                    begin = time.monotonic()
                     answer = client.get("/partyInteraction")
-                    assert time.monotonic() - begin < 5, "the answer comes within a bounded time"
                     assert error_of(answer, 503)["code"] == "storeUnavailable"
                     assert "retry-after" in answer.headers
                     assert client.get(f"{server.url}/health/ready").status_code == 503
                     assert client.get(f"{server.url}/health/live").status_code == 200
                 mongo.start()
-
-            acknowledged, statuses = hammer(server, 6, interrupt)
-            assert statuses.count(503) > 0
-            assert set(statuses) <= {201, 503}
-            assert statuses[-1] == 201, "the server has recovered alone"
+                writers.wait_for_more()
+            assert set(writers.statuses) <= {201, 503}
+            assert writers.statuses[-1] == 201, "the server has recovered alone"
             with client_of(server) as client:
                 assert client.get(f"{server.url}/health/ready").status_code == 200
                 lost = [
                     id
-                    for id in acknowledged
+                    for id in writers.acknowledged
                     if client.get(f"/partyInteraction/{id}").status_code != 200
                 ]
             assert not lost
-            assert len(acknowledged) > 20
             assert server.process.pid == pid
             assert server.process.poll() is None

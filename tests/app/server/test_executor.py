@@ -34,7 +34,7 @@ def test_calls_that_queue_up_share_a_batch() -> None:
         sizes.append(len(current))
 
     def work(number: int) -> int:
-        gate.wait(5)
+        gate.wait(60)
         current.append(number)
         return number
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +21,8 @@ class Recorded:
         self.record: list[str] = []
         self.busy = 0
         self.failing = ""
+        self.committing, self.may_end = threading.Event(), threading.Event()
+        self.may_end.set()
 
     def begin(self, *, wait: bool) -> bool:
         if self.failing == "begin":
@@ -39,7 +40,8 @@ class Recorded:
         if self.failing == "commit":
             raise StoreError("the disk is full")
         self.record.append("commit")
-        time.sleep(0.01)
+        self.committing.set()
+        self.may_end.wait(30)
 
     def write(self, name: str) -> str:
         self.record.append(name)
@@ -51,7 +53,7 @@ class Recorded:
 def run(group: Recorded, work: Callable[[GroupCommit], Coroutine[Any, Any, None]]) -> list[str]:
     async def main() -> None:
         writes = GroupCommit(group)
-        await asyncio.wait_for(work(writes), 5)
+        await asyncio.wait_for(work(writes), 60)
         writes.stop()
 
     asyncio.run(main())
@@ -72,9 +74,12 @@ def test_what_comes_during_a_commit_is_made_after_it() -> None:
     group = Recorded()
 
     async def work(writes: GroupCommit) -> None:
+        group.may_end.clear()
         first = writes.run(group.write, "a")
-        await asyncio.sleep(0.002)
-        await asyncio.gather(first, writes.run(group.write, "b"), writes.run(group.write, "c"))
+        await asyncio.to_thread(group.committing.wait, 30)
+        others = [writes.run(group.write, each) for each in "bc"]
+        group.may_end.set()
+        await asyncio.gather(first, *others)
 
     assert run(group, work) == ["begin", "a", "commit", "begin", "b", "c", "commit"]
 
@@ -163,7 +168,7 @@ def test_long_calls_run_in_a_thread_in_their_turn() -> None:
 def test_waiting_for_another_writer_keeps_nobody_else(tmp_path: Path) -> None:
     """Another process holds the file: the event loop goes on, and the writes come after it."""
     file = tmp_path / "s.db"
-    store = open_store(f"sqlite:///{file}", busy_seconds=3)
+    store = open_store(f"sqlite:///{file}", busy_seconds=30)
     store.prepare("c", ())
     holder = sqlite3.connect(file, isolation_level=None)
     group = store.group()
@@ -173,12 +178,8 @@ def test_waiting_for_another_writer_keeps_nobody_else(tmp_path: Path) -> None:
         writes = GroupCommit(group)
         holder.execute("BEGIN IMMEDIATE")
         calls = [writes.run(lambda id: store.insert("c", id, b"{}"), id) for id in "ab"]
-        longest = 0.0
-        for _ in range(20):
-            begin = time.perf_counter()
+        for _ in range(20):  # had the loop waited for the file, the writes would have failed by now
             await asyncio.sleep(0.01)
-            longest = max(longest, time.perf_counter() - begin)
-        assert longest < 0.2
         assert not any(each.done() for each in calls)
         holder.execute("ROLLBACK")
         await asyncio.gather(*calls)
@@ -189,7 +190,9 @@ def test_waiting_for_another_writer_keeps_nobody_else(tmp_path: Path) -> None:
     store.close()
 
 
-def test_a_file_that_stays_held_is_told_to_everybody_at_once(tmp_path: Path) -> None:
+def test_a_file_that_stays_held_fails_every_waiting_write_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "s.db"
     store = open_store(f"sqlite:///{file}", busy_seconds=0.3)
     store.prepare("c", ())
@@ -197,14 +200,21 @@ def test_a_file_that_stays_held_is_told_to_everybody_at_once(tmp_path: Path) -> 
     holder.execute("BEGIN IMMEDIATE")
     group = store.group()
     assert group is not None
+    waits: list[bool] = []
+    begin = group.begin
+
+    def counted(*, wait: bool) -> bool:
+        waits.append(wait)
+        return begin(wait=wait)
+
+    monkeypatch.setattr(group, "begin", counted)
 
     async def work() -> None:
         writes = GroupCommit(group)
-        begin = time.monotonic()
         calls = [writes.run(lambda id: store.insert("c", id, b"{}"), id) for id in "abcde"]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(each) for each in results] == [StoreBusy] * 5
-        assert time.monotonic() - begin < 1
+        assert waits == [False, True], "the five writes wait once for the file"
         holder.execute("ROLLBACK")
         await writes.run(lambda id: store.insert("c", id, b"{}"), "f")
         writes.stop()
