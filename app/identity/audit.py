@@ -9,7 +9,7 @@ from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
-from app.web.request_log import trail_of
+from app.observability.request_record import record_of
 
 _log = logging.getLogger("tmf683.audit")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -52,20 +52,20 @@ class Audit:
         self._tell(scope, str(status), location)
 
     def _tell(self, scope: Scope, outcome: str, location: str) -> None:
-        if trail_of(scope).identity is None:
+        if record_of(scope).identity is None:
             return
         if self._all or scope["method"] not in _READING:
             self._write(scope, outcome, location or scope["path"])
 
     @staticmethod
     def _write(scope: Scope, outcome: str, resource: str, reason: str = "") -> None:
-        trail = trail_of(scope)
+        record = record_of(scope)
         fields = {
-            "who": trail.identity.name if trail.identity else "nobody",
+            "who": record.identity.name if record.identity else "nobody",
             "action": scope["method"],
             "resource": resource,
             "outcome": outcome,
-            "request_id": trail.request_id,
+            "request_id": record.request_id,
             **({"reason": reason} if reason else {}),
         }
         _log.info("%(who)s %(action)s %(resource)s: %(outcome)s", fields, extra={"fields": fields})

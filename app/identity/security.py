@@ -12,9 +12,9 @@ from connexion.security import NO_VALUE, AbstractSecurityHandler
 
 from app.identity.api_keys import ApiKeys
 from app.identity.errors import AccessMissing, NotAuthenticated
+from app.observability.request_record import record_of
 from app.settings import Settings
 from app.tmf630.caller import Access, Identity
-from app.web.request_log import trail_of
 
 if TYPE_CHECKING:
     from app.identity.tokens import TokenVerifier
@@ -80,7 +80,7 @@ class Authenticators:
         Raises:
             AccessMissing: it has not got one of them.
         """
-        trail_of(request.scope).identity = identity
+        record_of(request.scope).identity = identity
         for scope in scopes:
             if self.scopes[scope] not in identity.access:
                 raise AccessMissing(self.scopes[scope], scope)

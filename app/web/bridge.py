@@ -19,8 +19,8 @@ from connexion.apps.flask import FlaskApi, FlaskASGIApp
 from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
-from app.server.executor import HandlerThreads
-from app.server.group_commit import GroupCommit
+from app.executor import HandlerExecutor
+from app.web.group_commit import GroupCommit
 from app.web.request_validation import CONTEXT_KEY, LANE_KEY, Lane
 from app.web.routed import ROUTE_KEY, KnownRules, route_of
 from handlers.request_context import RequestContext
@@ -76,7 +76,7 @@ class FlaskBridge(FlaskASGIApp):
         KnownRules(self.app)
         self._within = within
         self._quick = store.quick
-        self._pool = HandlerThreads(threads)
+        self._pool = HandlerExecutor(threads)
         group = store.group()
         self._writes = GroupCommit(group) if group is not None else None
 

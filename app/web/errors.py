@@ -20,6 +20,7 @@ from werkzeug.exceptions import HTTPException as FlaskException
 
 from app.contract.schema.parameters import InvalidParameter
 from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
+from app.observability.request_record import record_of
 from app.tmf630.errors import (
     AttributesNotPatchable,
     BadCallback,
@@ -40,7 +41,6 @@ from app.tmf630.errors import (
 from app.web.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
 from app.web.limits.errors import Overloaded, RateLimited, RequestTimedOut
 from app.web.public_url import BadHost
-from app.web.request_log import trail_of
 from app.web.request_validation import InvalidBody, UnsupportedMediaType
 from storage import (
     DocumentExists,
@@ -263,17 +263,17 @@ class ErrorBoundary:
         except ClientGone:
             return
         except Exception as error:
-            trail = trail_of(scope)
+            record = record_of(scope)
             failure = failure_of(error)
-            trail.code = failure.code
-            trail.keywords = error.keywords if isinstance(error, InvalidBody) else ()
+            record.code = failure.code
+            record.keywords = error.keywords if isinstance(error, InvalidBody) else ()
             if failure.status >= 500 and failure.status != 501:
                 _log.error(
                     "%s failed: %s",
                     scope["method"],
                     error if isinstance(error, StoreError) else type(error).__name__,
                     exc_info=None if isinstance(error, StoreError) else error,
-                    extra={"fields": {"request_id": trail.request_id}},
+                    extra={"fields": {"request_id": record.request_id}},
                 )
             if started:
                 raise

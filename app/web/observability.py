@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.observability.metrics import Metrics
-from app.web.request_log import Trail, begin
+from app.observability.request_record import RequestRecord, begin
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
@@ -60,8 +60,8 @@ class Observing:
         counted = scope["path"] not in self._managed
         if self._tracing is not None and counted:
             self._tracing.begin(scope)
-        trail = begin(scope)
-        mark = (b"x-request-id", trail.request_id.encode())
+        record = begin(scope)
+        mark = (b"x-request-id", record.request_id.encode())
         status, length = 0, 0
 
         async def watched(message: Message) -> None:
@@ -78,7 +78,7 @@ class Observing:
         finally:
             if counted:
                 seconds = self._clock() - begun
-                self._note(scope, trail, self._operation(scope, status), status, length, seconds)
+                self._note(scope, record, self._operation(scope, status), status, length, seconds)
 
     def _operation(self, scope: Scope, status: int) -> str:
         """Return what was asked for, in one of few words."""
@@ -92,27 +92,27 @@ class Observing:
     def _note(
         self,
         scope: Scope,
-        trail: Trail,
+        record: RequestRecord,
         operation: str,
         status: int,
         length: int,
         seconds: float,
     ) -> None:
         self._metrics.request(operation, status, seconds)
-        if trail.code:
-            self._metrics.refusal(trail.code, trail.keywords)
+        if record.code:
+            self._metrics.refusal(record.code, record.keywords)
         if self._tracing is not None:
             self._tracing.end(scope, operation, status)
         if self._lines:
             fields: dict[str, Any] = {
-                "request_id": trail.request_id,
+                "request_id": record.request_id,
                 "operation": operation,
                 "status": status,
                 "duration_ms": round(seconds * 1000, 2),
                 "bytes": length,
             }
-            if trail.trace_id:
-                fields["trace_id"] = trail.trace_id
-            if trail.code:
-                fields["code"] = trail.code
+            if record.trace_id:
+                fields["trace_id"] = record.trace_id
+            if record.code:
+                fields["code"] = record.code
             _log.info("request", extra={"fields": fields})

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.contract import Binding, Kind
 from app.contract.schema.parameters import InvalidParameter, read_all
 from app.contract.schema.violations import Violation
+from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
 from app.tmf630.patching import OPERATIONS
 from app.web import body
 from app.web.public_url import PublicUrl
-from app.web.request_log import trail_of
 from handlers.preconditions import Preconditions
 from handlers.request_context import RequestContext
 
@@ -107,17 +107,17 @@ class ValidatedOperation:
         if self._binding.bodies and self._binding.unserved is None:
             content, media_type, length = await self._body(scope, receive)
         raw_query = scope["query_string"].decode("latin-1")
-        trail = trail_of(scope)
+        record = record_of(scope)
         headers = _headers(scope)
         scope[CONTEXT_KEY] = RequestContext(
             base_url=self._public_url.of(scope),
-            id=trail.request_id,
+            id=record.request_id,
             query=query,
             raw_query=raw_query,
             parameters=parameters,
             body=content,
             media_type=media_type,
-            identity=trail.identity,
+            identity=record.identity,
             preconditions=Preconditions(headers.get("if-match"), headers.get("if-none-match")),
             correlation_id=headers.get("x-correlation-id"),
             traceparent=headers.get("traceparent"),

@@ -126,9 +126,7 @@ def test_a_tunnel_is_refused(sqlite_server: Server) -> None:
 
 
 @pytest.mark.skipif(shutil.which("java") is None, reason="java is not installed (JDK 11 or newer)")
-def test_a_default_jdk_client_creates_and_changes(
-    sqlite_server: Server, tmp_path: Path
-) -> None:
+def test_a_default_jdk_client_creates_and_changes(sqlite_server: Server, tmp_path: Path) -> None:
     source = tmp_path / "Client.java"
     source.write_text(JDK_CLIENT)
     url = f"{sqlite_server.base_url}/partyInteraction"

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
-from app.server.executor import HandlerThreads
+from app.executor import HandlerExecutor
 from storage import Store
 
 P = ParamSpec("P")
@@ -24,7 +24,7 @@ class StoreThreads:
 
     def __init__(self, store: Store) -> None:
         count = 1 if store.quick else _AT_ONCE
-        self._threads = HandlerThreads(count, most=_TOGETHER, batch=store.batch)
+        self._threads = HandlerExecutor(count, most=_TOGETHER, batch=store.batch)
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """Call a function in a thread; return its result or raise its exception."""

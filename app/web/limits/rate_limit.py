@@ -10,9 +10,9 @@ from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
+from app.observability.request_record import record_of
 from app.web.limits.errors import RateLimited
 from app.web.limits.token_bucket import Buckets, SharedBuckets
-from app.web.request_log import trail_of
 
 
 class Clients:
@@ -41,7 +41,7 @@ class Clients:
             raise RateLimited(wait)
 
     def _name(self, scope: Scope) -> str:
-        identity = trail_of(scope).identity
+        identity = record_of(scope).identity
         if identity is not None:
             return identity.name
         if self._forwarded:

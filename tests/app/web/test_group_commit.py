@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.server.group_commit import GroupCommit
+from app.web.group_commit import GroupCommit
 from storage import DocumentExists, Query, StoreBusy, StoreError, open_store
 
 

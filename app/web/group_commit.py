@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.server.executor import Call, HandlerThreads
+from app.executor import Call, HandlerExecutor
 from storage import Group, StoreError
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ class GroupCommit:
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._thread = HandlerThreads(1)
+        self._thread = HandlerExecutor(1)
         self._waiting: deque[tuple[Call, bool]] = deque()
         self._made: list[Call] = []
         self._begun = False

@@ -45,7 +45,7 @@ class Call:
             self.future.set_exception(self.error)
 
 
-class HandlerThreads:
+class HandlerExecutor:
     """A fixed number of threads, started with the first call.
 
     Each takes up to `most` calls at once and runs them inside `batch`; when leaving the batch

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from app.server.executor import HandlerThreads
+from app.executor import HandlerExecutor
 
 
 def test_results_and_exceptions_reach_whoever_awaits() -> None:
     async def run() -> None:
-        threads = HandlerThreads(2)
+        threads = HandlerExecutor(2)
         results = await asyncio.gather(*(threads.run(lambda n: n * n, n) for n in range(50)))
         assert results == [n * n for n in range(50)]
         with pytest.raises(ZeroDivisionError):
@@ -39,7 +39,7 @@ def test_calls_that_queue_up_share_a_batch() -> None:
         return number
 
     async def run() -> None:
-        threads = HandlerThreads(1, most=4, batch=batch)
+        threads = HandlerExecutor(1, most=4, batch=batch)
         waiting = [asyncio.ensure_future(threads.run(work, number)) for number in range(9)]
         await asyncio.sleep(0.1)
         gate.set()
@@ -58,7 +58,7 @@ def test_a_batch_that_fails_fails_every_call_in_it() -> None:
         raise OSError("the disk is full")
 
     async def run() -> None:
-        threads = HandlerThreads(1, most=8, batch=batch)
+        threads = HandlerExecutor(1, most=8, batch=batch)
         calls = [threads.run(lambda n: n, n) for n in range(5)]
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(each, OSError) for each in results)
@@ -69,7 +69,7 @@ def test_a_batch_that_fails_fails_every_call_in_it() -> None:
 
 def test_a_call_that_is_cancelled_harms_no_other() -> None:
     async def run() -> None:
-        threads = HandlerThreads(1, most=8)
+        threads = HandlerExecutor(1, most=8)
         first = asyncio.ensure_future(threads.run(lambda n: n, 1))
         second = asyncio.ensure_future(threads.run(lambda n: n, 2))
         first.cancel()
