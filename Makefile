@@ -54,8 +54,8 @@ lint: $(VENV)/dev ## Check style, types and layers
 conformance: $(VENV)/dev ## Run the conformance certificate's 18 requests against a server of its own
 	@$(BIN)/python -m tests.conformance_run
 
-fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000 says how long
-	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000)
+fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000, SEED=683
+	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000) $(if $(SEED),--seed $(SEED))
 
 bench: $(VENV)/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http

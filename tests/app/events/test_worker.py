@@ -234,6 +234,7 @@ def test_who_unregisters_gets_nothing_of_what_is_left(
         return lane not in {each.id for each in store.find(LANES, Query()).documents}
 
     monkeypatch.setattr("app.events.outbound.worker._YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr("app.events.outbound.worker._TIDY_SECONDS", 0.0)
     deliver(store, listener, unregistered, patience=patience)
     assert len(listener.got) < 300
 
