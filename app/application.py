@@ -70,7 +70,7 @@ def create_app(
     served = {contract.base_path for contract in contracts}
     routed = [*contracts, *(each for each in sources if each.base_path not in served)]
     delivery = None
-    if settings.delivery == "server" and store.solitary:
+    if settings.delivery == "server" and store.single_process:
         worker = worker_of(
             settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
         )

@@ -8,7 +8,7 @@ from flask import Response
 
 from app.tmf630 import lifecycle, outbox, patching, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
-from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed, UpdateContended
+from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed
 from app.tmf630.json_equality import same
 from app.tmf630.representation import decode, encode, encode_change, href, in_form, render
 from app.tmf630.selection import selected
@@ -17,10 +17,15 @@ from handlers.listing import Listing
 from handlers.preconditions import entity_tag
 from handlers.request_context import RequestContext
 from handlers.responses import empty_response, json_response
-from storage import Document, DocumentExists, DocumentTooLarge, VersionConflict
-
-PATCH_ATTEMPTS = 20
-"""How often a change starts again because another came between its read and its write."""
+from storage import (
+    Delete,
+    Document,
+    DocumentExists,
+    DocumentNotFound,
+    DocumentTooLarge,
+    Write,
+    update,
+)
 
 
 class ResourceHandlers:
@@ -119,27 +124,20 @@ class ResourceHandlers:
         Raises:
             DocumentNotFound: there is none of that id.
             PreconditionFailed: `If-Match` names another version.
+            UpdateContended: the resource kept changing.
         """
-        for _ in range(PATCH_ATTEMPTS):
-            document = self._get(request, id)
+
+        def decide(present: Document | None) -> Delete:
+            document = self._checked(request, id, present)
             request.preconditions.check_write(document, required=self._context.require_if_match)
-            try:
-                self._store.delete(
-                    self._definition.collection,
-                    document.id,
-                    version=document.version,
-                    events=outbox.deleted(
-                        self._definition,
-                        id,
-                        document.content,
-                        document.form,
-                        request.event_origin,
-                    ),
+            return Delete(
+                outbox.deleted(
+                    self._definition, id, document.content, document.form, request.event_origin
                 )
-            except VersionConflict:
-                continue
-            return empty_response(self._definition.answers.deleted)
-        raise UpdateContended(f"{id} kept changing while it was being deleted")
+            )
+
+        update(self._store, self._definition.collection, self._definition.key(id), decide)
+        return empty_response(self._definition.answers.deleted)
 
     def _patched(self, request: RequestContext, before: Resource) -> Resource:
         """Return the resource as a patch of what the client sees, `href` included, leaves it."""
@@ -155,6 +153,12 @@ class ResourceHandlers:
 
     def _get(self, request: RequestContext, id: str) -> Document:
         document = self._store.get(self._definition.collection, self._definition.key(id))
+        return self._checked(request, id, document)
+
+    def _checked(self, request: RequestContext, id: str, document: Document | None) -> Document:
+        """Return a document that exists and that the caller may see."""
+        if document is None:
+            raise DocumentNotFound(self._definition.collection, self._definition.key(id))
         row_access.check_seen(self._definition, document, request.parties)
         return document
 
@@ -170,13 +174,14 @@ class ResourceHandlers:
         When another change comes between reading and writing, this one starts again from the
         newer resource, so that none is lost; `If-Match` then decides whether it still may.
         """
-        for _ in range(PATCH_ATTEMPTS):
-            document = self._get(request, id)
+
+        def decide(present: Document | None) -> Write | None:
+            document = self._checked(request, id, present)
             request.preconditions.check_write(document, required=self._context.require_if_match)
             before = decode(self._definition, document)
             after = lifecycle.changed(self._definition, before, change(before))
             if same(after, before):
-                return self._answer(request, document, status)
+                return None
             try:
                 self._definition.check(after, before)
             except InvalidResource as error:
@@ -185,21 +190,15 @@ class ResourceHandlers:
             if len(content) > self._context.limits.resource_size:
                 raise DocumentTooLarge(f"{id} would have {len(content)} bytes")
             row_access.check_written(self._definition, content, request.parties)
-            try:
-                document = self._store.replace(
-                    self._definition.collection,
-                    document.id,
-                    content,
-                    version=document.version,
-                    form=form,
-                    events=outbox.changed(
-                        self._definition, before, after, content, form, request.event_origin
-                    ),
-                )
-            except VersionConflict:
-                continue
-            return self._answer(request, document, status)
-        raise UpdateContended(f"{id} kept changing while it was being changed")
+            events = outbox.changed(
+                self._definition, before, after, content, form, request.event_origin
+            )
+            return Write(content, form, events)
+
+        key = self._definition.key(id)
+        document = update(self._store, self._definition.collection, key, decide)
+        assert document is not None  # noqa: S101 - `decide` deletes nothing
+        return self._answer(request, document, status)
 
     def _answer(
         self,

@@ -1,7 +1,7 @@
-"""Storage of documents: one port, its adapters, and nothing of HTTP or TM Forum in either.
+"""Document storage: the port (`Store`), the query tree, the errors and the adapters.
 
-The rest of the program imports this package alone: the port (`Store`), the query tree, the
-errors, and `open_store`, which finds the adapter a store URL asks for.
+Other packages import from here only. `open_store` opens the adapter that a store URL names. Nothing
+in this package knows HTTP or the TM Forum APIs.
 """
 
 from storage.errors import (
@@ -13,6 +13,7 @@ from storage.errors import (
     StoreError,
     StoreUrlError,
     UnsupportedQuery,
+    UpdateContended,
     VersionConflict,
 )
 from storage.evaluation import holds
@@ -21,6 +22,7 @@ from storage.port import Document, Event, Group, Index, Page, Store
 from storage.query import (
     INSTANT,
     And,
+    AnyElement,
     Comparison,
     Condition,
     Matches,
@@ -30,18 +32,20 @@ from storage.query import (
     Path,
     Position,
     Query,
-    Some,
     SortKey,
     Value,
     Window,
 )
 from storage.store_url import open_store
+from storage.update import Delete, Write, put, remove, update
 
 __all__ = [
     "INSTANT",
     "And",
+    "AnyElement",
     "Comparison",
     "Condition",
+    "Delete",
     "Document",
     "DocumentExists",
     "DocumentNotFound",
@@ -58,17 +62,21 @@ __all__ = [
     "Position",
     "Query",
     "QueryTooSlow",
-    "Some",
     "SortKey",
     "Store",
     "StoreBusy",
     "StoreError",
     "StoreUrlError",
     "UnsupportedQuery",
+    "UpdateContended",
     "Value",
     "VersionConflict",
     "Window",
+    "Write",
     "every",
     "holds",
     "open_store",
+    "put",
+    "remove",
+    "update",
 ]

@@ -1,24 +1,24 @@
-"""What can go wrong in a store, in the store's own terms."""
+"""The exceptions of the storage port."""
 
 
 class StoreError(Exception):
-    """The store cannot serve; the message says why in words for an operator."""
+    """The store cannot serve; the message tells an operator why."""
 
 
 class StoreUrlError(StoreError):
-    """A store URL names no adapter, or is not of its adapter's form."""
+    """A store URL names no adapter, or has the wrong syntax for its adapter."""
 
 
 class StoreBusy(StoreError):
-    """The store is held by something else and did not become free within the waiting time."""
+    """Another process locked the store for longer than a caller may wait."""
 
 
 class QueryTooSlow(StoreError):
-    """A query used up its time; the store has stopped working on it."""
+    """A query exceeded its time limit and was stopped."""
 
 
 class DocumentNotFound(Exception):
-    """No document of that id is in the collection."""
+    """The collection has no document with the id."""
 
     def __init__(self, collection: str, id: str) -> None:
         super().__init__(f"{collection} {id} does not exist")
@@ -27,20 +27,20 @@ class DocumentNotFound(Exception):
 
 
 class DocumentExists(Exception):
-    """A document of that id is in the collection already."""
+    """The collection already has a document with the id."""
 
     def __init__(self, collection: str, id: str) -> None:
-        super().__init__(f"{collection} {id} exists already")
+        super().__init__(f"{collection} {id} already exists")
         self.collection = collection
         self.id = id
 
 
 class DocumentTooLarge(Exception):
-    """A document is larger than the store can keep."""
+    """The document is larger than the store accepts."""
 
 
 class VersionConflict(Exception):
-    """The document has changed since the version the caller read."""
+    """The document is not at the version that the caller read."""
 
     def __init__(self, collection: str, id: str, expected: int) -> None:
         super().__init__(f"{collection} {id} is no longer at version {expected}")
@@ -49,5 +49,14 @@ class VersionConflict(Exception):
         self.expected = expected
 
 
+class UpdateContended(Exception):
+    """An update was given up: other writers changed the document before every attempt."""
+
+    def __init__(self, collection: str, id: str) -> None:
+        super().__init__(f"{id} was changed by others before every attempt to write it")
+        self.collection = collection
+        self.id = id
+
+
 class UnsupportedQuery(Exception):
-    """A query is well formed, but this store cannot answer it."""
+    """The query is well formed, but this store cannot answer it."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from storage.instants import instant_of, to_millisecond
-from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
+from storage.query import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 from storage.regex import compiled
 
 _KINDS = (type(None), bool, datetime, int | float, str, dict, list)
@@ -27,7 +27,7 @@ def holds(tree: Condition, value: Any, id: str | None = None) -> bool:
         case Matches(path, pattern):
             search = compiled(pattern).search
             return any(isinstance(each, str) and search(each) for each in _values(value, path))
-        case Some(path, inner):
+        case AnyElement(path, inner):
             return any(
                 isinstance(each, dict) and holds(inner, each) for each in _values(value, path)
             )

@@ -112,11 +112,11 @@ class Store(Protocol):
     `StoreBusy`) when the database cannot serve.
     """
 
-    quick: bool
+    reads_without_io_wait: bool
     """Whether reading by key takes microseconds: no network, no waiting for writers."""
 
     @property
-    def solitary(self) -> bool:
+    def single_process(self) -> bool:
         """Whether only one process may write to it."""
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
@@ -201,7 +201,7 @@ class Store(Protocol):
     def last_event(self) -> int:
         """Return the number of the newest event, 0 when there has been none."""
 
-    def forget_events(self, before: datetime) -> int:
+    def prune_events(self, before: datetime) -> int:
         """Remove the events logged before an instant, and return how many those were.
 
         The newest event stays: who reads on from before it sees that others were there.

@@ -65,7 +65,7 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class AnyElement:
     """Some object at `path` satisfies the condition, whose paths begin at that object.
 
     This is how conditions meet on the same element of an array.
@@ -96,7 +96,7 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = Comparison | Matches | Some | And | Or | Not
+Condition: TypeAlias = Comparison | Matches | AnyElement | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,13 +56,13 @@ def serve(
         settings = gunicorn_server.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         opened = open_prepared_store(settings, [*contracts, *sources])
-        solitary = opened.solitary
+        single_process = opened.single_process
         opened.close()
         _announce(settings, contracts)
         if dev:
             gunicorn_server.serve_for_development(settings)
         else:
-            gunicorn_server.serve(settings, contracts, sources, solitary=solitary)
+            gunicorn_server.serve(settings, contracts, sources, single_process=single_process)
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:

@@ -17,10 +17,20 @@ from app.maintenance.collections import Source, plain, sources_of
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode, encode_change
-from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
+from storage import (
+    Document,
+    DocumentExists,
+    DocumentNotFound,
+    Store,
+    UpdateContended,
+    VersionConflict,
+    Write,
+    json,
+    put,
+    update,
+)
 
 _BATCH = 200
-_ATTEMPTS = 20
 
 
 @dataclass(slots=True)
@@ -132,51 +142,39 @@ def _translated(source: Source, stored: Document) -> _Translation:
 
 
 def _write(source: Source, translation: _Translation, store: Store, migration: Migration) -> None:
-    """Write a translation, made anew for as long as the document changes meanwhile."""
-    for _ in range(_ATTEMPTS):
-        try:
-            if translation.content is None:
-                migration.add(translation)
-            else:
-                written = _replace(source, translation, translation.content, store)
-                migration.add(translation, written=written)
-            return
-        except VersionConflict:
-            pass
-        except DocumentNotFound:
-            return  # somebody has deleted it
-        try:
-            document = store.get(source.collection, translation.document.id)
-        except DocumentNotFound:
-            return
-        translation = _translated(source, document)
-    migration.rejected.setdefault("kept changing", Finding()).add(translation.document.id)
-
-
-def _replace(source: Source, translation: _Translation, content: bytes, store: Store) -> bool:
-    """Put a translation in the document's place; return whether it was not there before."""
-    document, target = translation.document, source.definition.collection
+    """Write a translation; the document is translated again whenever it has changed meanwhile."""
+    id, target = translation.document.id, source.definition.collection
     if source.foreign:
-        try:
-            store.insert(target, document.id, content, form=translation.form)
-        except DocumentExists:
-            return False
-        return True
-    _copy(source, document, store)
-    store.replace(target, document.id, content, version=document.version, form=translation.form)
-    return True
+        migration.add(translation, written=_insert(target, translation, store))
+        return
 
+    def decide(present: Document | None) -> Write | None:
+        nonlocal translation
+        if present is None:
+            return None
+        if present.version != translation.document.version:
+            translation = _translated(source, present)
+        if translation.content is None:
+            return None
+        put(store, _copies(source), id, present.content, form=present.form)
+        return Write(translation.content, translation.form)
 
-def _copy(source: Source, document: Document, store: Store) -> None:
-    """Keep what the document is now; a copy from an attempt that came to nothing is replaced."""
-    copies = _copies(source)
     try:
-        store.insert(copies, document.id, document.content, form=document.form)
+        if update(store, target, id, decide) is not None:
+            migration.add(translation, written=translation.content is not None)
+    except UpdateContended:
+        migration.rejected.setdefault("kept changing", Finding()).add(id)
+
+
+def _insert(target: str, translation: _Translation, store: Store) -> bool:
+    """Insert the translation of a document from another collection; False when it is there."""
+    if translation.content is None:
+        return False
+    try:
+        store.insert(target, translation.document.id, translation.content, form=translation.form)
     except DocumentExists:
-        earlier = store.get(copies, document.id)
-        store.replace(
-            copies, document.id, document.content, version=earlier.version, form=document.form
-        )
+        return False
+    return True
 
 
 def _copies(source: Source) -> str:

@@ -49,12 +49,12 @@ class ObservedStore:
         self._store = store
         self._metrics = metrics
         self._span = span
-        self.quick = store.quick
+        self.reads_without_io_wait = store.reads_without_io_wait
 
     @property
-    def solitary(self) -> bool:
-        """See `Store.solitary`."""
-        return self._store.solitary
+    def single_process(self) -> bool:
+        """See `Store.single_process`."""
+        return self._store.single_process
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
@@ -123,10 +123,10 @@ class ObservedStore:
         """See `Store.last_event`."""
         return self._store.last_event()
 
-    def forget_events(self, before: datetime) -> int:
-        """See `Store.forget_events`."""
-        with self._watch("forget_events", ""):
-            return self._store.forget_events(before)
+    def prune_events(self, before: datetime) -> int:
+        """See `Store.prune_events`."""
+        with self._watch("prune_events", ""):
+            return self._store.prune_events(before)
 
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""

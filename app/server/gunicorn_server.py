@@ -46,11 +46,11 @@ class Gunicorn(BaseApplication):
         contracts: Sequence[Contract],
         sources: Sequence[Contract],
         *,
-        solitary: bool,
+        single_process: bool,
     ) -> None:
         self._contracts = contracts
         self._sources = sources
-        self._solitary = solitary
+        self._single_process = single_process
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
@@ -61,7 +61,7 @@ class Gunicorn(BaseApplication):
         """Serve until told to stop, and deliver events meanwhile."""
         counted = share_metrics()
         delivery = None
-        if self._settings.delivery == "server" and not self._solitary:
+        if self._settings.delivery == "server" and not self._single_process:
             environment = environment_of(self._settings)
             delivery = DeliveryProcess(environment, ready=lambda: bool(self._served[0]))
             delivery.start()
@@ -194,14 +194,14 @@ def serve(
     contracts: Sequence[Contract],
     sources: Sequence[Contract],
     *,
-    solitary: bool,
+    single_process: bool,
 ) -> None:
     """Serve the contracts until told to stop.
 
-    With a `solitary` store events are delivered by the server's worker, else by a process beside.
+    With a `single_process` store the worker delivers events, else a process of its own does.
     """
     gc.freeze()  # what the workers share stays shared
-    Gunicorn(settings, contracts, sources, solitary=solitary).run()
+    Gunicorn(settings, contracts, sources, single_process=single_process).run()
 
 
 def serve_for_development(settings: Settings) -> None:

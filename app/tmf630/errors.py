@@ -72,10 +72,6 @@ class InvalidResource(Exception):
         self.rules = tuple(rules)
 
 
-class UpdateContended(Exception):
-    """The resource kept changing under a patch until the attempts were used up."""
-
-
 class BadPrecondition(Exception):
     """A precondition has not the form that HTTP gives it; the message says which, and the form."""
 

@@ -22,7 +22,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from app.tmf630 import literals
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
-from storage import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
+from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 
 RESERVED = frozenset({"fields", "offset", "limit", "sort", "filter", "before", "after"})
 
@@ -220,9 +220,9 @@ def _below(tree: Condition) -> Condition:
 def some(path: Path, inner: Condition) -> Condition:
     """Return the condition that an object at the path satisfies another, as flat as can be."""
     match inner:
-        case Some(below, condition):
-            return Some(path + below, condition)
-    return Some(path, inner)
+        case AnyElement(below, condition):
+            return AnyElement(path + below, condition)
+    return AnyElement(path, inner)
 
 
 def _and(conditions: Iterable[Condition]) -> Condition:

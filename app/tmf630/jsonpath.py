@@ -28,7 +28,7 @@ from app.tmf630 import literals
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
 from app.tmf630.filtering import by_href, some
-from storage import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
+from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 
 _TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|/(?:[^/\\]|\\.)*/i?"""
 _REGEX = re.compile(rf"(@[^\s!=<>&|()]*)\s*=~\s*({_TEXT})")
@@ -127,7 +127,7 @@ def _check(tree: Condition, limits: Limits, depth: int) -> int:
     match tree:
         case Comparison(path) | Matches(path):
             pass
-        case Some(path, condition):
+        case AnyElement(path, condition):
             inner = (condition,)
         case Not(condition):
             inner = (condition,)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.tmf630.definitions import Forms, ResourceDefinition
 from app.tmf630.representation import INSIDE
-from storage import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
+from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 
 
 def scoped(definition: ResourceDefinition, stated: Condition | None) -> Condition | None:
@@ -42,8 +42,8 @@ def in_every_form(forms: Forms, tree: Condition, here: Path = ()) -> Condition:
                 if other[: len(here)] == here
             ]
             return Or((tree, *found)) if found else tree
-        case Some(path, inner):
-            own = Some(path, in_every_form(forms, inner, here + path))
+        case AnyElement(path, inner):
+            own = AnyElement(path, in_every_form(forms, inner, here + path))
             elsewhere = [
                 _moved_some(forms, tree, here, other)
                 for other in forms.aliases(here + path)
@@ -58,11 +58,11 @@ def in_every_form(forms: Forms, tree: Condition, here: Path = ()) -> Condition:
             return Or(tuple(in_every_form(forms, each, here) for each in conditions))
 
 
-def _moved_some(forms: Forms, tree: Some, here: Path, other: Path) -> Condition:
+def _moved_some(forms: Forms, tree: AnyElement, here: Path, other: Path) -> Condition:
     """Return a condition on objects as another form has it, where those lie at another path."""
     inner = _moved(forms, tree.condition, here + tree.path, other)
     path = other[len(here) :]
-    return Some(path, inner) if path else inner
+    return AnyElement(path, inner) if path else inner
 
 
 def _moved(forms: Forms, tree: Condition, here: Path, there: Path) -> Condition:
@@ -72,10 +72,10 @@ def _moved(forms: Forms, tree: Condition, here: Path, there: Path) -> Condition:
             return Comparison(_path(forms, here + path, there), operator, value)
         case Matches(path, pattern):
             return Matches(_path(forms, here + path, there), pattern)
-        case Some(path, inner):
+        case AnyElement(path, inner):
             other = _path(forms, here + path, there)
             inner = _moved(forms, inner, here + path, there + other)
-            return Some(other, inner) if other else inner
+            return AnyElement(other, inner) if other else inner
         case Not(inner):
             return Not(_moved(forms, inner, here, there))
         case And(conditions):

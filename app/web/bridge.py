@@ -75,7 +75,7 @@ class FlaskBridge(FlaskASGIApp):
         super().__init__(import_name, server_args)
         KnownRules(self.app)
         self._within = within
-        self._quick = store.quick
+        self._quick = store.reads_without_io_wait
         self._pool = HandlerExecutor(threads)
         group = store.group()
         self._writes = GroupCommit(group) if group is not None else None

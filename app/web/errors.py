@@ -36,7 +36,6 @@ from app.tmf630.errors import (
     PreconditionFailed,
     PreconditionRequired,
     SubscriptionExists,
-    UpdateContended,
 )
 from app.web.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
 from app.web.limits.errors import Overloaded, RateLimited, RequestTimedOut
@@ -49,6 +48,7 @@ from storage import (
     QueryTooSlow,
     StoreError,
     UnsupportedQuery,
+    UpdateContended,
 )
 
 _log = logging.getLogger("tmf683.error")

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
 from storage.mongo.envelope import INSTANT_SUFFIX, field
-from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some
+from storage.query import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 from storage.regex import compiled
 
 Filter: TypeAlias = dict[str, Any]
@@ -39,7 +39,7 @@ def condition(tree: Condition, prefix: str = "d.") -> Filter:
         case Matches(path, pattern):
             compiled(pattern)
             return {field(path, prefix): {"$regex": _as_pcre(pattern)}}
-        case Some(path, inner):
+        case AnyElement(path, inner):
             return _some(path, inner, prefix)
         case Not(inner):
             return {"$nor": [condition(inner, prefix)]}
@@ -77,10 +77,10 @@ def _some(path: Path, inner: Condition, prefix: str) -> Filter:
         case Matches(below, pattern):
             return condition(Matches(path + below, pattern), prefix)
         case Or(conditions):
-            return condition(Or(tuple(Some(path, each) for each in conditions)), prefix)
+            return condition(Or(tuple(AnyElement(path, each) for each in conditions)), prefix)
     first, rest = path[:1], path[1:]
     if rest:
-        inner = Some(rest, inner)
+        inner = AnyElement(rest, inner)
     name = field(first, prefix)
     alone = {"$and": [{name: {"$type": "object"}}, condition(inner, f"{name}.")]}
     return {

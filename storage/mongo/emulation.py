@@ -21,13 +21,13 @@ from storage.mongo.envelope import Bson, decode
 from storage.port import Document, Page
 from storage.query import (
     And,
+    AnyElement,
     Comparison,
     Condition,
     Matches,
     Not,
     Or,
     Query,
-    Some,
     newest_first,
 )
 
@@ -67,13 +67,13 @@ def find(envelopes: Iterable[Bson], query: Query, document_of: Callable[[Bson], 
 
 def _meets_elements(tree: Condition) -> bool:
     match tree:
-        case Some(_, Comparison(_, _, value)):
+        case AnyElement(_, Comparison(_, _, value)):
             return value is None
-        case Some(_, Matches()):
+        case AnyElement(_, Matches()):
             return False
-        case Some(path, Or(conditions)):
-            return any(_meets_elements(Some(path, each)) for each in conditions)
-        case Some():
+        case AnyElement(path, Or(conditions)):
+            return any(_meets_elements(AnyElement(path, each)) for each in conditions)
+        case AnyElement():
             return True
         case Not(inner):
             return _meets_elements(inner)

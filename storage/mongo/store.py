@@ -49,7 +49,7 @@ class MongoStore:
     `patience_seconds`, and is used again as soon as it is back.
     """
 
-    quick = False
+    reads_without_io_wait = False
 
     def __init__(
         self, url: str, *, query_seconds: float = 5.0, patience_seconds: float = 5.0
@@ -73,8 +73,8 @@ class MongoStore:
         self._scalars: dict[str, frozenset[Path]] = {}
 
     @property
-    def solitary(self) -> bool:
-        """See `Store.solitary`; MongoDB is not, what stands in for it in tests is."""
+    def single_process(self) -> bool:
+        """See `Store.single_process`; MongoDB is not, what stands in for it in tests is."""
         with _explained():
             return self._is_emulated()
 
@@ -190,8 +190,8 @@ class MongoStore:
             self._collect()
             return self._log.last()
 
-    def forget_events(self, before: datetime) -> int:
-        """See `Store.forget_events`."""
+    def prune_events(self, before: datetime) -> int:
+        """See `Store.prune_events`."""
         with _explained():
             return self._log.forget(before)
 

@@ -9,7 +9,18 @@ from itertools import count
 from typing import TypeAlias
 
 from storage.errors import UnsupportedQuery
-from storage.query import And, Comparison, Condition, Matches, Not, Operator, Or, Path, Some, Value
+from storage.query import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+    Value,
+)
 from storage.regex import after_prefix, compiled, literal, literal_prefix
 from storage.sqlite import paths
 
@@ -55,7 +66,7 @@ class Compiler:
                 return self._comparison(tree, content)
             case Matches(path, pattern):
                 return self._matches(path, pattern, content)
-            case Some(path, inner):
+            case AnyElement(path, inner):
                 return self._some(path, inner, content)
             case Not(inner):
                 compiled_inner = self.condition(inner, content)

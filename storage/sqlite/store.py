@@ -32,7 +32,7 @@ class SqliteStore:
     processes may share a file.
     """
 
-    quick = True
+    reads_without_io_wait = True
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class SqliteStore:
                 file.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"store {file}: no folder for it: {error.strerror}") from error
-        self.solitary = file is None
+        self.single_process = file is None
         self._connections = Connections(file, durability=durability, busy_seconds=busy_seconds)
         self._batches = _Batches()
         self._known: dict[str, _Known] = {}
@@ -155,8 +155,8 @@ class SqliteStore:
             ).fetchone()
         return int(row[0]) if row else 0
 
-    def forget_events(self, before: datetime) -> int:
-        """See `Store.forget_events`."""
+    def prune_events(self, before: datetime) -> int:
+        """See `Store.prune_events`."""
         forgotten, removed = 0, _FORGOTTEN_AT_ONCE
         with self._connections.use() as connection:
             while removed == _FORGOTTEN_AT_ONCE:  # in steps, between which others write
@@ -187,7 +187,7 @@ class SqliteStore:
 
     def group(self) -> SqliteGroup | None:
         """See `Store.group`; memory is as durable after each write as it will ever be."""
-        return None if self.solitary else SqliteGroup(self._connections)
+        return None if self.single_process else SqliteGroup(self._connections)
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""

@@ -228,7 +228,7 @@ def measured(store_url: str | None, sizes: Sequence[int], seconds: float) -> lis
         for total in sizes:
             url = store_url or f"sqlite:///{Path(folder) / str(total)}.db"
             with prepared(url, total) as (store, collection):
-                stands_in = is_mongo(url) and store.solitary
+                stands_in = is_mongo(url) and store.single_process
                 for name, served, case in cases(store, collection, total):
                     print(f"measuring at {total:,}: {name}", file=sys.stderr)
                     medians.setdefault(name, []).append(median_milliseconds(case, seconds))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from storage import (
     And,
+    AnyElement,
     Comparison,
     Condition,
     DocumentExists,
@@ -25,7 +26,6 @@ from storage import (
     Operator,
     Or,
     Query,
-    Some,
     SortKey,
     Store,
     UnsupportedQuery,
@@ -109,13 +109,18 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (Matches(("s",), "(?i)^XY"), "f"),
     (Matches(("r", "role"), "^c$"), "fgh"),
     (Matches(("n",), "1"), ""),
-    (Some(("r",), And((Comparison(("id",), EQ, "7"), Comparison(("role",), EQ, "c")))), "fh"),
-    (Some(("r",), And((Comparison(("id",), EQ, "7"), Not(Comparison(("role",), EQ, "c"))))), "g"),
-    (Some(("r",), Comparison(("role",), EQ, None)), ""),
-    (Some(("r",), Or((Comparison(("id",), EQ, "9"), Matches(("role",), "d")))), "fg"),
-    (Some(("o",), Not(Comparison(("p",), EQ, "q"))), "bde"),
-    (Some(("deep", "r"), Some(("x", "y"), Comparison(("z",), GE, 2))), "j"),
-    (Some(("s",), Comparison(("p",), EQ, "q")), ""),
+    (AnyElement(("r",), And((Comparison(("id",), EQ, "7"), Comparison(("role",), EQ, "c")))), "fh"),
+    (
+        AnyElement(
+            ("r",), And((Comparison(("id",), EQ, "7"), Not(Comparison(("role",), EQ, "c"))))
+        ),
+        "g",
+    ),
+    (AnyElement(("r",), Comparison(("role",), EQ, None)), ""),
+    (AnyElement(("r",), Or((Comparison(("id",), EQ, "9"), Matches(("role",), "d")))), "fg"),
+    (AnyElement(("o",), Not(Comparison(("p",), EQ, "q"))), "bde"),
+    (AnyElement(("deep", "r"), AnyElement(("x", "y"), Comparison(("z",), GE, 2))), "j"),
+    (AnyElement(("s",), Comparison(("p",), EQ, "q")), ""),
     (Not(Comparison(("s",), EQ, "x")), "bcdfghijk"),
     (Not(Not(Comparison(("s",), EQ, "x"))), "ae"),
     (And(()), "abcdefghijk"),
@@ -123,7 +128,7 @@ CONDITIONS: list[tuple[Condition, str]] = [
     (And((Comparison(("s",), EQ, "x"), Comparison(("n",), EQ, 5))), "e"),
     (Or((Comparison(("s",), EQ, "y"), Comparison(("r", "id"), EQ, "8"))), "bfg"),
     (
-        Some(
+        AnyElement(
             ("r",),
             And(
                 (
@@ -236,8 +241,8 @@ class StoreContract:
         for id in "ab":
             store.insert(collection, id, b'{"id":"x"}', events=[b"{}"])
         last = store.last_event()
-        assert store.forget_events(datetime(2020, 1, 1, tzinfo=UTC)) == 0
-        assert store.forget_events(datetime(2100, 1, 1, tzinfo=UTC)) >= 1
+        assert store.prune_events(datetime(2020, 1, 1, tzinfo=UTC)) == 0
+        assert store.prune_events(datetime(2100, 1, 1, tzinfo=UTC)) >= 1
         assert store.last_event() == last
         assert [each.number for each in store.events(0, 10)] == [last]
         store.insert(collection, "c", b'{"id":"c"}', events=[b'{"new":1}'])
@@ -582,7 +587,7 @@ conditions: st.SearchStrategy[Condition] = st.recursive(
         st.builds(Not, inner),
         st.builds(And, st.lists(inner, max_size=3).map(tuple)),
         st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(Some, paths, inner),
+        st.builds(AnyElement, paths, inner),
     ),
     max_leaves=5,
 )

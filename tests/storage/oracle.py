@@ -11,6 +11,7 @@ import re2
 from storage import (
     INSTANT,
     And,
+    AnyElement,
     Comparison,
     Condition,
     Matches,
@@ -18,7 +19,6 @@ from storage import (
     Or,
     Path,
     Query,
-    Some,
 )
 
 
@@ -59,7 +59,7 @@ def holds(tree: Condition, value: Any) -> bool:
             return any(holds(each, value) for each in conditions)
         case Not(inner):
             return not holds(inner, value)
-        case Some(path, inner):
+        case AnyElement(path, inner):
             return any(isinstance(each, dict) and holds(inner, each) for each in at(value, path))
         case Matches(path, pattern):
             return any(

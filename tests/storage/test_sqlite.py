@@ -318,7 +318,7 @@ def test_many_events_are_forgotten_in_steps(tmp_path: Path) -> None:
             store.insert("c", str(number), b"{}", events=[b"{}"])
     with store._connections.use() as connection:
         connection.set_trace_callback(statements.append)
-    assert store.forget_events(datetime(2100, 1, 1, tzinfo=UTC)) == 4499
+    assert store.prune_events(datetime(2100, 1, 1, tzinfo=UTC)) == 4499
     assert sum(each.startswith("DELETE FROM event") for each in statements) == 3
     assert [each.number for each in store.events(0, 9)] == [4500]
     store.close()

@@ -23,7 +23,7 @@ class StoreThreads:
     """
 
     def __init__(self, store: Store) -> None:
-        count = 1 if store.quick else _AT_ONCE
+        count = 1 if store.reads_without_io_wait else _AT_ONCE
         self._threads = HandlerExecutor(count, most=_TOGETHER, batch=store.batch)
 
     async def run(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:

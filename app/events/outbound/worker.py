@@ -120,7 +120,7 @@ class Worker:
             self._tidied_at = time.monotonic()
             await self._tidy([lane for name, lane in lanes.items() if name not in wanted])
             before = datetime.now(UTC) - timedelta(hours=self._patience.retention_hours)
-            await asyncio.to_thread(self._store.forget_events, before)
+            await asyncio.to_thread(self._store.prune_events, before)
 
     def _read(self) -> tuple[dict[str, Subscription], dict[str, Lane]]:
         return self._subscriptions.read(), {each.id: each for each in self._lanes.all()}

@@ -6,12 +6,11 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Protocol
 
-from storage import DocumentExists, DocumentNotFound, Store, VersionConflict, every, json
+from storage import Delete, Document, Store, UpdateContended, Write, every, json, update
 
 BUCKETS = "limits/bucket"
 
 _MOST_CLIENTS = 10_000
-_ATTEMPTS = 5
 _SWEEP_EVERY = 512
 
 
@@ -69,8 +68,7 @@ class LocalBuckets:
 class SharedBuckets:
     """Buckets in the store, the same for every process on it.
 
-    Two requests at the same moment try again; when that goes on and on the client passes, since a
-    limit is worth less than an answer.
+    A request whose bucket other requests keep changing is let through rather than refused.
     """
 
     def __init__(self, rate: Rate, store: Store) -> None:
@@ -80,34 +78,35 @@ class SharedBuckets:
 
     def take(self, client: str, now: float) -> float:
         """See `Buckets.take`."""
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._take(client, now)
-            except (DocumentExists, DocumentNotFound, VersionConflict):
-                continue
-        return 0.0
+        wait = 0.0
 
-    def _take(self, client: str, now: float) -> float:
+        def decide(present: Document | None) -> Write | None:
+            nonlocal wait
+            if present is None:
+                self._sweep(now)
+            before = _read(present.content) if present else Bucket(self._rate.burst, now)
+            after, wait = before.take(self._rate, now)
+            return None if wait else Write(_written(after))
+
         try:
-            document = self._store.get(BUCKETS, client)
-        except DocumentNotFound:
-            self._sweep(now)
-            bucket, wait = Bucket(self._rate.burst, now).take(self._rate, now)
-            self._store.insert(BUCKETS, client, _written(bucket))
-            return wait
-        bucket, wait = _read(document.content).take(self._rate, now)
-        if not wait:
-            self._store.replace(BUCKETS, client, _written(bucket), version=document.version)
+            update(self._store, BUCKETS, client, decide)
+        except UpdateContended:
+            return 0.0
         return wait
 
     def _sweep(self, now: float) -> None:
-        """Forget full buckets, once in a while."""
+        """Delete full buckets, once per `_SWEEP_EVERY` new clients."""
         self._made += 1
         if self._made % _SWEEP_EVERY:
             return
+
+        def decide(present: Document | None) -> Delete | None:
+            full = present is not None and _read(present.content).is_full(self._rate, now)
+            return Delete() if full else None
+
         for document in every(self._store, BUCKETS):
             if _read(document.content).is_full(self._rate, now):
-                self._store.delete(BUCKETS, document.id, version=document.version)
+                update(self._store, BUCKETS, document.id, decide)
 
 
 def _written(bucket: Bucket) -> bytes:

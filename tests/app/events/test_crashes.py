@@ -240,7 +240,7 @@ def servers_on(url: str) -> int:
     """Return how many servers write to a store: what stands in for MongoDB bears one."""
     store = open_store(url)
     try:
-        return 1 if store.solitary else 2
+        return 1 if store.single_process else 2
     finally:
         store.close()
 

@@ -278,7 +278,7 @@ def test_events_that_were_removed_untold_are_counted(store: Store) -> None:
     lane = register(store)
     change(store, lane, suspended="it answered 410")
     write(store, 7)
-    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    store.prune_events(datetime(2100, 1, 1, tzinfo=UTC))
     change(store, lane, suspended="")
     listener = Listener()
     deliver(store, listener, lambda: bool(listener.got))
@@ -368,7 +368,7 @@ def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_pa
     lane = register(store, position=0)
     change(store, lane, suspended="it answered 410")
     write(store, 4)
-    store.forget_events(datetime(2100, 1, 1, tzinfo=UTC))
+    store.prune_events(datetime(2100, 1, 1, tzinfo=UTC))
     write(store, 2)
     url = f"sqlite:///{tmp_path}/store.db"
     callback = f"https://listener.example/{lane.rpartition('/')[2]}"
