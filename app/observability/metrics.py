@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
@@ -153,10 +153,11 @@ class Metrics:
 
         start_http_server(port, host, registry=self._registry)
 
-    def text(self, accept: str, backlog: Backlog | None) -> tuple[bytes, str]:
-        """Return everything counted, and its media type, as `Accept` would have it.
+    def text(self, accept: str, backlog: Backlog | None, missing: int = 0) -> tuple[bytes, str]:
+        """Return all metrics and their media type, which `Accept` selects.
 
-        `backlog` is None when the store cannot tell; its numbers are then left out.
+        `missing` is the number of missing indexes. `backlog` is None when the store does not
+        answer: then `tmf_store_up` is 0, and what would be read from the store is left out.
         """
         from prometheus_client import CollectorRegistry, exposition
         from prometheus_client.multiprocess import MultiProcessCollector
@@ -166,35 +167,42 @@ class Metrics:
         if _FOLDER in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        if backlog is not None:
-            registry = _with_backlog(registry, backlog)
+        registry = _with_store_gauges(registry, backlog, missing)
         if OPEN_METRICS in accept:
             content: bytes = open_metrics.generate_latest(registry)  # type: ignore[no-untyped-call]
             return content, open_metrics.CONTENT_TYPE_LATEST
         return exposition.generate_latest(registry), exposition.CONTENT_TYPE_LATEST
 
 
-def _with_backlog(registry: CollectorRegistry, backlog: Backlog) -> CollectorRegistry:
+def _with_store_gauges(
+    registry: CollectorRegistry, backlog: Backlog | None, missing: int
+) -> CollectorRegistry:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import GaugeMetricFamily
     from prometheus_client.registry import Collector
 
-    described: Mapping[str, tuple[str, int]] = {
-        "tmf_events_pending": ("Events that the slowest listener has yet to get.", backlog.pending),
-        "tmf_events_waiting": ("Deliveries that failed and are tried again.", backlog.waiting),
-        "tmf_events_parked": ("Deliveries that were given up.", backlog.parked),
-        "tmf_subscriptions_suspended": (
-            "Listeners to which nothing is sent any more.",
-            backlog.suspended,
-        ),
-    }
+    gauges = {"tmf_store_up": ("Whether the store answers: 1 or 0.", int(backlog is not None))}
+    if backlog is not None:
+        gauges |= {
+            "tmf_store_missing_indexes": ("Indexes that are still to be built.", missing),
+            "tmf_events_pending": (
+                "Events that the slowest listener has yet to get.",
+                backlog.pending,
+            ),
+            "tmf_events_waiting": ("Deliveries that failed and are tried again.", backlog.waiting),
+            "tmf_events_parked": ("Deliveries that were given up.", backlog.parked),
+            "tmf_subscriptions_suspended": (
+                "Listeners to which nothing is sent any more.",
+                backlog.suspended,
+            ),
+        }
 
-    class Both(Collector):
+    class WithGauges(Collector):
         def collect(self) -> Iterable[Metric]:
             yield from registry.collect()
-            for name, (text, value) in described.items():
+            for name, (text, value) in gauges.items():
                 yield GaugeMetricFamily(name, text, value=value)
 
-    both = CollectorRegistry()
-    both.register(Both())
-    return both
+    with_gauges = CollectorRegistry()
+    with_gauges.register(WithGauges())
+    return with_gauges

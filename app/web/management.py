@@ -101,10 +101,9 @@ class Management:
 
     def _text(self, accept: str) -> tuple[bytes, str]:
         try:
-            backlog = self._backlog.read()
+            return self._metrics.text(accept, self._backlog.read(), self._missing())
         except StoreError:
-            backlog = None
-        return self._metrics.text(accept, backlog)
+            return self._metrics.text(accept, None)
 
 
 async def _answer(
