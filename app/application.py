@@ -20,11 +20,11 @@ from app.bootstrap import (
 from app.contract import Binding, Contract, Kind
 from app.contract.binding.event_sources import read_sources
 from app.contract.binding.security import scopes_of
-from app.events.inbound.replication import Application
-from app.events.inbound.routes import Applications
-from app.events.outbound.delivery_cursors import open_lane
-from app.events.outbound.processes import DeliveryThread, callback_policy, worker_of
-from app.events.outbound.subscriptions import lane_of
+from app.events.inbound.replication import ReplicationRule
+from app.events.inbound.routes import ReplicationRules
+from app.events.outbound.delivery_cursors import open_cursor
+from app.events.outbound.processes import DeliveryThread, callback_policy, delivery_worker
+from app.events.outbound.subscriptions import cursor_name
 from app.identity.security import authenticators_of
 from app.observability.metrics import Metrics
 from app.observability.missing_indexes import Missing
@@ -71,7 +71,7 @@ def create_app(
     routed = [*contracts, *(each for each in sources if each.base_path not in served)]
     delivery = None
     if settings.delivery == "server" and store.single_process:
-        worker = worker_of(
+        worker = delivery_worker(
             settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
         )
         delivery = DeliveryThread(worker)
@@ -100,10 +100,10 @@ def create_app(
         require_if_match=settings.require_if_match,
         return_duplicates=settings.hub_duplicate == "return",
         check_callback=callback_policy(settings).check,
-        begin_delivery=partial(_begin_lane, store),
+        begin_delivery=partial(_begin_delivery, store),
     )
     known = frozenset(collections_of(contracts))
-    applications = Applications(
+    replications = ReplicationRules(
         contracts,
         sources,
         read_sources(OPENAPI_FOLDER / "mappings"),
@@ -112,7 +112,7 @@ def create_app(
     for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
         views = {
-            name: _view(binding, context, known, applications.of(contract, binding))
+            name: _view(binding, context, known, replications.of(contract, binding))
             for name, binding in bindings.items()
         }
         app.add_api(
@@ -130,21 +130,21 @@ def create_app(
     return app
 
 
-def _begin_lane(store: Store, hub: ResourceDefinition, id: str) -> None:
-    open_lane(store, lane_of(hub, id), store.last_event())
+def _begin_delivery(store: Store, hub: ResourceDefinition, id: str) -> None:
+    open_cursor(store, cursor_name(hub, id), store.last_event())
 
 
 def _view(
     binding: Binding,
     context: HandlerContext,
     known: frozenset[str],
-    applications: Sequence[Application],
+    replications: Sequence[ReplicationRule],
 ) -> Callable[..., Any]:
     """Return the function that Flask calls for an operation, with the path's parameters.
 
     Parameters are passed by position, since contracts choose their names.
     """
-    handler = _handler(binding, context, known, applications)
+    handler = _handler(binding, context, known, replications)
 
     def view(**path: str) -> Any:
         return handler(current_context(), *path.values())
@@ -156,11 +156,11 @@ def _handler(
     binding: Binding,
     context: HandlerContext,
     known: frozenset[str],
-    applications: Sequence[Application],
+    replications: Sequence[ReplicationRule],
 ) -> Handler:
     """Return the handler of an operation; it takes a request and the path's parameters."""
     if binding.listener is not None:
-        return ListenerHandlers(binding.listener, context, applications).receive
+        return ListenerHandlers(binding.listener, context, replications).receive
     definition = binding.definition
     if definition is None:
         return NotImplementedHandler(binding.unserved or "no handler fits").refuse

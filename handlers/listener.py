@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from flask import Response
 
-from app.events.inbound.replication import Application, Applier
+from app.events.inbound.replication import ReplicationRule, Replicator
 from app.tmf630.definitions import ListenerDefinition
 from app.tmf630.errors import OutOfBounds
 from app.tmf630.lifecycle import now
@@ -25,12 +25,12 @@ class ListenerHandlers:
         self,
         definition: ListenerDefinition,
         context: HandlerContext,
-        applications: Sequence[Application] = (),
+        replications: Sequence[ReplicationRule] = (),
     ) -> None:
         self._definition = definition
         self._store = context.store
-        self._applications = applications
-        self._applier = Applier(context.store)
+        self._rules = replications
+        self._applier = Replicator(context.store)
 
     def receive(self, request: RequestContext) -> Response:
         """Answer with the contract's success; an event received before changes nothing.
@@ -48,7 +48,7 @@ class ListenerHandlers:
         id = hashlib.sha256(f"{self._definition.event}\n{same}".encode()).hexdigest()[:32]
         received = now()
         kept = {"id": id, "listener": self._definition.event, "receivedAt": received, "event": body}
-        for application in self._applications:
+        for application in self._rules:
             # First, so that an event that was only half applied is applied when it comes again.
             self._applier.apply(application, body, received, request.event_origin)
         with suppress(DocumentExists):

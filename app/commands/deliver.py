@@ -9,7 +9,7 @@ import click
 from app.bootstrap import limits_of, open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
 from app.events.outbound.processes import deliver as run_delivery
-from app.events.outbound.processes import worker_of
+from app.events.outbound.processes import delivery_worker
 from app.observability.logs import configure_logs
 from app.observability.metrics import Metrics
 from app.observability.observed_store import ObservedStore
@@ -35,7 +35,7 @@ def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None) -> No
         if settings.management_port and parent is None:
             metrics.serve(settings.host, settings.management_port)
         try:
-            worker = worker_of(
+            worker = delivery_worker(
                 settings, contracts, watched, limits_of(settings), metrics=metrics, tracing=tracing
             )
             run_delivery(worker, parent=parent)

@@ -15,7 +15,12 @@ import click
 from app.bootstrap import open_contracts, open_prepared_store, open_sources
 from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
-from app.events.outbound.delivery_cursors import Failed, Lane, Lanes, resume
+from app.events.outbound.delivery_cursors import (
+    DeliveryCursor,
+    DeliveryCursors,
+    FailedDelivery,
+    resume,
+)
 from app.settings import Settings, read_settings
 from storage import DocumentNotFound, Query, Store, Window, json
 
@@ -34,25 +39,30 @@ def events() -> None:
 @_SPEC
 @_STORE
 def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
-    """List every subscription's lane, and the deliveries that wait or were given up.
+    """List every subscription's cursor, and the deliveries that wait or were given up.
 
-    A lane says how many events of the log lie before it, and how many were removed before they
+    A cursor says how many events of the log lie before it, and how many were removed before they
     could be told, since they were older than TMF_EVENT_RETENTION_HOURS.
     """
-    with _lanes(spec, store) as (opened, lanes):
+    with _cursors(spec, store) as (opened, cursors):
         last = opened.last_event()
-        for lane in lanes.all():
-            failed = lanes.failed(lane=lane.id)
-            behind, missed = _standing(opened, lane, last)
-            state, callback = _state(lane), _callback(opened, lane)
+        for cursor in cursors.all():
+            failed = cursors.failed(cursor=cursor.id)
+            behind, missed = _standing(opened, cursor, last)
+            state, callback = _state(cursor), _callback(opened, cursor)
             if as_json:
-                told = {"lane": lane.id, "callback": callback, "behind": behind, "missed": missed}
+                told = {
+                    "subscription": cursor.id,
+                    "callback": callback,
+                    "behind": behind,
+                    "missed": missed,
+                }
                 _echo_json(
                     {**told, "state": state, "deliveries": [asdict(each) for each in failed]}
                 )
                 continue
             lost = f"  {missed} missed" if missed else ""
-            click.echo(f"{lane.id}  {behind} behind{lost}  {callback}  {state}")
+            click.echo(f"{cursor.id}  {behind} behind{lost}  {callback}  {state}")
             for each in failed:
                 click.echo(f"  {_line(each)}")
 
@@ -63,30 +73,35 @@ def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> Non
 @_STORE
 def show(delivery: str, spec: tuple[Path, ...], store: str | None) -> None:
     """Show a delivery, to every listener it failed for: attempts, the last error, and the event."""
-    with _lanes(spec, store) as (_, lanes):
-        for each in _chosen(lanes, delivery):
-            click.echo(f"{_line(each)}  {each.lane}")
+    with _cursors(spec, store) as (_, cursors):
+        for each in _chosen(cursors, delivery):
+            click.echo(f"{_line(each)}  {each.cursor}")
             _echo_json(each.body)
 
 
 @events.command()
 @click.argument("delivery", required=False)
-@click.option("--lane", help="Every delivery of this lane; a suspended one goes on.")
+@click.option(
+    "--subscription",
+    "--lane",
+    "cursor",
+    help="Every delivery of this cursor; a suspended one goes on.",
+)
 @_SPEC
 @_STORE
 def retry(
-    delivery: str | None, lane: str | None, spec: tuple[Path, ...], store: str | None
+    delivery: str | None, cursor: str | None, spec: tuple[Path, ...], store: str | None
 ) -> None:
-    """Try again at once: one delivery, or a lane with all of its own."""
-    if (delivery is None) == (lane is None):
-        raise click.UsageError("name a delivery, or a --lane")
-    with _lanes(spec, store) as (opened, lanes):
-        found = lanes.failed(lane=lane) if lane else _chosen(lanes, delivery or "")
+    """Try again at once: one delivery, or a cursor with all of its own."""
+    if (delivery is None) == (cursor is None):
+        raise click.UsageError("name a delivery, or a --subscription")
+    with _cursors(spec, store) as (opened, cursors):
+        found = cursors.failed(cursor=cursor) if cursor else _chosen(cursors, delivery or "")
         for each in found:
-            lanes.put(replace(each, state="waiting", attempts=0, next=0.0))
-        for name in {lane} if lane else {each.lane for each in found}:
+            cursors.put(replace(each, state="waiting", attempts=0, next=0.0))
+        for name in {cursor} if cursor else {each.cursor for each in found}:
             if not resume(opened, str(name), retry_at=time.time() if found else 0.0):
-                click.echo(f"tmf683: there is no lane {name}", err=True)
+                click.echo(f"tmf683: there is no cursor {name}", err=True)
                 sys.exit(2)
         click.echo(f"{len(found)} deliveries are tried again")
 
@@ -100,10 +115,10 @@ def purge(delivery: str | None, parked: bool, spec: tuple[Path, ...], store: str
     """Forget a delivery, or all that were given up."""
     if (delivery is None) != parked:
         raise click.UsageError("name a delivery, or say --parked")
-    with _lanes(spec, store) as (_, lanes):
-        found = lanes.failed(state="parked") if parked else _chosen(lanes, delivery or "")
+    with _cursors(spec, store) as (_, cursors):
+        found = cursors.failed(state="parked") if parked else _chosen(cursors, delivery or "")
         for each in found:
-            lanes.forget(each.id)
+            cursors.forget(each.id)
         click.echo(f"{len(found)} deliveries forgotten")
 
 
@@ -137,11 +152,11 @@ def received(limit: int, as_json: bool, spec: tuple[Path, ...], store: str | Non
 
 
 @contextmanager
-def _lanes(spec: tuple[Path, ...], store: str | None) -> Iterator[tuple[Store, Lanes]]:
+def _cursors(spec: tuple[Path, ...], store: str | None) -> Iterator[tuple[Store, DeliveryCursors]]:
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
         with _opened(settings, open_contracts(settings)) as opened:
-            yield opened, Lanes(opened, "operator", settings.lease_seconds)
+            yield opened, DeliveryCursors(opened, "operator", settings.lease_seconds)
 
 
 @contextmanager
@@ -154,37 +169,37 @@ def _opened(settings: Settings, contracts: Sequence[Contract]) -> Iterator[Store
         opened.close()
 
 
-def _chosen(lanes: Lanes, id: str) -> list[Failed]:
-    found = [each for each in lanes.failed() if id in (each.id, each.event)]
+def _chosen(cursors: DeliveryCursors, id: str) -> list[FailedDelivery]:
+    found = [each for each in cursors.failed() if id in (each.id, each.event)]
     if not found:
         click.echo(f"tmf683: no delivery {id} waits or was given up", err=True)
         sys.exit(2)
     return found
 
 
-def _standing(store: Store, lane: Lane, last: int) -> tuple[int, int]:
-    """Return how many events lie before a lane, and how many were removed untold."""
-    following = store.events(lane.position, 1)
+def _standing(store: Store, cursor: DeliveryCursor, last: int) -> tuple[int, int]:
+    """Return how many events lie before a cursor, and how many were removed untold."""
+    following = store.events(cursor.position, 1)
     first = following[0].number if following else last + 1
-    return last - first + 1, lane.missed + first - 1 - lane.position
+    return last - first + 1, cursor.missed + first - 1 - cursor.position
 
 
-def _state(lane: Lane) -> str:
-    if lane.suspended:
-        return f"suspended: {lane.suspended}"
-    left = lane.rest_until - time.time()
+def _state(cursor: DeliveryCursor) -> str:
+    if cursor.suspended:
+        return f"suspended: {cursor.suspended}"
+    left = cursor.rest_until - time.time()
     return f"rests for {left:.0f} s" if left > 0 else "active"
 
 
-def _callback(store: Store, lane: Lane) -> str:
-    collection, _, id = lane.id.rpartition("/")
+def _callback(store: Store, cursor: DeliveryCursor) -> str:
+    collection, _, id = cursor.id.rpartition("/")
     try:
         return str(json.loads(store.get(collection, id).content)["callback"])
     except DocumentNotFound:
         return "unregistered"
 
 
-def _line(failed: Failed) -> str:
+def _line(failed: FailedDelivery) -> str:
     return (
         f"{failed.event}  {failed.state}  {failed.type}  {failed.resource}"
         f"  {failed.attempts} attempts, {failed.error or 'waits behind another'}"

@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Literal, TypeAlias
 
 from app.contract import Contract, Kind
-from app.events.outbound.delivery_cursors import open_lane
-from app.events.outbound.subscriptions import lane_of
+from app.events.outbound.delivery_cursors import open_cursor
+from app.events.outbound.subscriptions import cursor_name
 from app.maintenance.archive import Entry
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import InvalidResource
@@ -133,7 +133,7 @@ def _put(
             there = store.get(entry.collection, document.id)
         except DocumentNotFound:
             if place.hub:
-                open_lane(store, lane_of(place.definition, document.id), store.last_event())
+                open_cursor(store, cursor_name(place.definition, document.id), store.last_event())
             try:
                 store.insert(entry.collection, document.id, document.content, form=document.form)
             except DocumentExists:

@@ -24,7 +24,7 @@ _ATTEMPTS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ReplicationRule:
     """How the events of one kind change a collection.
 
     `payload` is the attribute of `event` that holds what the event is about; `local` makes of it
@@ -47,14 +47,14 @@ class _Told:
     changed: frozenset[str]
 
 
-class Applier:
+class Replicator:
     """Applies events to the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def apply(
-        self, application: Application, event: Resource, received: str, origin: EventOrigin
+        self, application: ReplicationRule, event: Resource, received: str, origin: EventOrigin
     ) -> bool:
         """Apply an event; return whether it counted.
 
@@ -93,7 +93,7 @@ class Applier:
                 continue
         return False
 
-    def _write(self, application: Application, told: _Told, origin: EventOrigin) -> bool:
+    def _write(self, application: ReplicationRule, told: _Told, origin: EventOrigin) -> bool:
         """Bring the copy to what the event tells; first read, then look whether it still counts."""
         definition = application.definition
         try:
@@ -166,7 +166,7 @@ class Applier:
         return _time_of(self._store.get(_times(definition), told.id)) > told.time
 
 
-def _told(application: Application, event: Resource, received: str) -> _Told | None:
+def _told(application: ReplicationRule, event: Resource, received: str) -> _Told | None:
     """Return what an event tells; None when that is nothing with an id."""
     told = event.get("event")
     payload = told.get(application.payload) if isinstance(told, dict) else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from app.contract import Binding, Contract, Kind
 from app.contract.binding.event_sources import Source
-from app.events.inbound.replication import Application
+from app.events.inbound.replication import ReplicationRule
 from app.tmf630.definitions import Change, ResourceDefinition
 
 LISTENED = (Kind.LISTEN,)
@@ -21,7 +21,7 @@ def listeners_of(contract: Contract) -> Contract:
     return replace(contract, bindings=bindings, document={**contract.document, "paths": paths})
 
 
-class Applications:
+class ReplicationRules:
     """What each listener of the served contracts and of the sources changes.
 
     `apply` lets the events of a contract's own resources change the copies here.
@@ -40,11 +40,11 @@ class Applications:
         self._mappings = mappings
         self._apply = apply
 
-    def of(self, contract: Contract, binding: Binding) -> tuple[Application, ...]:
+    def of(self, contract: Contract, binding: Binding) -> tuple[ReplicationRule, ...]:
         """Return what the events of one listener change."""
         return tuple(self._found(contract, binding))
 
-    def _found(self, contract: Contract, binding: Binding) -> Iterator[Application]:
+    def _found(self, contract: Contract, binding: Binding) -> Iterator[ReplicationRule]:
         name = binding.path.rpartition("/")[2].lower()
         for announced in contract.announced:
             for event in announced.events.values():
@@ -54,11 +54,11 @@ class Applications:
                     resource = announced.definition.path.rpartition("/")[2]
                     yield from self._sourced(contract, resource, event.change, event.payload)
                 if self._apply and any(each is contract for each in self._contracts):
-                    yield Application(announced.definition, event.change, event.payload)
+                    yield ReplicationRule(announced.definition, event.change, event.payload)
 
     def _sourced(
         self, contract: Contract, resource: str, change: Change, payload: str
-    ) -> Iterator[Application]:
+    ) -> Iterator[ReplicationRule]:
         """Yield what a source's event becomes; what is deleted there stays a contact here."""
         if change is Change.DELETE:
             return
@@ -66,7 +66,7 @@ class Applications:
             if (source.api, source.resource) != (contract.name, resource):
                 continue
             for definition in self._targets(source):
-                yield Application(definition, change, payload, source.local)
+                yield ReplicationRule(definition, change, payload, source.local)
 
     def _targets(self, source: Source) -> Iterator[ResourceDefinition]:
         for contract in self._contracts:

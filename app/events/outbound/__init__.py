@@ -1,17 +1,18 @@
-"""Delivery: from the log of events to the listeners that registered at a hub.
+"""Event delivery: from the event log to the listeners registered at the hubs.
 
-The words used here:
+Terms:
 
-- A *subscription* is one listener's registration; its *lane* remembers how far it has come in the
-  log. A *worker* works on a lane while it holds the *lease* on it, which ends by itself when the
-  worker dies.
-- A failed delivery is *waiting* for its next attempt, and the later events of its resource wait
-  behind it. After the last attempt it is *parked*, until an operator retries or purges it.
-- A listener that fails again and again is left alone: its lane *rests*, longer each time. In the
-  end, or when it says that it is gone, it is *suspended* until an operator resumes it.
+- A *subscription* is one listener's registration at a hub. Its *delivery cursor* stores how far it
+  has come in the event log. A *worker* delivers to a subscription while it holds the *lease* on its
+  cursor; the lease of a worker that died expires.
+- A delivery that failed is *waiting* for its next attempt; later events about the same resource
+  wait behind it. After the last attempt it is *parked* until an operator retries or purges it.
+- A subscription whose listener cannot be reached *rests*, longer each time. After repeated
+  failures, or when the listener answers 410, it is *suspended* until an operator resumes it.
 
-`subscriptions` knows who wants what, and `events` shapes what a record of a change becomes for a
-contract; `callbacks` and `sender` reach a listener once; `lanes` is what is kept in the store;
-`lane_run` works on one lane, `patience` says how long it tries; `log` reads for all lanes; `worker`
-hands out the lanes, and `running` starts workers. Any number of workers may share a store.
+Modules: `subscriptions` reads the registrations and `payloads` renders events for them;
+`callback_policy` and `webhook` send one event to one listener; `delivery_cursors` is the stored
+progress; `dispatcher` delivers to one subscription, as `retry_policy` says; `event_log` reads the
+log for all subscriptions; `worker` starts dispatchers and `processes` starts workers. Any number of
+workers may share a store.
 """

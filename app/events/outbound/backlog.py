@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from app.events.outbound.delivery_cursors import FAILED, LANES
+from app.events.outbound.delivery_cursors import CURSORS, FAILED
 from app.observability.metrics import Backlog
 from storage import Comparison, Operator, Query, Store, Window, every, json
 
@@ -32,13 +32,13 @@ class BacklogReader:
 
     def _count(self) -> Backlog:
         last = self._store.last_event()
-        lanes = [json.loads(document.content) for document in every(self._store, LANES)]
-        active = [lane for lane in lanes if not lane["suspended"]]
+        cursors = [json.loads(document.content) for document in every(self._store, CURSORS)]
+        active = [cursor for cursor in cursors if not cursor["suspended"]]
         return Backlog(
-            pending=max((max(0, last - lane["position"]) for lane in active), default=0),
+            pending=max((max(0, last - cursor["position"]) for cursor in active), default=0),
             waiting=self._failed("waiting"),
             parked=self._failed("parked"),
-            suspended=len(lanes) - len(active),
+            suspended=len(cursors) - len(active),
         )
 
     def _failed(self, state: str) -> int:

@@ -1,8 +1,9 @@
-"""Lanes: how far each subscription has come, kept in the store so that any worker can go on.
+"""Delivery cursors: how far each subscription has come in the event log, kept in the store.
 
-A lane is one document: the number of the last event that is done with, who works on it and until
-when, and whether it rests. A delivery that failed is a document of its own beside it. Every change
-names the version it is based on, so of two workers that both believe a lane theirs, one notices.
+A cursor is one document: the number of the last event that was processed, which worker holds the
+lease and until when, and whether deliveries pause. A failed delivery is a document of its own.
+Every change names the version it is based on, so of two workers that both believe they hold a
+cursor, one gets a conflict.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from storage import (
     json,
 )
 
-LANES = "events/lane"
+CURSORS = "events/lane"  # the names in the store are those of the first release
 FAILED = "events/failed"
 _INDEXES = (Index((("lane",),)), Index((("state",),)))
 
@@ -35,7 +36,7 @@ State: TypeAlias = Literal["waiting", "parked"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class DeliveryCursor:
     """The progress of one subscription; times are seconds since 1970.
 
     `holder` is the worker that has the lease, until `held_until`. `failures` counts the rests since
@@ -66,14 +67,14 @@ class Lane:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class FailedDelivery:
     """A delivery that did not succeed yet (`waiting`) or was given up (`parked`).
 
     `resource` is what the event is about: its other events wait behind this one.
     """
 
     id: str
-    lane: str
+    cursor: str
     number: int
     resource: str
     event: str
@@ -86,12 +87,12 @@ class Failed:
     trace: str = ""
 
 
-class LaneLost(Exception):
-    """Another worker has taken the lane, or it is gone."""
+class CursorLost(Exception):
+    """Another worker has taken the cursor, or it is gone."""
 
 
-class Lanes:
-    """The lanes of a store, as one worker sees them."""
+class DeliveryCursors:
+    """The cursors of a store, as one worker sees them."""
 
     def __init__(self, store: Store, holder: str, lease_seconds: float) -> None:
         self._store = store
@@ -101,61 +102,63 @@ class Lanes:
 
     @property
     def holder(self) -> str:
-        """The name under which this worker holds lanes."""
+        """The name under which this worker holds cursors."""
         return self._holder
 
-    def take(self, id: str) -> Lane | None:
-        """Return a lane to work on; None when another works on it, it rests or is suspended."""
+    def take(self, id: str) -> DeliveryCursor | None:
+        """Return a cursor to work on; None when another works on it, it rests or is suspended."""
         try:
-            document = self._store.get(LANES, id)
+            document = self._store.get(CURSORS, id)
         except DocumentNotFound:
             return None
-        lane = _lane(document)
-        if not lane.is_free(self._holder, time.time()):
+        cursor = _cursor(document)
+        if not cursor.is_free(self._holder, time.time()):
             return None
-        if lane.holder and not lane.retry_at:  # not let go: what failed last may not be noted
-            lane = replace(lane, retry_at=time.time())
+        if cursor.holder and not cursor.retry_at:  # not let go: what failed last may not be noted
+            cursor = replace(cursor, retry_at=time.time())
         self._versions[id] = document.version
         try:
-            return self.keep(lane)
-        except LaneLost:
+            return self.keep(cursor)
+        except CursorLost:
             return None
 
-    def keep(self, lane: Lane) -> Lane:
-        """Store a lane that is worked on, and hold it for longer.
+    def keep(self, cursor: DeliveryCursor) -> DeliveryCursor:
+        """Store a cursor that is worked on, and hold it for longer.
 
         Raises:
-            LaneLost: it is another's by now.
+            CursorLost: it is another's by now.
         """
-        held = replace(lane, holder=self._holder, held_until=time.time() + self.lease)
+        held = replace(cursor, holder=self._holder, held_until=time.time() + self.lease)
         self._write(held)
         return held
 
-    def release(self, lane: Lane) -> None:
-        """Store a lane and let any worker take it."""
+    def release(self, cursor: DeliveryCursor) -> None:
+        """Store a cursor and let any worker take it."""
         try:
-            self._write(replace(lane, holder="", held_until=0.0))
-        except LaneLost:
+            self._write(replace(cursor, holder="", held_until=0.0))
+        except CursorLost:
             return
 
     def close(self, id: str) -> None:
-        """Remove a lane whose subscription is gone, and its failed deliveries."""
-        for failed in self.failed(lane=id):
+        """Remove a cursor whose subscription is gone, and its failed deliveries."""
+        for failed in self.failed(cursor=id):
             self.forget(failed.id)
-        _remove(self._store, LANES, id)
+        _remove(self._store, CURSORS, id)
 
-    def all(self) -> Iterator[Lane]:
-        """Yield every lane."""
-        for document in every(self._store, LANES):
-            yield _lane(document)
+    def all(self) -> Iterator[DeliveryCursor]:
+        """Yield every cursor."""
+        for document in every(self._store, CURSORS):
+            yield _cursor(document)
 
-    def failed(self, *, lane: str | None = None, state: State | None = None) -> list[Failed]:
+    def failed(
+        self, *, cursor: str | None = None, state: State | None = None
+    ) -> list[FailedDelivery]:
         """Return failed deliveries, the oldest events first."""
-        return _failed(self._store, lane, state)
+        return _failed(self._store, cursor, state)
 
-    def put(self, failed: Failed) -> None:
+    def put(self, failed: FailedDelivery) -> None:
         """Store a failed delivery, in place of what was known of it."""
-        content = json.dumps(asdict(failed))
+        content = _encode_failed(failed)
         try:
             self._store.insert(FAILED, failed.id, content)
         except DocumentExists:
@@ -166,32 +169,35 @@ class Lanes:
         """Remove a failed delivery."""
         _remove(self._store, FAILED, id)
 
-    def _write(self, lane: Lane) -> None:
+    def _write(self, cursor: DeliveryCursor) -> None:
         try:
             document = self._store.replace(
-                LANES, lane.id, json.dumps(asdict(lane)), version=self._versions.get(lane.id, 0)
+                CURSORS,
+                cursor.id,
+                json.dumps(asdict(cursor)),
+                version=self._versions.get(cursor.id, 0),
             )
         except (VersionConflict, DocumentNotFound):
-            raise LaneLost(lane.id) from None
-        self._versions[lane.id] = document.version
+            raise CursorLost(cursor.id) from None
+        self._versions[cursor.id] = document.version
 
 
-def prepare_lanes(store: Store) -> None:
-    """Make the collections that lanes need."""
-    store.prepare(LANES, ())
+def prepare_cursors(store: Store) -> None:
+    """Make the collections that cursors need."""
+    store.prepare(CURSORS, ())
     store.prepare(FAILED, _INDEXES)
 
 
-def open_lane(store: Store, id: str, position: int) -> None:
-    """Begin a lane behind an event; one that an earlier subscription left begins anew."""
-    lane = json.dumps(asdict(Lane(id, position, opened=time.time())))
+def open_cursor(store: Store, id: str, position: int) -> None:
+    """Begin a cursor behind an event; one that an earlier subscription left begins anew."""
+    cursor = json.dumps(asdict(DeliveryCursor(id, position, opened=time.time())))
     for _ in range(20):
         try:
-            store.insert(LANES, id, lane)
+            store.insert(CURSORS, id, cursor)
         except DocumentExists:
             try:
-                there = store.get(LANES, id)
-                store.replace(LANES, id, lane, version=there.version)
+                there = store.get(CURSORS, id)
+                store.replace(CURSORS, id, cursor, version=there.version)
             except (DocumentNotFound, VersionConflict):
                 continue
             for failed in _failed(store, id):
@@ -200,37 +206,50 @@ def open_lane(store: Store, id: str, position: int) -> None:
 
 
 def resume(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
-    """Let a lane go on at once, suspended or resting; return whether there is one.
+    """Let a cursor go on at once, suspended or resting; return whether there is one.
 
     `retry_at` says when its failed deliveries are due, if they are to be tried again.
     """
     for _ in range(20):
         try:
-            document = store.get(LANES, id)
+            document = store.get(CURSORS, id)
         except DocumentNotFound:
             return False
-        lane = replace(_lane(document), suspended="", failures=0, rest_until=0.0)
-        lane = replace(lane, retry_at=retry_at or lane.retry_at)
+        cursor = replace(_cursor(document), suspended="", failures=0, rest_until=0.0)
+        cursor = replace(cursor, retry_at=retry_at or cursor.retry_at)
         try:
-            store.replace(LANES, id, json.dumps(asdict(lane)), version=document.version)
+            store.replace(CURSORS, id, json.dumps(asdict(cursor)), version=document.version)
         except VersionConflict:
             continue
         return True
     return False
 
 
-def _failed(store: Store, lane: str | None = None, state: State | None = None) -> list[Failed]:
+def _failed(
+    store: Store, cursor: str | None = None, state: State | None = None
+) -> list[FailedDelivery]:
     stated: list[Condition] = []
-    for name, value in (("lane", lane), ("state", state)):
+    for name, value in (("lane", cursor), ("state", state)):
         if value is not None:
             stated.append(Comparison((name,), Operator.EQ, value))
     found = every(store, FAILED, And(tuple(stated)) if stated else None)
-    deliveries = [Failed(**json.loads(document.content)) for document in found]
+    deliveries = [_decode_failed(document) for document in found]
     return sorted(deliveries, key=lambda each: (each.number, each.id))
 
 
-def _lane(document: Document) -> Lane:
-    return Lane(**json.loads(document.content))
+def _encode_failed(failed: FailedDelivery) -> bytes:
+    stored = asdict(failed)
+    stored["lane"] = stored.pop("cursor")
+    return json.dumps(stored)
+
+
+def _decode_failed(document: Document) -> FailedDelivery:
+    stored = json.loads(document.content)
+    return FailedDelivery(cursor=stored.pop("lane"), **stored)
+
+
+def _cursor(document: Document) -> DeliveryCursor:
+    return DeliveryCursor(**json.loads(document.content))
 
 
 def _remove(store: Store, collection: str, id: str) -> None:

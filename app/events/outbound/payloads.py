@@ -42,7 +42,7 @@ class OutgoingEvent:
     trace: str = ""
 
 
-class Announcer:
+class EventRenderer:
     """Shapes the events of one contract."""
 
     def __init__(self, contract: Contract, content: EventContent = EventContent.CONTRACT) -> None:

@@ -19,9 +19,9 @@ import uvloop
 
 from app.contract import Contract
 from app.events.outbound.callback_policy import CallbackPolicy
-from app.events.outbound.delivery_cursors import Lanes
+from app.events.outbound.delivery_cursors import DeliveryCursors
 from app.events.outbound.payloads import EventContent
-from app.events.outbound.retry_policy import Patience
+from app.events.outbound.retry_policy import RetryPolicy
 from app.events.outbound.subscriptions import Subscriptions
 from app.observability.metrics import Metrics
 from app.settings import Settings
@@ -29,7 +29,7 @@ from app.tmf630.definitions import Limits
 from storage import Store
 
 if TYPE_CHECKING:
-    from app.events.outbound.worker import Worker
+    from app.events.outbound.worker import DeliveryWorker
     from app.observability.tracing import Tracing
 
 _STOP_SECONDS = 10.0
@@ -42,7 +42,7 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     return CallbackPolicy(settings.callback_allow)
 
 
-def worker_of(
+def delivery_worker(
     settings: Settings,
     contracts: Sequence[Contract],
     store: Store,
@@ -50,28 +50,28 @@ def worker_of(
     *,
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
-) -> Worker:
+) -> DeliveryWorker:
     """Return a delivery worker on a store that is prepared for the contracts."""
     content = EventContent(settings.event_content)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    lanes = Lanes(store, holder, settings.lease_seconds)
+    cursors = DeliveryCursors(store, holder, settings.lease_seconds)
     # The HTTP client costs start-up time, which servers beside delivery need not spend.
-    from app.events.outbound.webhook import Sender
-    from app.events.outbound.worker import Worker
+    from app.events.outbound.webhook import WebhookSender
+    from app.events.outbound.worker import DeliveryWorker
 
     policy = callback_policy(settings)
-    return Worker(
+    return DeliveryWorker(
         store,
         Subscriptions(contracts, store, limits, content),
-        lanes,
-        lambda: Sender(
+        cursors,
+        lambda: WebhookSender(
             policy,
             keys=settings.webhook_keys,
             seconds=settings.delivery_timeout,
             metrics=metrics,
             tracing=tracing,
         ),
-        Patience(
+        RetryPolicy(
             attempts=settings.delivery_attempts,
             first_wait=settings.delivery_wait,
             concurrency=settings.delivery_concurrency,
@@ -80,7 +80,7 @@ def worker_of(
     )
 
 
-def deliver(worker: Worker, *, parent: int | None = None) -> None:
+def deliver(worker: DeliveryWorker, *, parent: int | None = None) -> None:
     """Deliver until SIGTERM or SIGINT, or until the process `parent` is gone."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
@@ -97,7 +97,7 @@ def deliver(worker: Worker, *, parent: int | None = None) -> None:
     uvloop.run(run())
 
 
-async def _watch(worker: Worker, parent: int) -> None:
+async def _watch(worker: DeliveryWorker, parent: int) -> None:
     while os.getppid() == parent:
         await asyncio.sleep(0.5)
     worker.stop()
@@ -106,7 +106,7 @@ async def _watch(worker: Worker, parent: int) -> None:
 class DeliveryThread:
     """Delivery within a server process, for a store that no other process can see."""
 
-    def __init__(self, worker: Worker) -> None:
+    def __init__(self, worker: DeliveryWorker) -> None:
         self._worker = worker
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)

@@ -1,4 +1,4 @@
-"""Patience: how often, how many at once, and after which waits deliveries are tried."""
+"""RetryPolicy: how often, how many at once, and after which waits deliveries are tried."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONGEST_WAIT = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How deliveries are tried: attempts, and seconds before the first repetition.
 
     The wait before the n-th repetition is random, up to `first_wait` times 4 to the n ("full

@@ -16,7 +16,7 @@ _AT_ONCE = 8
 _TOGETHER = 128
 
 
-class StoreThreads:
+class StoreExecutor:
     """Calls of a store; those that queue up are made durable together, where that gains anything.
 
     They are apart from the event loop's own threads, which may all be waiting for name servers.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from app.contract import Contract, Kind
-from app.events.outbound.payloads import Announcer, EventContent, OutgoingEvent
+from app.events.outbound.payloads import EventContent, EventRenderer, OutgoingEvent
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
 from app.tmf630.representation import PARTIES
@@ -30,15 +30,15 @@ class Subscription:
     id: str
     callback: str
     wants: SubscriptionQuery
-    announcer: Announcer
+    renderer: EventRenderer
     parties: tuple[str, ...] | None = None
 
     def events_of(self, record: dict[str, Any]) -> list[OutgoingEvent]:
         """Return the events of a record that the listener wants, as it wants them."""
         found: list[OutgoingEvent] = []
-        if self.parties is not None and not self.announcer.concerns(record, self.parties):
+        if self.parties is not None and not self.renderer.concerns(record, self.parties):
             return found
-        for event in self.announcer.events_of(record):
+        for event in self.renderer.events_of(record):
             if self.wants.where is not None and not holds(self.wants.where, event.body):
                 continue
             if self.wants.fields:
@@ -50,7 +50,7 @@ class Subscription:
 @dataclass(frozen=True, slots=True)
 class _Hub:
     definition: ResourceDefinition
-    announcer: Announcer
+    renderer: EventRenderer
 
 
 class Subscriptions:
@@ -67,7 +67,7 @@ class Subscriptions:
         self._limits = limits
         self._parsed: dict[str, tuple[bytes, Subscription | None]] = {}
         self._hubs = [
-            _Hub(binding.definition, Announcer(contract, content))
+            _Hub(binding.definition, EventRenderer(contract, content))
             for contract in contracts
             for binding in contract.bindings
             if binding.kind is Kind.SUBSCRIBE
@@ -76,11 +76,11 @@ class Subscriptions:
         ]
 
     def read(self) -> dict[str, Subscription]:
-        """Return every subscription by its lane's name."""
+        """Return every subscription by its cursor's name."""
         parsed = {}
         for hub in self._hubs:
             for document in every(self._store, hub.definition.collection):
-                name = lane_of(hub.definition, document.id)
+                name = cursor_name(hub.definition, document.id)
                 known = self._parsed.get(name)
                 if known is None or known[0] != document.content:  # registered anew, it may differ
                     known = (document.content, self._parse(hub, document))
@@ -88,9 +88,9 @@ class Subscriptions:
         self._parsed = parsed
         return {name: found for name, (_, found) in parsed.items() if found is not None}
 
-    def is_gone(self, lane: str) -> bool:
-        """Whether the subscription of a lane was removed; its hub may be another server's."""
-        collection, _, id = lane.rpartition("/")
+    def is_gone(self, cursor: str) -> bool:
+        """Whether the subscription of a cursor was removed; its hub may be another server's."""
+        collection, _, id = cursor.rpartition("/")
         try:
             self._store.get(collection, id)
         except DocumentNotFound:
@@ -105,9 +105,9 @@ class Subscriptions:
             _log.warning("subscription %s is not served: its query %s", document.id, error)
             return None
         parties = tuple(body[PARTIES]) if PARTIES in body else None
-        return Subscription(document.id, body["callback"], wants, hub.announcer, parties)
+        return Subscription(document.id, body["callback"], wants, hub.renderer, parties)
 
 
-def lane_of(definition: ResourceDefinition, id: str) -> str:
-    """Return the name of a subscription's lane, unlike that of any other hub's."""
+def cursor_name(definition: ResourceDefinition, id: str) -> str:
+    """Return the name of a subscription's cursor, unlike that of any other hub's."""
     return f"{definition.collection}/{id}"

@@ -38,7 +38,7 @@ _LONGEST_WAIT = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DeliveryResult:
     """What became of one attempt: `error` is empty when the listener has taken the event.
 
     `wait` is how long the listener asks to be left alone, in seconds; `gone` that it wants no more.
@@ -54,7 +54,7 @@ class Verdict:
         return not self.error
 
 
-class Sender:
+class WebhookSender:
     """Posts events; made and closed within a running event loop."""
 
     def __init__(
@@ -86,23 +86,23 @@ class Sender:
         """Close every connection."""
         await self._session.close()
 
-    async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
-        """Post an event, once; whatever goes wrong is in the verdict.
+    async def send(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
+        """Post an event, once; whatever goes wrong is in the result.
 
         Posts begin at a pace that the event loop keeps up with, however long their answers take.
         """
         await self._pace.acquire()
         asyncio.get_running_loop().call_later(_PACE_SECONDS, self._pace.release)
         if self._tracing is None:
-            verdict = await self._post(callback, event)
+            result = await self._post(callback, event)
         else:
             with self._tracing.delivery(event.trace, event.type) as trace:
-                verdict = await self._post(callback, replace(event, trace=trace))
+                result = await self._post(callback, replace(event, trace=trace))
         if self._metrics is not None:
-            self._metrics.delivery(delivered=verdict.delivered)
-        return verdict
+            self._metrics.delivery(delivered=result.delivered)
+        return result
 
-    async def _post(self, callback: str, event: OutgoingEvent) -> Verdict:
+    async def _post(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
         body = orjson.dumps(event.body)
         try:
             self._check_literal(callback)
@@ -114,13 +114,13 @@ class Sender:
             ) as answer:
                 with suppress(TimeoutError, aiohttp.ClientError, OSError):
                     await _drain(answer)  # the status has told what there is to know
-                return _verdict(answer)
+                return _result(answer)
         except BadCallback as error:
-            return Verdict(f"the callback {error}")
+            return DeliveryResult(f"the callback {error}")
         except TimeoutError:
-            return Verdict("no answer in time")
+            return DeliveryResult("no answer in time")
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Verdict(_reason(error))
+            return DeliveryResult(_reason(error))
 
     def _headers(self, event: OutgoingEvent, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "webhook-id": event.id}
@@ -206,11 +206,11 @@ async def _drain(answer: aiohttp.ClientResponse) -> None:
         answer.close()
 
 
-def _verdict(answer: aiohttp.ClientResponse) -> Verdict:
+def _result(answer: aiohttp.ClientResponse) -> DeliveryResult:
     if 200 <= answer.status < 300:
-        return Verdict()
+        return DeliveryResult()
     wait = _seconds(answer.headers.get("Retry-After", ""))
-    return Verdict(f"it answered {answer.status}", wait=wait, gone=answer.status == 410)
+    return DeliveryResult(f"it answered {answer.status}", wait=wait, gone=answer.status == 410)
 
 
 def _reason(error: BaseException) -> str:

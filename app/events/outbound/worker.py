@@ -1,6 +1,6 @@
-"""The delivery worker: gives every lane that has work to a run, and tidies up behind them.
+"""The delivery worker: gives every cursor that has work to a run, and tidies up behind them.
 
-Many workers may share a store: each takes the lanes that no other holds.
+Many workers may share a store: each takes the cursors that no other holds.
 """
 
 from __future__ import annotations
@@ -12,33 +12,38 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.events.outbound.delivery_cursors import Lane, LaneLost, Lanes, open_lane
-from app.events.outbound.dispatcher import LaneRun, Means
-from app.events.outbound.event_log import Log
-from app.events.outbound.retry_policy import Patience
-from app.events.outbound.store_executor import StoreThreads
+from app.events.outbound.delivery_cursors import (
+    CursorLost,
+    DeliveryCursor,
+    DeliveryCursors,
+    open_cursor,
+)
+from app.events.outbound.dispatcher import Dispatcher, DispatcherResources
+from app.events.outbound.event_log import EventLogReader
+from app.events.outbound.retry_policy import RetryPolicy
+from app.events.outbound.store_executor import StoreExecutor
 from app.events.outbound.subscriptions import Subscription, Subscriptions
-from app.events.outbound.webhook import Sender
+from app.events.outbound.webhook import WebhookSender
 from storage import Store, StoreError
 
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
-"""How long subscriptions and lanes are believed to be as they were, while nothing happens."""
+"""How long subscriptions and cursors are believed to be as they were, while nothing happens."""
 _TIDY_SECONDS = 10.0
 _STOP_SECONDS = 5.0
 _FIRST_PAUSE = 0.5
 _LONGEST_PAUSE = 30.0
-"""How long a lane is left alone after a run on it failed here: twice as long each time."""
+"""How long a cursor is left alone after a run on it failed here: twice as long each time."""
 _STORE_PAUSE = 1.0
-"""How long at most when it is the store that failed: that comes back for all lanes."""
+"""How long at most when it is the store that failed: that comes back for all cursors."""
 _YOUNG_SECONDS = 60.0
-"""A lane is younger than this when its subscription may still be on its way into the store."""
+"""A cursor is younger than this when its subscription may still be on its way into the store."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Trouble:
-    """A lane whose runs fail, through no fault of its listener; `until` is monotonic time."""
+    """A cursor whose runs fail, through no fault of its listener; `until` is monotonic time."""
 
     pause: float
     until: float
@@ -50,24 +55,24 @@ class _Trouble:
         return cls(pause, time.monotonic() + pause)
 
 
-class Worker:
+class DeliveryWorker:
     """Delivers until it is stopped; one process may run one."""
 
     def __init__(
         self,
         store: Store,
         subscriptions: Subscriptions,
-        lanes: Lanes,
-        sender: Callable[[], Sender],
-        patience: Patience,
+        cursors: DeliveryCursors,
+        sender: Callable[[], WebhookSender],
+        retry: RetryPolicy,
     ) -> None:
         self._store = store
         self._subscriptions = subscriptions
-        self._lanes = lanes
+        self._cursors = cursors
         self._make_sender = sender
-        self._patience = patience
-        self._threads = StoreThreads(store)
-        self._log = Log(store, self._threads)
+        self._retry = retry
+        self._threads = StoreExecutor(store)
+        self._log = EventLogReader(store, self._threads)
         self._stopping = asyncio.Event()
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._troubled: dict[str, _Trouble] = {}
@@ -92,25 +97,25 @@ class Worker:
                 except Exception:
                     _log.exception("delivery failed, and goes on")
                     await self._pause(1.0)
-                await self._pause(self._patience.poll_seconds)
+                await self._pause(self._retry.poll_seconds)
         finally:
             await self._finish()
 
     async def _look(self) -> None:
-        """Start a run on every lane that is free and has work."""
+        """Start a run on every cursor that is free and has work."""
         last = await self._threads.run(self._store.last_event)
         if last == self._last and time.monotonic() < self._look_at:
             return
         self._last, self._look_at = last, time.monotonic() + _LOOK_SECONDS
-        wanted, lanes = await self._threads.run(self._read)
+        wanted, cursors = await self._threads.run(self._read)
         now = time.time()
         for name, subscription in wanted.items():
-            lane = lanes.get(name)
-            if lane is None:  # its hub could not begin one
-                await self._threads.run(open_lane, self._store, name, last)
+            cursor = cursors.get(name)
+            if cursor is None:  # its hub could not begin one
+                await self._threads.run(open_cursor, self._store, name, last)
             elif name in self._runs or self._is_left_alone(name):
                 continue
-            elif lane.is_free(self._lanes.holder, now) and lane.has_work(last, now):
+            elif cursor.is_free(self._cursors.holder, now) and cursor.has_work(last, now):
                 self._start(name, subscription)
         for name in self._runs.keys() - wanted.keys():
             self._runs[name].cancel()
@@ -118,12 +123,12 @@ class Worker:
             del self._troubled[name]
         if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
             self._tidied_at = time.monotonic()
-            await self._tidy([lane for name, lane in lanes.items() if name not in wanted])
-            before = datetime.now(UTC) - timedelta(hours=self._patience.retention_hours)
+            await self._tidy([cursor for name, cursor in cursors.items() if name not in wanted])
+            before = datetime.now(UTC) - timedelta(hours=self._retry.retention_hours)
             await asyncio.to_thread(self._store.prune_events, before)
 
-    def _read(self) -> tuple[dict[str, Subscription], dict[str, Lane]]:
-        return self._subscriptions.read(), {each.id: each for each in self._lanes.all()}
+    def _read(self) -> tuple[dict[str, Subscription], dict[str, DeliveryCursor]]:
+        return self._subscriptions.read(), {each.id: each for each in self._cursors.all()}
 
     def _is_left_alone(self, name: str) -> bool:
         trouble = self._troubled.get(name)
@@ -139,36 +144,38 @@ class Worker:
         run.add_done_callback(ended)
 
     async def _serve(self, name: str, subscription: Subscription) -> None:
-        """Work on one lane while there is something to do."""
+        """Work on one cursor while there is something to do."""
         try:
-            lane = await self._threads.run(self._lanes.take, name)
-            if lane is None:
+            cursor = await self._threads.run(self._cursors.take, name)
+            if cursor is None:
                 return
-            means = Means(self._threads, self._log, self._lanes, self._sender, self._patience)
-            await LaneRun(means, subscription, lane).work(self._stopping)
+            means = DispatcherResources(
+                self._threads, self._log, self._cursors, self._sender, self._retry
+            )
+            await Dispatcher(means, subscription, cursor).work(self._stopping)
             self._troubled.pop(name, None)
-        except LaneLost:
+        except CursorLost:
             return
         except StoreError as error:
             pause = self._leave_alone(name, _STORE_PAUSE)
-            _log.warning("lane %s waits %.1f s for the store: %s", name, pause, error)
+            _log.warning("cursor %s waits %.1f s for the store: %s", name, pause, error)
         except Exception:
             pause = self._leave_alone(name, _LONGEST_PAUSE)
-            _log.exception("lane %s failed, and is tried again in %.1f s", name, pause)
+            _log.exception("cursor %s failed, and is tried again in %.1f s", name, pause)
 
     def _leave_alone(self, name: str, longest: float) -> float:
-        """Let a lane be after a failure; return for how long."""
+        """Let a cursor be after a failure; return for how long."""
         trouble = self._troubled[name] = _Trouble.after(self._troubled.get(name), longest)
         return trouble.pause
 
-    async def _tidy(self, strange: list[Lane]) -> None:
-        """Close the lanes whose subscriptions are gone, of those that were found for none."""
+    async def _tidy(self, strange: list[DeliveryCursor]) -> None:
+        """Close the cursors whose subscriptions are gone, of those that were found for none."""
         now = time.time()
-        for lane in strange:
-            if lane.held_until > now or now - lane.opened < _YOUNG_SECONDS:
+        for cursor in strange:
+            if cursor.held_until > now or now - cursor.opened < _YOUNG_SECONDS:
                 continue
-            if await self._threads.run(self._subscriptions.is_gone, lane.id):
-                await self._threads.run(self._lanes.close, lane.id)
+            if await self._threads.run(self._subscriptions.is_gone, cursor.id):
+                await self._threads.run(self._cursors.close, cursor.id)
 
     async def _pause(self, seconds: float) -> None:
         try:

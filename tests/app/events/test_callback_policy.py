@@ -11,7 +11,7 @@ import pytest
 
 from app.events.outbound.callback_policy import CallbackPolicy
 from app.events.outbound.payloads import OutgoingEvent
-from app.events.outbound.webhook import Sender, Verdict
+from app.events.outbound.webhook import DeliveryResult, WebhookSender
 from app.tmf630.errors import BadCallback
 from tests.app.events.receiver import Got, receiving, status
 
@@ -125,11 +125,11 @@ def test_an_operator_can_allow_more(allow: str, url: str, refused: bool) -> None
         policy.check(url)
 
 
-def verdict(url: str, policy: CallbackPolicy) -> Verdict:
+def result(url: str, policy: CallbackPolicy) -> DeliveryResult:
     """Send an event; return what became of it."""
 
-    async def run() -> Verdict:
-        sender = Sender(policy, seconds=3)
+    async def run() -> DeliveryResult:
+        sender = WebhookSender(policy, seconds=3)
         try:
             return await sender.send(url, OutgoingEvent("1", "T", {"a": 1}))
         finally:
@@ -140,7 +140,7 @@ def verdict(url: str, policy: CallbackPolicy) -> Verdict:
 
 def sent(url: str, policy: CallbackPolicy) -> str:
     """Send an event; return what went wrong."""
-    return verdict(url, policy).error
+    return result(url, policy).error
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_a_silent_name_server_holds_up_nobody_else(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(socket, "getaddrinfo", slow)
 
     async def run(url: str) -> None:
-        sender = Sender(CallbackPolicy(["localhost"]), seconds=30)
+        sender = WebhookSender(CallbackPolicy(["localhost"]), seconds=30)
         event = OutgoingEvent("1", "T", {"a": 1})
         names = [f"http://silent{number}.example.com/" for number in range(20)]
         others = [asyncio.create_task(sender.send(each, event)) for each in names]
@@ -232,4 +232,4 @@ def test_a_status_is_an_answer_whatever_becomes_of_the_rest() -> None:
 def test_any_refusal_can_ask_to_wait(answer: str) -> None:
     with receiving() as receiver:
         receiver.answer = status(answer, "Retry-After: 7\r\n")
-        assert verdict(receiver.url(), CallbackPolicy(["127.0.0.1"])).wait == 7
+        assert result(receiver.url(), CallbackPolicy(["127.0.0.1"])).wait == 7

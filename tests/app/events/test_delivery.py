@@ -296,8 +296,8 @@ def test_a_listener_that_is_gone_is_suspended_until_an_operator_resumes_it(
     time.sleep(0.5)
     assert len(receiver.got) == heard
     receiver.answer = accept
-    lane = next(line.split()[0] for line in local.events("list").splitlines() if id in line)
-    assert local.events("retry", "--lane", lane) == "1 deliveries are tried again\n"
+    cursor = next(line.split()[0] for line in local.events("list").splitlines() if id in line)
+    assert local.events("retry", "--subscription", cursor) == "1 deliveries are tried again\n"
     assert receiver.wait(lambda: len(receiver.got) == heard + 2)
 
 

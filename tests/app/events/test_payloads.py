@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.contract import Contract
-from app.events.outbound.payloads import Announcer, EventContent, OutgoingEvent
+from app.events.outbound.payloads import EventContent, EventRenderer, OutgoingEvent
 from app.tmf630.definitions import Change
 from tests.app.contract.test_mapping import CONTRACTS, random_documents
 
@@ -28,7 +28,7 @@ def record(change: Change, content: dict[str, Any], form: str, **more: Any) -> d
 def events(
     version: str, data: dict[str, Any], content: EventContent = EventContent.CONTRACT
 ) -> list[OutgoingEvent]:
-    return list(Announcer(CONTRACTS[version], content).events_of(data))
+    return list(EventRenderer(CONTRACTS[version], content).events_of(data))
 
 
 RESOURCE = {

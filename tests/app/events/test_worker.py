@@ -21,19 +21,19 @@ import pytest
 
 from app.contract import Kind
 from app.events.outbound.delivery_cursors import (
-    LANES,
-    Lane,
-    Lanes,
-    open_lane,
-    prepare_lanes,
+    CURSORS,
+    DeliveryCursor,
+    DeliveryCursors,
+    open_cursor,
+    prepare_cursors,
     resume,
 )
-from app.events.outbound.dispatcher import LaneRun
+from app.events.outbound.dispatcher import Dispatcher
 from app.events.outbound.payloads import OutgoingEvent
-from app.events.outbound.retry_policy import Patience
+from app.events.outbound.retry_policy import RetryPolicy
 from app.events.outbound.subscriptions import Subscriptions
-from app.events.outbound.webhook import Sender, Verdict
-from app.events.outbound.worker import Worker
+from app.events.outbound.webhook import DeliveryResult, WebhookSender
+from app.events.outbound.worker import DeliveryWorker
 from app.tmf630.definitions import Change, Limits
 from app.tmf630.representation import PARTIES
 from storage import DocumentNotFound, Query, Store, json
@@ -51,8 +51,8 @@ HUBS = {
     )
     for major, contract in CONTRACTS.items()
 }
-PATIENT = Patience(first_wait=0.01, poll_seconds=0.01)
-Answer = Callable[[OutgoingEvent], Awaitable[Verdict]]
+PATIENT = RetryPolicy(first_wait=0.01, poll_seconds=0.01)
+Answer = Callable[[OutgoingEvent], Awaitable[DeliveryResult]]
 
 
 class Listener:
@@ -64,13 +64,13 @@ class Listener:
         self._answer = answer
         self._at_once = 0
 
-    async def send(self, callback: str, event: OutgoingEvent) -> Verdict:
+    async def send(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
         self._at_once += 1
         self.most_at_once = max(self.most_at_once, self._at_once)
         self.got.append((callback, event))
         try:
             await asyncio.sleep(0.005)
-            return await self._answer(event) if self._answer else Verdict()
+            return await self._answer(event) if self._answer else DeliveryResult()
         finally:
             self._at_once -= 1
 
@@ -85,37 +85,37 @@ def store(tmp_path: Path) -> Iterator[Store]:
         for each in contract.bindings:
             if each.definition is not None:
                 opened.prepare(each.definition.collection, ())
-    prepare_lanes(opened)
+    prepare_cursors(opened)
     yield opened
     opened.close()
 
 
 def register(store: Store, *, major: str = "4", position: int = 0, **more: Any) -> str:
-    """Keep a subscription as a hub does; return the name of its lane."""
+    """Keep a subscription as a hub does; return the name of its cursor."""
     id = str(uuid.uuid4())
     body = {"id": id, "callback": f"https://listener.example/{id}", **more}
-    lane = f"{HUBS[major]}/{id}"
-    open_lane(store, lane, position)
+    cursor = f"{HUBS[major]}/{id}"
+    open_cursor(store, cursor, position)
     store.insert(HUBS[major], id, json.dumps(body))
-    return lane
+    return cursor
 
 
 def write(store: Store, number: int, **more: Any) -> None:
-    """Log so many creations, each of a resource of its own."""
+    """EventLogReader so many creations, each of a resource of its own."""
     for _ in range(number):
         id = str(uuid.uuid4())
         told = record(Change.CREATE, {**RESOURCE, "id": id, **more}, "4", key=str(uuid.uuid4()))
         store.insert("partyInteraction/partyInteraction", id, b"{}", events=[json.dumps(told)])
 
 
-def lane_in(store: Store, name: str) -> Lane:
-    return Lane(**json.loads(store.get(LANES, name).content))
+def cursor_in(store: Store, name: str) -> DeliveryCursor:
+    return DeliveryCursor(**json.loads(store.get(CURSORS, name).content))
 
 
 def change(store: Store, name: str, **attributes: Any) -> None:
-    there = store.get(LANES, name)
-    lane = json.loads(there.content) | attributes
-    store.replace(LANES, name, json.dumps(lane), version=there.version)
+    there = store.get(CURSORS, name)
+    cursor = json.loads(there.content) | attributes
+    store.replace(CURSORS, name, json.dumps(cursor), version=there.version)
 
 
 def deliver(
@@ -123,17 +123,17 @@ def deliver(
     listener: Listener,
     until: Callable[[], bool],
     *,
-    patience: Patience = PATIENT,
+    retry: RetryPolicy = PATIENT,
     majors: tuple[str, ...] = ("4",),
 ) -> None:
     """Run a worker that serves these releases until something is so."""
     contracts = [CONTRACTS[major] for major in majors]
-    worker = Worker(
+    worker = DeliveryWorker(
         store,
         Subscriptions(contracts, store, Limits()),
-        Lanes(store, f"worker {uuid.uuid4()}", 5.0),
-        lambda: cast(Sender, listener),
-        patience,
+        DeliveryCursors(store, f"worker {uuid.uuid4()}", 5.0),
+        lambda: cast(WebhookSender, listener),
+        retry,
     )
 
     async def run() -> None:
@@ -149,27 +149,27 @@ def deliver(
 
 
 def test_a_listener_that_is_back_gets_many_at_once(store: Store) -> None:
-    lane = register(store)
-    change(store, lane, failures=2)
+    cursor = register(store)
+    change(store, cursor, failures=2)
     write(store, 60)
     listener = Listener()
     deliver(store, listener, lambda: len(listener.got) == 60)
     assert listener.most_at_once > 4
-    assert lane_in(store, lane).failures == 0
+    assert cursor_in(store, cursor).failures == 0
 
 
 def test_deliveries_go_on_while_others_write(store: Store, tmp_path: Path) -> None:
-    """How far a lane has come can be stored later; the listener need not wait for that."""
+    """How far a cursor has come can be stored later; the listener need not wait for that."""
     register(store)
     write(store, 600)
     busy = sqlite3.connect(tmp_path / "store.db", isolation_level=None, check_same_thread=False)
 
-    async def answer(_: OutgoingEvent) -> Verdict:
+    async def answer(_: OutgoingEvent) -> DeliveryResult:
         if len(listener.got) < 600 and not busy.in_transaction:
             busy.execute("BEGIN IMMEDIATE")
         elif len(listener.got) == 600 and busy.in_transaction:
             busy.execute("ROLLBACK")
-        return Verdict()
+        return DeliveryResult()
 
     listener = Listener(answer)
     # A store that waited for the other writer would wait beyond the deadline of `deliver`.
@@ -182,14 +182,14 @@ def test_deliveries_go_on_while_others_write(store: Store, tmp_path: Path) -> No
 def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> None:
     """Else events that it will never take would keep it from those that it would."""
 
-    async def answer(event: OutgoingEvent) -> Verdict:
+    async def answer(event: OutgoingEvent) -> DeliveryResult:
         poison = event.body["event"]["partyInteraction"]["reason"] == "poison"
-        return Verdict("it answered 400") if poison else Verdict()
+        return DeliveryResult("it answered 400") if poison else DeliveryResult()
 
-    lane = register(store)
+    cursor = register(store)
     write(store, 3, reason="poison")
     listener = Listener(answer)
-    deliver(store, listener, lambda: lane_in(store, lane).failures == 1)
+    deliver(store, listener, lambda: cursor_in(store, cursor).failures == 1)
     write(store, 5, reason="sound")
     told = Listener(answer)
     deliver(store, told, lambda: len(told.got) >= 6)
@@ -198,20 +198,26 @@ def test_a_resting_listener_is_tried_with_something_new_first(store: Store) -> N
 
 
 def test_what_is_due_is_not_forgotten_when_the_lane_rests(store: Store) -> None:
-    async def refuse(event: OutgoingEvent) -> Verdict:
-        return Verdict("it answered 500")
+    async def refuse(event: OutgoingEvent) -> DeliveryResult:
+        return DeliveryResult("it answered 500")
 
-    lane = register(store)
+    cursor = register(store)
     write(store, 5)
-    one_by_one = Patience(first_wait=0.01, poll_seconds=0.01, attempts=100)
-    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 1, patience=one_by_one)
-    for each in Lanes(store, "operator", 5.0).failed(lane=lane):
-        Lanes(store, "operator", 5.0).put(replace(each, next=0.0))  # as `events retry` does
-    resume(store, lane, retry_at=time.time())
-    one_by_one = Patience(first_wait=3600, poll_seconds=0.01, concurrency=1)
-    deliver(store, Listener(refuse), lambda: lane_in(store, lane).failures > 0, patience=one_by_one)
-    assert lane_in(store, lane).retry_at == 1.0
-    change(store, lane, rest_until=0.0)
+    one_by_one = RetryPolicy(first_wait=0.01, poll_seconds=0.01, attempts=100)
+    deliver(
+        store, Listener(refuse), lambda: cursor_in(store, cursor).failures > 1, retry=one_by_one
+    )
+    for each in DeliveryCursors(store, "operator", 5.0).failed(cursor=cursor):
+        DeliveryCursors(store, "operator", 5.0).put(
+            replace(each, next=0.0)
+        )  # as `events retry` does
+    resume(store, cursor, retry_at=time.time())
+    one_by_one = RetryPolicy(first_wait=3600, poll_seconds=0.01, concurrency=1)
+    deliver(
+        store, Listener(refuse), lambda: cursor_in(store, cursor).failures > 0, retry=one_by_one
+    )
+    assert cursor_in(store, cursor).retry_at == 1.0
+    change(store, cursor, rest_until=0.0)
     told = Listener()
     deliver(store, told, lambda: len(told.got) == 2)
 
@@ -219,39 +225,39 @@ def test_what_is_due_is_not_forgotten_when_the_lane_rests(store: Store) -> None:
 def test_who_unregisters_gets_nothing_of_what_is_left(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lane = register(store)
+    cursor = register(store)
     write(store, 600)
     listener = Listener()
-    patience = Patience(poll_seconds=0.01, concurrency=1)
+    retry = RetryPolicy(poll_seconds=0.01, concurrency=1)
 
     def unregistered() -> bool:
         if not listener.got:
             return False
         with contextlib.suppress(DocumentNotFound):
-            store.delete(HUBS["4"], lane.rpartition("/")[2], version=1)
+            store.delete(HUBS["4"], cursor.rpartition("/")[2], version=1)
             write(store, 1)
             return False
-        return lane not in {each.id for each in store.find(LANES, Query()).documents}
+        return cursor not in {each.id for each in store.find(CURSORS, Query()).documents}
 
     monkeypatch.setattr("app.events.outbound.worker._YOUNG_SECONDS", 0.0)
     monkeypatch.setattr("app.events.outbound.worker._TIDY_SECONDS", 0.0)
-    deliver(store, listener, unregistered, patience=patience)
+    deliver(store, listener, unregistered, retry=retry)
     assert len(listener.got) < 300
 
 
 def test_what_failed_before_is_not_told_to_who_registers_anew(store: Store) -> None:
-    async def refuse(event: OutgoingEvent) -> Verdict:
-        return Verdict("it answered 410", gone=True)
+    async def refuse(event: OutgoingEvent) -> DeliveryResult:
+        return DeliveryResult("it answered 410", gone=True)
 
-    lane = register(store)
+    cursor = register(store)
     write(store, 1)
-    deliver(store, Listener(refuse), lambda: bool(lane_in(store, lane).suspended))
-    open_lane(store, lane, store.last_event())
+    deliver(store, Listener(refuse), lambda: bool(cursor_in(store, cursor).suspended))
+    open_cursor(store, cursor, store.last_event())
     write(store, 1)
     listener = Listener()
     deliver(store, listener, lambda: bool(listener.got))
     time.sleep(0.1)
-    deliver(store, listener, lambda: lane_in(store, lane).position == 2)
+    deliver(store, listener, lambda: cursor_in(store, cursor).position == 2)
     assert len(listener.got) == 1
 
 
@@ -261,29 +267,29 @@ def test_the_lanes_of_another_servers_hubs_are_left_alone(
     monkeypatch.setattr("app.events.outbound.worker._YOUNG_SECONDS", 0.0)
     other = register(store, major="5")
     gone = f"{HUBS['5']}/{uuid.uuid4()}"
-    open_lane(store, gone, 0)
+    open_cursor(store, gone, 0)
 
     def closed() -> bool:
         try:
-            store.get(LANES, gone)
+            store.get(CURSORS, gone)
         except DocumentNotFound:
             return True
         return False
 
     deliver(store, Listener(), closed)
-    assert lane_in(store, other).position == 0
+    assert cursor_in(store, other).position == 0
 
 
 def test_events_that_were_removed_untold_are_counted(store: Store) -> None:
-    lane = register(store)
-    change(store, lane, suspended="it answered 410")
+    cursor = register(store)
+    change(store, cursor, suspended="it answered 410")
     write(store, 7)
     store.prune_events(datetime(2100, 1, 1, tzinfo=UTC))
-    change(store, lane, suspended="")
+    change(store, cursor, suspended="")
     listener = Listener()
     deliver(store, listener, lambda: bool(listener.got))
     assert len(listener.got) == 1  # the newest is never removed
-    assert (lane_in(store, lane).missed, lane_in(store, lane).position) == (6, 7)
+    assert (cursor_in(store, cursor).missed, cursor_in(store, cursor).position) == (6, 7)
 
 
 def test_a_worker_goes_on_after_what_nobody_foresaw(
@@ -307,7 +313,7 @@ def test_a_worker_goes_on_after_what_nobody_foresaw(
 def test_a_lane_that_always_fails_is_tried_ever_less(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail(run: LaneRun, stopping: asyncio.Event) -> None:
+    async def fail(run: Dispatcher, stopping: asyncio.Event) -> None:
         nonlocal tried
         tried += 1
         if tried <= 3:
@@ -315,8 +321,8 @@ def test_a_lane_that_always_fails_is_tried_ever_less(
         await work(run, stopping)
 
     tried = 0
-    work = LaneRun.work
-    monkeypatch.setattr(LaneRun, "work", fail)
+    work = Dispatcher.work
+    monkeypatch.setattr(Dispatcher, "work", fail)
     listener = Listener()
     register(store)
     write(store, 1)
@@ -329,13 +335,13 @@ def test_a_lane_that_always_fails_is_tried_ever_less(
 def test_a_subscription_made_anew_is_read_anew(store: Store) -> None:
     """It has the id it had, and may be bound to other parties."""
     subscriptions = Subscriptions([CONTRACTS["4"]], store, Limits())
-    lane = register(store, **{PARTIES: ["1"]})
-    assert subscriptions.read()[lane].parties == ("1",)
-    id = lane.rpartition("/")[2]
+    cursor = register(store, **{PARTIES: ["1"]})
+    assert subscriptions.read()[cursor].parties == ("1",)
+    id = cursor.rpartition("/")[2]
     body = json.loads(store.get(HUBS["4"], id).content)
     store.delete(HUBS["4"], id, version=1)
     store.insert(HUBS["4"], id, json.dumps(body | {PARTIES: ["2"]}))
-    assert subscriptions.read()[lane].parties == ("2",)
+    assert subscriptions.read()[cursor].parties == ("2",)
 
 
 def test_many_lanes_read_the_log_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,17 +371,17 @@ def operator(store: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_path: Path) -> None:
-    lane = register(store, position=0)
-    change(store, lane, suspended="it answered 410")
+    cursor = register(store, position=0)
+    change(store, cursor, suspended="it answered 410")
     write(store, 4)
     store.prune_events(datetime(2100, 1, 1, tzinfo=UTC))
     write(store, 2)
     url = f"sqlite:///{tmp_path}/store.db"
-    callback = f"https://listener.example/{lane.rpartition('/')[2]}"
+    callback = f"https://listener.example/{cursor.rpartition('/')[2]}"
     shown = operator(url, "list").stdout
-    assert shown == f"{lane}  3 behind  3 missed  {callback}  suspended: it answered 410\n"
+    assert shown == f"{cursor}  3 behind  3 missed  {callback}  suspended: it answered 410\n"
     told = json.loads(operator(url, "list", "--json").stdout.encode())
-    assert (told["lane"], told["behind"], told["missed"]) == (lane, 3, 3)
+    assert (told["subscription"], told["behind"], told["missed"]) == (cursor, 3, 3)
 
 
 @pytest.mark.parametrize("command", [["list"], ["received"], ["purge", "--parked"]])
