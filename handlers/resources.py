@@ -147,7 +147,7 @@ class ResourceHandlers:
             seen,
             request.media_type,
             request.body,
-            self._context.limits.patch_growth,
+            self._context.limits,
         )
         return {name: value for name, value in after.items() if name != "href"}
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
-from jsonpath_rfc9535 import selectors
-from jsonpath_rfc9535.segments import JSONPathChildSegment
-
-from app.tmf630.errors import BadQuery, PatchConflict
-from app.tmf630.jsonpath import predicate, segments
+from app.tmf630.errors import BadPatch, BadQuery, PatchConflict
+from app.tmf630.jsonpath import predicate
+from app.tmf630.jsonpath_parser import Filter, Index, Name, Step, Wildcard, parse
 from storage import UnsupportedQuery, holds
 
 Place: TypeAlias = tuple[str | int, ...]
@@ -21,19 +19,24 @@ Conditions: TypeAlias = list[tuple[tuple[str, ...], str]]
 _NEEDS_TARGET = frozenset({"add", "remove", "replace", "test"})
 
 
-def expand(operation: dict[str, Any], resource: Any, position: int) -> list[dict[str, Any]]:
+def expand(
+    operation: dict[str, Any], resource: Any, position: int, longest: int
+) -> list[dict[str, Any]]:
     """Return the JSON Patch operations (RFC 6902) that an operation with a query stands for.
 
     One operation for each element selected, the last element first, so that removing one does not
     move the others.
 
     Raises:
+        BadPatch: the path has more than `longest` characters.
         PatchConflict: the path is of neither form, or selects nothing that could be changed.
     """
     word = operation.get("op")
     word = "remove" if word == "delete" else word
     path = str(operation.get("path", ""))
     where = f"operation {position} ({word} {path[:120]})"
+    if len(path) > longest:
+        raise BadPatch(f"{where} has a path of more than {longest} characters")
     try:
         if "[?" in path or not path.startswith("/"):
             found = _by_jsonpath(path.lstrip("/"), resource, adds=word == "add")
@@ -53,37 +56,33 @@ def expand(operation: dict[str, Any], resource: Any, position: int) -> list[dict
 def _by_jsonpath(path: str, resource: Any, *, adds: bool) -> list[Place]:
     """Resolve `$.note[?(@.author=='x')].text`; what is added need not be there yet."""
     found: list[tuple[Place, Any]] = [((), resource)]
-    steps = segments(path)
-    for number, segment in enumerate(steps, 1):
-        if not isinstance(segment, JSONPathChildSegment) or len(segment.selectors) != 1:
-            raise BadQuery("path", f"uses {segment}, which is not supported")
-        (selector,) = segment.selectors
+    steps = parse(path)
+    for number, step in enumerate(steps, 1):
         new = adds and number == len(steps)
         found = [
             ((*place, key), inner)
             for place, value in found
-            for key, inner in _selected(selector, value, new=new)
+            for key, inner in _selected(step, value, new=new)
         ]
     return [place for place, _ in found]
 
 
-def _selected(selector: object, value: Any, *, new: bool) -> list[tuple[str | int, Any]]:
-    """Return what one selector selects of a value, each with its name or index."""
+def _selected(step: Step, value: Any, *, new: bool) -> list[tuple[str | int, Any]]:
+    """Return what one step selects of a value, each with its name or index."""
     elements: list[tuple[str | int, Any]] = []
     if isinstance(value, list):
         elements = list(enumerate(value))
-    match selector:
-        case selectors.NameSelector(name=name):
+    match step:
+        case Name(name):
             there = isinstance(value, dict) and (new or name in value)
             return [(name, value.get(name))] if there else []
-        case selectors.IndexSelector(index=index):
+        case Index(index):
             return [elements[index]] if -len(elements) <= index < len(elements) else []
-        case selectors.WildcardSelector():
+        case Wildcard():
             return elements
-        case selectors.FilterSelector(expression=expression):
-            condition = predicate(expression.expression)
+        case Filter(expression):
+            condition = predicate(expression)
             return [(index, each) for index, each in elements if holds(condition, each)]
-    raise BadQuery("path", f"uses {selector}, which is not supported")
 
 
 def _by_condition(path: str, resource: Any) -> list[Place]:

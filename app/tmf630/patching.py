@@ -16,7 +16,7 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
-from app.tmf630.definitions import Resource, ResourceDefinition
+from app.tmf630.definitions import Limits, Resource, ResourceDefinition
 from app.tmf630.errors import AttributesNotPatchable, BadPatch, PatchConflict
 from app.tmf630.patch_queries import expand
 from storage import DocumentTooLarge, json
@@ -33,21 +33,21 @@ SECONDS = 5.0
 
 
 def patched(
-    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, limits: Limits
 ) -> Resource:
     """Return the resource as a patch leaves it; `resource` itself stays as it was.
 
-    `growth` is how many bytes of JSON operations may put into it.
-
     Raises:
         AttributesNotPatchable: the patch touches attributes that no client may change.
-        BadPatch: an operation is not one, or was not reached in time; the message names it.
-        DocumentTooLarge: operations put more into the resource than that.
+        BadPatch: an operation is not one, was not reached in time, or has a path longer than
+            `limits.text_length`; the message names it.
+        DocumentTooLarge: operations put more than `limits.patch_growth` bytes of JSON into the
+            resource.
         PatchConflict: an operation does not fit the resource as it stands, or its class would
             change (TMF630: `@type` is part of its identity).
     """
     if media_type in OPERATIONS:
-        result = _by_operations(definition, resource, media_type, patch, growth)
+        result = _by_operations(definition, resource, media_type, patch, limits)
     else:
         touched = tuple(name for name in patch if name in definition.frozen)
         if touched:
@@ -60,10 +60,10 @@ def patched(
 
 
 def _by_operations(
-    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, growth: int
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, limits: Limits
 ) -> Resource:
     try:
-        result = _operated(resource, media_type, patch, growth)
+        result = _operated(resource, media_type, patch, limits)
     except RecursionError:
         raise PatchConflict("the patch nests far too deeply") from None
     if not isinstance(result, dict):
@@ -78,19 +78,21 @@ def _by_operations(
     return result
 
 
-def _operated(resource: Resource, media_type: str, patch: Any, growth: int) -> Any:
+def _operated(resource: Resource, media_type: str, patch: Any, limits: Limits) -> Any:
     result: Any = copy.deepcopy(resource)
-    room, end = growth, time.monotonic() + SECONDS
+    room, end = limits.patch_growth, time.monotonic() + SECONDS
     for position, operation in enumerate(patch):
         if time.monotonic() >= end:
             raise BadPatch(f"operation {position} was not reached within {SECONDS:g} seconds")
         steps = [operation]
         if media_type == JSON_PATCH_QUERY:
-            steps = expand(operation, result, position)
+            steps = expand(operation, result, position, limits.text_length)
         for step in steps:
             room -= _size(step, result)
             if room < 0:
-                raise DocumentTooLarge(f"the patch puts more than {growth} bytes into the resource")
+                raise DocumentTooLarge(
+                    f"the patch puts more than {limits.patch_growth} bytes into the resource"
+                )
             result = _apply(step, result, position)
     return result
 

@@ -228,6 +228,17 @@ def test_a_query_patch_that_selects_nothing_says_so(api: httpx.Client, path: str
     assert api.get(before["href"]).json() == before
 
 
+@pytest.mark.parametrize(
+    "path", ["$.note[?(@.a in [" + "/" * 2000, "/note?author=" + "x" * 2000, "/" * 2000 + "[?("]
+)
+def test_the_path_of_a_query_patch_has_a_bounded_length(api: httpx.Client, path: str) -> None:
+    before = create(api, note=NOTES)
+    answer = patch(api, before["href"], [{"op": "remove", "path": path}], QUERY_PATCH)
+    message = error_of(answer, 400)["message"]
+    assert "operation 0" in message
+    assert "more than 1000 characters" in message
+
+
 def test_elements_that_get_the_same_value_stay_apart(api: httpx.Client) -> None:
     href = create(api, note=NOTES)["href"]
     operations = [

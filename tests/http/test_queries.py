@@ -328,6 +328,8 @@ REFUSED_FILTERS = [
     (" || ".join(["@.a==1"] * 51), "51 conditions"),
     ("$[?(@.a =~ '(?=x)')]", "RE2"),
     ("$[?(@.a=='" + "x" * 2000 + "')]", "1000 characters"),
+    ("@.a in [" + "/" * 60, "expected a text in quotes"),
+    ("@.a in ['" + "/','" * 200, "expected a closing quote"),
 ]
 
 REFUSED = [

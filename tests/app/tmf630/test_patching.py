@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.tmf630 import patching
+from app.tmf630.definitions import Limits
 from app.tmf630.errors import BadPatch
 
 
@@ -14,4 +15,4 @@ def test_operations_have_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None
     definition: Any = SimpleNamespace(frozen=frozenset())
     patch = [{"op": "add", "path": "/a", "value": 1}]
     with pytest.raises(BadPatch, match="operation 0 was not reached"):
-        patching.patched(definition, {}, patching.JSON_PATCH, patch, 1000)
+        patching.patched(definition, {}, patching.JSON_PATCH, patch, Limits())
