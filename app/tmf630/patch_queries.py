@@ -86,7 +86,7 @@ def _selected(step: Step, value: Any, *, new: bool) -> list[tuple[str | int, Any
 
 
 def _by_condition(path: str, resource: Any) -> list[Place]:
-    """Resolve `/note?author=x` and `/orderItem/quantity?orderItem.productOffering.id=1513`.
+    """Resolve `/note?author=x` and `/orderItem/quantity?orderItem.thing.id=1513`.
 
     A condition's path begins at the elements of the first array on the way, or at the resource.
     """

@@ -31,6 +31,7 @@ def mend(document: Json) -> tuple[Problem, ...]:
     found = [*_mend_head(document), *_mend_operations(document)]
     for place, schema in list(_schemas(document, ())):
         found += _mend_schema(schema, place)
+    found += _mend_ids(document)
     return tuple(found)
 
 
@@ -126,6 +127,36 @@ def _mend_schema(schema: Json, place: Place) -> Iterator[Problem]:
         if name in schema and not _fits(schema, schema[name]):
             del schema[name]
             yield Problem(pointer((*place, name)), "is not of the attribute's type; left out")
+
+
+def _mend_ids(document: Json) -> Iterator[Problem]:
+    """Make ids texts where the paths say that they are, and a schema says that they are numbers.
+
+    A reference to the resource holds its id as text as well: one reading is possible.
+    """
+    types = {kind for path, item in _objects(document.get("paths")) for kind in _id_types(item)}
+    if types != {"string"}:
+        return
+    for place, schema in list(_schemas(document, ())):
+        id = schema.get("properties", {}).get("id")
+        if isinstance(id, dict) and id.get("type") in ("integer", "number"):
+            yield Problem(
+                pointer((*place, "properties", "id", "type")),
+                f"is {id['type']}, where every path has the id as a text; read as string",
+            )
+            for name in ("format", "minimum", "maximum", "example", "default"):
+                id.pop(name, None)
+            id["type"] = "string"
+
+
+def _id_types(item: Json) -> Iterator[str]:
+    """Yield the types that a path item's operations declare for its parameter `id`."""
+    for holder in (item, *(operation for _, operation in _objects(item))):
+        for parameter in holder.get("parameters") or ():
+            if isinstance(parameter, dict) and parameter.get("name") == "id":
+                declared = parameter.get("schema", parameter).get("type")
+                if parameter.get("in") == "path" and isinstance(declared, str):
+                    yield declared
 
 
 def _fits(schema: Json, value: Any) -> bool:
