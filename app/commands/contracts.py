@@ -15,7 +15,7 @@ from app.commands.errors import plain_errors
 from app.contract import Contract
 from app.contract.document.load import Json, load
 from app.contract.document.normalise import normalise
-from app.contract.document.repair import mend
+from app.contract.document.repair import repair
 from app.contract.document.upgrade import upgrade
 from app.contract.document.validate import validate
 from app.contract.evolution import diff_report
@@ -40,7 +40,6 @@ def check(path: Path, profile: str | None, store: str | None) -> None:
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
-        _valid_document(path)  # closely, which a start spares what is plainly valid
         (contract,) = open_contracts(settings)
         _describe(contract)
         if store is None:
@@ -122,8 +121,8 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
 def _describe(contract: Contract) -> None:
     click.echo(f"{contract.title} {contract.version}, valid")
     click.echo(f"base path  {contract.base_path}")
-    for slip in contract.mended:
-        click.echo(f"put right  {slip}")
+    for slip in contract.repaired:
+        click.echo(f"repaired   {slip}")
     for overlay in contract.overlays:
         click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
     for problem in contract.contradictions:
@@ -151,7 +150,7 @@ def _plain_document(file: Path) -> Json:
 
 def _valid_document(file: Path) -> Json:
     document = load(file)
-    mend(document)
+    repair(document)
     validate(document, str(file))
     return document
 

@@ -1,8 +1,7 @@
 """The contract engine: from an OpenAPI document to what the server needs to serve it.
 
-One module a step, in this order: `load`, `mend`, `validate`, `upgrade`, `normalise`, `overlay`,
-`security`, `patches`, `compile`, `bind`. `open_contract` in `contract` runs them all; `acceptance`
-spares the documents `validate` that need it not.
+`open_contract` runs the steps in this order: load, repair, validate, upgrade, normalise, overlay,
+security, patch media types, request rules, compile, bind.
 """
 
 from app.contract.binding.operation_kinds import Kind

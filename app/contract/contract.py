@@ -11,12 +11,11 @@ from app.contract.binding.operations import Binding, bind
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.binding.security import Authentication, secure
 from app.contract.document import normalise
-from app.contract.document.acceptance import is_plainly_valid
 from app.contract.document.examples import without_contradictions
 from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
-from app.contract.document.repair import mend
+from app.contract.document.repair import repair
 from app.contract.document.request_rules import declare_request_rules
 from app.contract.document.upgrade import upgrade
 from app.contract.document.validate import validate
@@ -40,7 +39,7 @@ class Contract:
     """An OpenAPI document, ready to be served.
 
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
-    slash and includes the server's root path. `mended` says what was put right in it,
+    slash and includes the server's root path. `repaired` lists the repairs made to it,
     `contradictions` which examples were left out because they break their own schemas. `announced`
     are the resources that have events, and `major` is the number that versions share which are not
     to break clients.
@@ -52,7 +51,7 @@ class Contract:
     name: str
     base_path: str
     document: Json
-    mended: tuple[Problem, ...]
+    repaired: tuple[Problem, ...]
     overlays: tuple[Applied, ...]
     contradictions: tuple[Problem, ...]
     bindings: tuple[Binding, ...]
@@ -81,9 +80,8 @@ def open_contract(
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
     document = load(file)
-    mended = mend(document)
-    if not is_plainly_valid(document):
-        validate(document, str(file))
+    repaired = repair(document)
+    validate(document, str(file))
     document = normalise.normalise(upgrade(document))
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()
@@ -105,7 +103,7 @@ def open_contract(
         name=normalise.api_name(document),
         base_path=base,
         document=document,
-        mended=mended,
+        repaired=repaired,
         overlays=applied,
         contradictions=contradictions,
         bindings=bindings,

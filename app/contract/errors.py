@@ -1,4 +1,4 @@
-"""What is wrong with a contract, said so that its author can mend it."""
+"""Errors in a contract document, each with the JSON pointer of its place."""
 
 from __future__ import annotations
 

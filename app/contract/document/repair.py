@@ -1,9 +1,9 @@
-"""Mend: put right the slips of a document that can have been meant in one way only.
+"""Repair the errors of a document that leave only one possible meaning.
 
-Published documents, and vendors' copies of them even more, break the OpenAPI specification where
-no reader stumbles over it: an operationId twice, a path parameter that nobody declared, a default
-of another type. None of it says what to serve, so none of it needs to stop the server. What was
-mended is told (`tmf683 check`); whatever else is wrong is left for `validate` to refuse.
+Published documents, and vendors' copies of them, contain errors that most tools do not report: a
+duplicate operationId, an undeclared path parameter, a default of the wrong type. They do not change
+what has to be served, so they do not stop the server. `tmf683 check` lists every repair; all other
+errors are left for `validate` to report.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _SCHEMAS_IN = frozenset({"items", "additionalProperties", "not", "allOf", "oneOf
 Place = tuple[str | int, ...]
 
 
-def mend(document: Json) -> tuple[Problem, ...]:
-    """Put the document right in place; return what was wrong with it."""
-    found = [*_mend_head(document), *_mend_operations(document)]
+def repair(document: Json) -> tuple[Problem, ...]:
+    """Repair the document in place and return what was wrong with it."""
+    found = [*_repair_head(document), *_repair_operations(document)]
     for place, schema in list(_schemas(document, ())):
-        found += _mend_schema(schema, place)
-    found += _mend_ids(document)
+        found += _repair_schema(schema, place)
+    found += _repair_ids(document)
     return tuple(found)
 
 
-def _mend_head(document: Json) -> Iterator[Problem]:
+def _repair_head(document: Json) -> Iterator[Problem]:
     info = document.get("info")
     if not isinstance(info, dict):
         return
@@ -65,11 +65,11 @@ def _is_sound_license(license: Any) -> bool:
     return isinstance(license, dict) and "name" in license and "://" in license.get("url", "://")
 
 
-def _mend_operations(document: Json) -> Iterator[Problem]:
+def _repair_operations(document: Json) -> Iterator[Problem]:
     taken: set[str] = set()
     for path, item in _objects(document.get("paths")):
         wanted = _PARAMETER.findall(path)
-        shared = _without_strangers(document, item, wanted)
+        shared = _without_unknown_parameters(document, item, wanted)
         for method in METHODS:
             operation = item.get(method)
             if not isinstance(operation, dict):
@@ -81,7 +81,7 @@ def _mend_operations(document: Json) -> Iterator[Problem]:
                 yield Problem(pointer(place), f"has the operationId {id!r} of another; left out")
             elif isinstance(id, str):
                 taken.add(id)
-            declared = shared | _without_strangers(document, operation, wanted)
+            declared = shared | _without_unknown_parameters(document, operation, wanted)
             for name in wanted:
                 if name not in declared:
                     operation.setdefault("parameters", []).append(_path_parameter(document, name))
@@ -92,7 +92,7 @@ def _mend_operations(document: Json) -> Iterator[Problem]:
                     yield Problem(pointer((*place, "responses", code)), "has no description")
 
 
-def _without_strangers(document: Json, holder: Json, wanted: list[str]) -> set[str]:
+def _without_unknown_parameters(document: Json, holder: Json, wanted: list[str]) -> set[str]:
     """Return the path parameters declared, without those that the path does not have."""
     parameters = holder.get("parameters")
     if not isinstance(parameters, list):
@@ -116,7 +116,7 @@ def _path_parameter(document: Json, name: str) -> Json:
     return {"name": name, "in": "path", "required": True, **shape}
 
 
-def _mend_schema(schema: Json, place: Place) -> Iterator[Problem]:
+def _repair_schema(schema: Json, place: Place) -> Iterator[Problem]:
     if schema.get("type") == "file":  # the body of a download, which the validator does not know
         schema.update(type="string", format="binary")
     required = schema.get("required")
@@ -129,7 +129,7 @@ def _mend_schema(schema: Json, place: Place) -> Iterator[Problem]:
             yield Problem(pointer((*place, name)), "is not of the attribute's type; left out")
 
 
-def _mend_ids(document: Json) -> Iterator[Problem]:
+def _repair_ids(document: Json) -> Iterator[Problem]:
     """Make ids texts where the paths say that they are, and a schema says that they are numbers.
 
     A reference to the resource holds its id as text as well: one reading is possible.

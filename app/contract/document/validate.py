@@ -31,7 +31,7 @@ def validate(document: Json, file: str) -> None:
         )
     problems = list(bad_references(document))
     if not problems:
-        import openapi_spec_validator  # takes a third of a second, and is not needed to serve
+        import openapi_spec_validator  # commands that open no contract do not load it
 
         try:
             errors = getattr(openapi_spec_validator, validator)(document).iter_errors()
@@ -107,7 +107,7 @@ def resolve(document: Json, reference: str) -> Any:
 
 
 def _broken_rules(document: Json, errors: Iterable[Any]) -> list[Problem]:
-    """Return what the library finds, each broken rule at the place where it is to be mended."""
+    """Return what the library finds, each broken rule at the place where it has to be corrected."""
     found = []
     for error in errors:
         message = _shorten(_innermost(error).message)

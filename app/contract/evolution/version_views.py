@@ -127,17 +127,17 @@ class MappedForms:
         """See `Forms.conforming`."""
         if self._valid.accepts(resource):
             return resource
-        mended = copy.deepcopy(resource)
+        conforming = copy.deepcopy(resource)
         for _ in range(_MOST_REPAIRS):
-            violations = self._valid.violations({"href": _ANY_HREF, **mended})
+            violations = self._valid.violations({"href": _ANY_HREF, **conforming})
             if not violations:
                 break
             for violation in violations:
-                _mend(mended, violation.pointer, violation.rule)
-        return mended
+                _repair(conforming, violation.pointer, violation.rule)
+        return conforming
 
 
-def _mend(resource: Resource, pointer: str, rule: str) -> None:
+def _repair(resource: Resource, pointer: str, rule: str) -> None:
     parts = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
     value: Any = resource
     for part in parts[:-1]:

@@ -11,7 +11,7 @@ import pytest
 
 from app.contract import open_contract
 from app.contract.document.load import Json
-from app.contract.document.repair import mend
+from app.contract.document.repair import repair
 from app.contract.document.validate import validate
 
 ID = {"name": "id", "in": "path", "required": True, "type": "string"}
@@ -86,7 +86,7 @@ def with_slip(place: str, value: Any) -> Json:
 
 def test_a_sound_document_is_left_as_it_is() -> None:
     document = copy.deepcopy(SOUND)
-    assert mend(document) == ()
+    assert repair(document) == ()
     assert document == SOUND
     validate(document, "sound")
 
@@ -94,21 +94,21 @@ def test_a_sound_document_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(("place", "value", "told"), SLIPS)
 def test_a_slip_is_put_right_and_told(place: str, value: Any, told: str) -> None:
     document = with_slip(place, value)
-    (problem,) = mend(document)
+    (problem,) = repair(document)
     assert str(problem).startswith(told)
     validate(document, place)
 
 
 def test_a_download_is_no_slip() -> None:
     document = with_slip(f"{GET}/responses/200/schema", {"type": "file"})
-    assert mend(document) == ()
+    assert repair(document) == ()
     validate(document, "download")
 
 
 def test_what_could_mean_several_things_is_left_to_be_refused() -> None:
     for place, value in [("/paths", []), ("/info", "Pots"), ("/definitions/Pot", [1])]:
         document = with_slip(place, value)
-        assert mend(document) == ()
+        assert repair(document) == ()
         assert document == with_slip(place, value)
 
 
@@ -116,5 +116,5 @@ def test_a_document_with_slips_is_served(tmp_path: Path) -> None:
     file = tmp_path / "pots.json"
     file.write_text(json.dumps(with_slip(f"{GET}/parameters/0/name", "potId")))
     contract = open_contract(file)
-    assert len(contract.mended) == 1
+    assert len(contract.repaired) == 1
     assert [each.unserved for each in contract.bindings if each.path == "/pot/{id}"] == [None, None]
