@@ -13,7 +13,7 @@ from tests.server import clean_environment
 
 START = "import app.cli, app.commands.serve; from app.application import create_app; create_app()"
 NOT_TO_SERVE = frozenset(
-    {"httpx", "requests", "starlette.testclient", "openapi_spec_validator", "pydantic_settings"}
+    {"httpx", "starlette.testclient"}
     | {"aiohttp", "pymongo", "app.conformance", "app.maintenance", "opentelemetry", "rich"}
 )
 
