@@ -15,7 +15,7 @@ _LITERAL = re.compile(
 )
 _UNBOUNDED = r"(?:[*+]|\{\d*,\})"
 _TOKEN = re.compile(
-    r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]"  # escaped characters and classes mean nothing here
+    r"\\.|\[\^?+\]?+(?:\\.|[^\]\\])*+\]?+"  # escaped characters and classes mean nothing here
     rf"|(?P<open>\()|(?P<close>\))(?P<after>{_UNBOUNDED}?)|(?P<repeat>{_UNBOUNDED})",
     re.DOTALL,
 )

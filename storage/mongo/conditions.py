@@ -22,7 +22,9 @@ _VALUES = ["string", "double", "int", "long", "bool", "object", "date"]
 """BSON types of everything but null and arrays, whose elements count instead of them."""
 
 _MULTILINE = re.compile(r"\(\?[A-Za-z]*m")
-_DOLLAR = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]|\$", re.DOTALL)
+_DOLLAR = re.compile(
+    r"\\Q.*?(?:\\E|$)|\\.|\[\^?+\]?+(?:\\.|\[:\^?\w++:\]|[^\]\\])*+\]?+|\$", re.DOTALL
+)
 
 _NOTHING: Filter = {"$nor": [{}]}
 
