@@ -26,7 +26,7 @@ def post(api: httpx.Client, content: bytes, media_type: str | None) -> httpx.Res
         (b"", "no body"),
         (b"   ", "line 1, column"),
         (b'{"reason": ', "line 1, column 12"),
-        (b'{\n "reason": "x",\n}', "line 3, column 1"),
+        (b'{\n "reason": "x",\n]', "line 3, column 1"),
         (b"[1,]", "line 1, column"),
         (b"{'a': 1}", "line 1, column 2"),
         (b'{"a": 1} x', "line 1, column 10"),

@@ -119,7 +119,7 @@ def test_yaml_is_read_as_json_would_be(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("x.json", '{"a": 1,}', "line 1, column 9"),
+        ("x.json", '{"a": 1 x}', "line 1, column 9"),
         ("x.yaml", "a: [1\nb: 2", "line 2"),
         ("x.yaml", "- 1", "no object"),
         ("x.yaml", b"\xff\xfe", "not UTF-8"),
