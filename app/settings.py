@@ -124,6 +124,11 @@ class Settings(BaseModel):
         description="Web pages that may call the API from browsers, by origin, separated by commas;"
         " `*` is any page.",
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        (),
+        description="Host names that the server is known by, separated by commas. Without"
+        " authentication, requests for other public names are refused (DNS rebinding).",
+    )
     default_limit: int = Field(
         100, ge=1, description="Resources in a list when the request has no `limit`."
     )
@@ -269,6 +274,7 @@ class Settings(BaseModel):
         "jwt_algorithms",
         "api_keys",
         "cors_origins",
+        "allowed_hosts",
         mode="before",
     )
     @classmethod

@@ -6,8 +6,6 @@ import uuid
 from contextlib import suppress
 from dataclasses import replace
 
-from flask import Response
-
 from app.tmf630 import selection
 from app.tmf630.caller import Access, Identity
 from app.tmf630.definitions import Resource, ResourceDefinition
@@ -18,7 +16,7 @@ from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
 from handlers.preconditions import entity_tag
 from handlers.request_context import RequestContext
-from handlers.responses import empty_response, json_response
+from handlers.responses import Response, empty_response, json_response
 from storage import (
     Comparison,
     Condition,

@@ -6,15 +6,13 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import suppress
 
-from flask import Response
-
 from app.events.inbound.replication import ReplicationRule, Replicator
 from app.tmf630.definitions import ListenerDefinition
 from app.tmf630.errors import OutOfBounds
 from app.tmf630.lifecycle import now
 from handlers.handler_context import HandlerContext
 from handlers.request_context import RequestContext
-from handlers.responses import empty_response, json_response
+from handlers.responses import Response, empty_response, json_response
 from storage import DocumentExists, json
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flask import Response
-
 from app.tmf630 import filtering, jsonpath, paging, row_access, stored_query
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadQuery, NoSuchPage
@@ -14,7 +12,7 @@ from app.tmf630.representation import KEPT, in_form, render_all
 from app.tmf630.selection import selected
 from handlers.handler_context import HandlerContext
 from handlers.request_context import RequestContext
-from handlers.responses import json_response
+from handlers.responses import Response, json_response
 from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 
 
@@ -103,6 +101,7 @@ class Listing:
                 count=cursor is None,
             ),
         )
+        request.check_parse(sum(len(each.content) for each in page.documents))
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
         return replace(page, documents=tuple(self._shown(each, select) for each in page.documents))

@@ -11,6 +11,10 @@ from app.tmf630.outbox import EventOrigin
 from handlers.preconditions import Preconditions
 
 
+class TooMuchForEventLoop(Exception):
+    """The documents found are too large to be parsed in the event loop; use a thread."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestContext:
     """One request: made once at the edge of the web stack and passed down explicitly.
@@ -22,6 +26,8 @@ class RequestContext:
     `media_type` its type without parameters. `identity` is the authenticated caller, None without
     authentication. `correlation_id` and `traceparent` are the headers of these names, for the
     events that the request causes. `strict` is `Prefer: handling=strict` (RFC 7240 §4.4).
+    `parse_limit` is the number of bytes of stored documents that may be parsed where the handler
+    runs; None is any number.
     """
 
     base_url: str
@@ -36,10 +42,20 @@ class RequestContext:
     correlation_id: str | None = None
     traceparent: str | None = None
     strict: bool = False
+    parse_limit: int | None = None
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""
         return [value for key, value in self.query if key == name]
+
+    def check_parse(self, size: int) -> None:
+        """Check that documents of `size` bytes in all may be parsed where the handler runs.
+
+        Raises:
+            TooMuchForEventLoop: they may not.
+        """
+        if self.parse_limit is not None and size > self.parse_limit:
+            raise TooMuchForEventLoop
 
     @property
     def parties(self) -> tuple[str, ...] | None:

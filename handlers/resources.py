@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Response
-
 from app.tmf630 import lifecycle, outbox, patching, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed
@@ -16,7 +14,7 @@ from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
 from handlers.preconditions import entity_tag
 from handlers.request_context import RequestContext
-from handlers.responses import empty_response, json_response
+from handlers.responses import Response, empty_response, json_response
 from storage import (
     Delete,
     Document,
@@ -153,6 +151,7 @@ class ResourceHandlers:
 
     def _get(self, request: RequestContext, id: str) -> Document:
         document = self._store.get(self._definition.collection, self._definition.key(id))
+        request.check_parse(len(document.content))
         return self._checked(request, id, document)
 
     def _checked(self, request: RequestContext, id: str, document: Document | None) -> Document:

@@ -1,32 +1,25 @@
-"""Answers as Flask responses."""
+"""Responses of handlers: a body, a status and headers, independent of any framework."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
-from flask import Response
-from werkzeug.datastructures import Headers
+from typing import NamedTuple
 
 
-class PlainResponse(Response):
-    """A response whose headers go out as they were set.
+class Response(NamedTuple):
+    """A complete response, in the order in which a Flask view may return one."""
 
-    werkzeug would parse and encode `Location` anew for every response; ours are absolute and
-    encoded from the start.
-    """
-
-    def get_wsgi_headers(self, environ: Any) -> Headers:
-        """Return the headers."""
-        return self.headers
+    content: bytes
+    status: int
+    headers: Mapping[str, str]
 
 
 def json_response(
     content: bytes, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Return a response with a JSON body."""
-    return PlainResponse(
-        [content],
+    return Response(
+        content,
         status,
         {
             **(headers or {}),
@@ -35,12 +28,9 @@ def json_response(
             "Cache-Control": "private, no-cache",
             "Content-Length": str(len(content)),
         },
-        direct_passthrough=True,  # it is bytes, and nothing has to be closed
     )
 
 
 def empty_response(status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Return a response without a body, such as a 204 or 304."""
-    response = PlainResponse(status=status, headers=headers)
-    del response.headers["Content-Type"]
-    return response
+    return Response(b"", status, headers or {})

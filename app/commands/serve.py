@@ -8,7 +8,6 @@ import click
 
 from app.bootstrap import authentication_of, open_contracts, open_prepared_store, open_sources
 from app.commands.errors import plain_errors
-from app.commands.lazy_group import keeping_everything
 from app.contract import Contract, Kind
 from app.observability.traces import check_tracing
 from app.server import gunicorn_server
@@ -51,8 +50,7 @@ def serve(
         )
         gunicorn_server.check_exposure(settings)
         check_tracing()
-        with keeping_everything():
-            contracts, sources = open_contracts(settings), open_sources(settings)
+        contracts, sources = open_contracts(settings), open_sources(settings)
         settings = gunicorn_server.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         opened = open_prepared_store(settings, [*contracts, *sources])

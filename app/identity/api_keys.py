@@ -1,4 +1,4 @@
-"""API keys for small installations: known by their digests alone.
+"""API keys: stored as digests in the settings.
 
 A key is 256 random bits, so one round of SHA-256 keeps it; a password would need more.
 """
@@ -13,6 +13,9 @@ from collections.abc import Iterable
 from app.identity.errors import NotAuthenticated
 from app.tmf630.caller import Access, Identity
 
+KEY_PREFIX = "tmf_"
+"""What every key that is made here begins with."""
+
 _ENTRY = re.compile(
     r"(?P<name>[A-Za-z0-9._-]{1,64}):(?P<access>[a-z+]+):(?P<digest>[0-9a-f]{64})"
     r"(:(?P<parties>[^:,\s]+))?"
@@ -26,12 +29,12 @@ class ApiKeys:
         self._identities = dict(map(parse_entry, entries))
 
     def identity_of(self, key: str) -> Identity:
-        """Return whose key it is.
+        """Return the caller of a key.
 
         Raises:
-            NotAuthenticated: nobody's.
+            NotAuthenticated: the key is not known.
         """
-        # A digest is looked up, not the key: how long that takes tells nothing about any key.
+        # The digest is looked up: the time that takes reveals nothing about any key.
         identity = self._identities.get(digest_of(key))
         if identity is None:
             raise NotAuthenticated("the API key is not known")
@@ -61,7 +64,7 @@ def parse_entry(entry: str) -> tuple[str, Identity]:
 
 def make_key(name: str, access: Iterable[Access], parties: Iterable[str] = ()) -> tuple[str, str]:
     """Return a new key, and its entry in the settings."""
-    key = f"tmf_{secrets.token_urlsafe(32)}"
+    key = f"{KEY_PREFIX}{secrets.token_urlsafe(32)}"
     entry = f"{name}:{'+'.join(access)}:{digest_of(key)}"
     bound = "+".join(parties)
     return key, f"{entry}:{bound}" if bound else entry

@@ -1,4 +1,4 @@
-"""What can go wrong before an operation begins, in terms of authentication."""
+"""Authentication and authorization errors."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from app.tmf630.caller import Access
 
 
 class NotAuthenticated(Exception):
-    """Nobody, or nobody we believe, asks; the message says why, without secrets."""
+    """Credentials are missing, malformed or not trusted (401); the message holds no secrets."""
+
+
+class NoCredentials(NotAuthenticated):
+    """The request has no credentials."""
+
+    def __init__(self) -> None:
+        super().__init__("the request has no bearer token and no API key")
 
 
 class AccessMissing(Exception):
-    """The caller is known, and is not allowed this; `scope` is the one that would allow it."""
+    """The caller is authenticated and lacks a scope (403); `scope` names it."""
 
     def __init__(self, access: Access, scope: str) -> None:
         super().__init__(f"the scope {scope} is required")
@@ -19,4 +26,4 @@ class AccessMissing(Exception):
 
 
 class KeysUnavailable(Exception):
-    """Tokens cannot be verified, since their keys have never been read, or too long ago."""
+    """Tokens cannot be verified: their keys were never read, or too long ago (503)."""

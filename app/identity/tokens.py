@@ -1,4 +1,4 @@
-"""Bearer tokens: JSON Web Tokens of one issuer, for us (RFC 7519, RFC 8725, RFC 9068)."""
+"""Bearer tokens: JSON Web Tokens of one issuer (RFC 7519, RFC 8725, RFC 9068)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from app.tmf630.caller import Access, Identity
 
 _LONGEST = 8 * 1024
 _MOST_REMEMBERED = 4096
+_TYPES = frozenset({"jwt", "at+jwt"})
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What a token must be: `skew` is in seconds, `party_claim` names the claim of the row rule."""
+    """Requirements on a token; `skew` is in seconds, `party_claim` the claim for row access."""
 
     issuer: str
     audiences: tuple[str, ...]
@@ -38,7 +39,7 @@ class _Verified:
 
 
 class TokenVerifier:
-    """Verifies tokens; one that was good is remembered until it expires or the keys change."""
+    """Verifies tokens; a valid one is cached until it expires or the keys change."""
 
     def __init__(self, keys: KeySet, rules: TokenRules) -> None:
         self._keys = keys
@@ -46,11 +47,11 @@ class TokenVerifier:
         self._verified: dict[bytes, _Verified] = {}
 
     async def identity_of(self, token: str) -> Identity:
-        """Return whose token it is.
+        """Return the caller of a token.
 
         Raises:
             KeysUnavailable: no token can be verified now.
-            NotAuthenticated: the token is not good; the message says why.
+            NotAuthenticated: the token is not valid; the message says why.
         """
         await self._keys.renew()
         mark = hashlib.sha256(token.encode()).digest()
@@ -73,8 +74,11 @@ class TokenVerifier:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
             raise NotAuthenticated("the token is not a signed JWT that can be read") from None
+        kind = str(header.get("typ", "JWT")).lower().removeprefix("application/")
+        if kind not in _TYPES:  # a logout or DPoP token is no access token (RFC 8725 §3.11)
+            raise NotAuthenticated("the token's typ is not that of an access token")
         algorithm, id = header.get("alg"), header.get("kid")
-        # Before any key is touched, and from our list: not what the token would like.
+        # The accepted algorithms are ours to choose, not the token's (RFC 8725 §3.1).
         if algorithm not in self._rules.algorithms:
             raise NotAuthenticated("the token is signed with an algorithm that is not accepted")
         key = await self._keys.find(id if isinstance(id, str) else None, algorithm)
@@ -99,7 +103,7 @@ def identity_of(claims: Mapping[str, Any], rules: TokenRules) -> Identity:
     """Return the caller that verified claims describe.
 
     Raises:
-        NotAuthenticated: a claim that names somebody is there, and does not.
+        NotAuthenticated: a claim that must name a caller or party does not.
     """
     if not _names(claims["sub"]):
         raise NotAuthenticated("the claim sub does not name a caller")
@@ -120,7 +124,7 @@ def _scopes(claims: Mapping[str, Any]) -> list[str]:
 
 
 def _names(value: object) -> bool:
-    """Whether a value can name somebody, in a store and in a line of the log."""
+    """Whether a value can name a caller in the store and in the log."""
     return isinstance(value, str) and value != "" and value.isprintable()
 
 
@@ -129,7 +133,7 @@ def _parties(claims: Mapping[str, Any], claim: str | None) -> tuple[str, ...] | 
         return None
     stated = claims[claim]
     parties = stated if isinstance(stated, list) else [stated]
-    # Whoever put the claim there meant to bind the token: what is unclear opens nothing.
+    # The claim is meant to restrict the token: one that is unclear grants nothing.
     if not parties or not all(map(_names, parties)):
         raise NotAuthenticated(f"the claim {claim} does not name a party")
     return tuple(parties)
@@ -142,9 +146,9 @@ def _reason(error: jwt.PyJWTError) -> str:
         case jwt.ImmatureSignatureError():
             return "the token is not valid yet"
         case jwt.InvalidAudienceError():
-            return "the token is for somebody else"
+            return "the token is for another audience"
         case jwt.InvalidIssuerError():
-            return "the token is of another issuer"
+            return "the token is from another issuer"
         case jwt.MissingRequiredClaimError(claim=claim):
             return f"the token has no claim {claim}"
         case jwt.InvalidSignatureError():

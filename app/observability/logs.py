@@ -1,10 +1,11 @@
-"""Logs: one stream on standard error, a line of JSON or text for each thing that is told."""
+"""Logs: one stream on standard error, with a line of JSON or text for each record."""
 
 from __future__ import annotations
 
 import logging
 import logging.config
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,50 +14,64 @@ import orjson
 from app.settings import Settings
 
 
-class JsonLines(logging.Formatter):
-    """A line of JSON: time, level, logger, message, and the `fields` that were given as extra."""
+class LineFormatter(logging.Formatter):
+    """Formats records as lines; `fields`, given as extra, are attributes of the line."""
+
+    def __init__(self, *, json: bool) -> None:
+        super().__init__()
+        self._json = json
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        line: dict[str, Any] = {
-            "time": _time(record),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-            **getattr(record, "fields", {}),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
-
-
-class TextLines(logging.Formatter):
-    """The same for people: `18:03:12 info tmf683.access request operation="GET …" status=200`."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        fields: dict[str, Any] = getattr(record, "fields", {})
-        told = "".join(
-            f" {name}={orjson.dumps(value, default=str).decode()}" for name, value in fields.items()
+        fields = dict(getattr(record, "fields", {}))
+        if record.exc_info and self._json:
+            fields["exception"] = self.formatException(record.exc_info)
+        line = format_line(
+            record.created,
+            record.levelname.lower(),
+            record.name,
+            record.getMessage(),
+            fields,
+            json=self._json,
         )
-        level = record.levelname.lower()
-        line = f"{_time(record)[11:19]} {level} {record.name} {_plain(record.getMessage() + told)}"
-        if record.exc_info:
+        if record.exc_info and not self._json:
             line += "\n" + self.formatException(record.exc_info)
         return line
 
 
+def format_line(
+    at: float, level: str, logger: str, message: str, fields: Mapping[str, Any], *, json: bool
+) -> str:
+    """Return a line of the log without its end; `at` is in seconds since 1970.
+
+    JSON: `{"time": …, "level": …, "logger": …, "message": …}` and the fields. Text, for people:
+    `18:03:12 info tmf683.access request operation="GET …" status=200`.
+    """
+    time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    if json:
+        line = {"time": time, "level": level, "logger": logger, "message": message, **fields}
+        return orjson.dumps(line, default=str).decode()
+    text = "".join(
+        f" {name}={orjson.dumps(value, default=str).decode()}" for name, value in fields.items()
+    )
+    return f"{time[11:19]} {level} {logger} {_escaped(message + text)}"
+
+
+def wants_json(settings: Settings) -> bool:
+    """Whether lines are JSON: as set, else unless standard error is a terminal."""
+    if settings.log_format == "auto":
+        return not sys.stderr.isatty()
+    return settings.log_format == "json"
+
+
 def log_configuration(settings: Settings) -> dict[str, Any]:
-    """Return the configuration of `logging`, for whichever process it is."""
-    wanted = settings.log_format
-    if wanted == "auto":
-        wanted = "text" if sys.stderr.isatty() else "json"
+    """Return the configuration of `logging`, for every process of the server."""
     level = settings.log_level.upper()
     quiet = {"handlers": ["stream"], "level": "WARNING", "propagate": False}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"lines": {"()": JsonLines if wanted == "json" else TextLines}},
+        "formatters": {"lines": {"()": LineFormatter, "json": wants_json(settings)}},
         "handlers": {
             "stream": {
                 "class": "logging.StreamHandler",
@@ -76,20 +91,15 @@ def log_configuration(settings: Settings) -> dict[str, Any]:
 
 
 def configure_logs(settings: Settings) -> None:
-    """Let this process log as the settings say."""
+    """Configure the logs of this process."""
     logging.config.dictConfig(log_configuration(settings))
 
 
-def _plain(text: str) -> str:
-    """Return a text, some of it a client's, without what ends the line or steers a terminal."""
+def _escaped(text: str) -> str:
+    """Return a text with line ends and control characters escaped: it may hold a client's text."""
     if text.isprintable():
         return text
     shown = (
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
     return "".join(shown)
-
-
-def _time(record: logging.LogRecord) -> str:
-    at = datetime.fromtimestamp(record.created, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Whether the store has what the contracts ask of it: collections and their indexes."""
+"""Missing indexes: those that the contracts need and the store has not built yet."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from storage import Index, Store
 
 
-class Missing:
-    """Counts the indexes that are not there yet; once all are, it does not look again."""
+class MissingIndexes:
+    """Counts missing indexes; a collection that has all of its indexes is not checked again."""
 
     def __init__(self, store: Store, wanted: Mapping[str, Sequence[Index]]) -> None:
         self._store = store
@@ -18,7 +18,7 @@ class Missing:
         """Return how many are missing.
 
         Raises:
-            StoreError: the store cannot tell.
+            StoreError: the store does not answer.
         """
         missing = 0
         for collection, indexes in list(self._wanted.items()):

@@ -12,6 +12,7 @@ import swagger_ui_bundle
 from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
+from handlers.responses import Response as PlainResponse
 from handlers.responses import json_response
 
 _ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))
@@ -90,7 +91,7 @@ class Pages:
         self._contracts = contracts
         self._base_url = base_url
 
-    def index(self) -> Response:
+    def index(self) -> PlainResponse:
         """Answer 200 with a link to every API served."""
         base = self._base_url()
         return _json(
@@ -111,7 +112,7 @@ class ApiPages:
         self._base_url = base_url
         self._document = orjson.dumps(contract.document)
 
-    def entry(self) -> Response:
+    def entry(self) -> PlainResponse:
         """Answer 200 with links to the collections, the contract and its documentation.
 
         Gateways and component test kits probe this address.
@@ -126,7 +127,7 @@ class ApiPages:
         links |= {"openapi": {"href": f"{base}/openapi.json"}, "ui": {"href": f"{base}/ui/"}}
         return _json({"title": contract.title, "version": contract.version, "_links": links})
 
-    def document(self) -> Response:
+    def document(self) -> PlainResponse:
         """Answer 200 with the effective contract, its server where this client reaches it."""
         here = orjson.dumps([{"url": self._base_url() + self._contract.base_path}])
         written = orjson.dumps(self._contract.document["servers"])
@@ -155,5 +156,5 @@ class ApiPages:
         return flask.send_from_directory(_ASSETS, name, max_age=86400)
 
 
-def _json(value: object) -> Response:
+def _json(value: object) -> PlainResponse:
     return json_response(orjson.dumps(value))

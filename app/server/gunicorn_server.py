@@ -78,15 +78,9 @@ class Gunicorn(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> ASGIApp:
-        """Return the application of one worker.
-
-        What start-up made stays for the worker's life: the garbage collector need not walk it
-        again and again.
-        """
+        """Return the application of one worker."""
         configure_logs(self._settings)
         app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
-        gc.collect()
-        gc.freeze()
         self._served[0] = 1
         return app
 
@@ -200,7 +194,7 @@ def serve(
 
     With a `single_process` store the worker delivers events, else a process of its own does.
     """
-    gc.freeze()  # what the workers share stays shared
+    gc.freeze()  # collections would copy the pages that the workers share
     Gunicorn(settings, contracts, sources, single_process=single_process).run()
 
 

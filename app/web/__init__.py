@@ -1,11 +1,5 @@
-"""The way of a request from the connection to its handler, and of the answer back.
+"""The web stack: from an ASGI request to its handler, and back to a response.
 
-In the order in which a request meets them: `connections` (uvicorn's HTTP protocol, with bounds;
-`answering` sends what comes back), `middleware` (connexion's, with ours among it; `errors` is where
-exceptions become HTTP), `routing`, `validation` (with `body`), `bridge` (into Flask, whose own
-routing `routed` spares; writes go by way of `group_commit`). `address` says how clients reach the
-server, `pages` are what is served beside the contracts' operations.
+A request passes `middleware` (connexion's and ours; `errors` maps exceptions to HTTP), `routing`,
+`security`, `request_validation` (with `body`) and `bridge`, which calls the handler or Flask.
 """
-
-# `framework` imports connexion, and so comes before all others.
-from app.web import framework as framework

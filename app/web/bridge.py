@@ -1,8 +1,9 @@
-"""The bridge from ASGI to Flask, and the connexion application that crosses it.
+"""The bridge from ASGI to handlers and to Flask.
 
-connexion's own bridge (a2wsgi) crosses threads four times a request, and its decorator inspects
-the handler's signature and rebuilds its arguments each time. This one runs Flask in an executor
-once and sends its answer as two ASGI messages; handlers take path parameters and nothing else.
+connexion's own bridge (a2wsgi) crosses threads four times per request. Here an operation's handler
+is called directly with the request context that validation made; requests for pages, and those
+that match nothing, run Flask once in a thread. Either way the response is sent as two ASGI
+messages.
 """
 
 from __future__ import annotations
@@ -10,34 +11,28 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import Any, Protocol, TypeAlias
 
 import flask
-from connexion import FlaskApp
-from connexion.apps.flask import FlaskApi, FlaskASGIApp
-from connexion.operations import AbstractOperation
 from starlette.types import Receive, Scope, Send
 
-from app.executor import HandlerExecutor
+from app.web.connexion_parts import FlaskApp, FlaskASGIApp, PlainFlaskApi
 from app.web.group_commit import GroupCommit
-from app.web.request_validation import CONTEXT_KEY, LANE_KEY, Lane
-from app.web.routed import ROUTE_KEY, KnownRules, route_of
-from handlers.request_context import RequestContext
+from app.web.limits.admission import Slots
+from app.web.limits.fair_executor import FairExecutor
+from app.web.operation_call import Execution, OperationCall, call_of
+from handlers.request_context import TooMuchForEventLoop
+from handlers.responses import Response
 from storage import Store
 
-_WITHIN = "tmf.within"
 _SCOPE = "tmf.scope"
 
 Within: TypeAlias = Callable[[Scope], AbstractContextManager[None]]
 Environ: TypeAlias = dict[str, Any]
 Answer: TypeAlias = tuple[int, list[tuple[bytes, bytes]], bytes]
-
-
-def current_context() -> RequestContext:
-    """Return the context of the operation that Flask is handling."""
-    context: RequestContext = flask.request.environ[CONTEXT_KEY]
-    return context
+"""Status, headers and body as ASGI sends them."""
 
 
 def current_scope() -> Scope:
@@ -46,21 +41,24 @@ def current_scope() -> Scope:
     return scope
 
 
-class PlainFlaskApi(FlaskApi):
-    """Registers handlers with Flask as they are, without connexion's decorator."""
+def run_operation(**_path: str) -> Response:
+    """Run the operation that was routed and validated: the Flask view of every operation.
 
-    def make_operation(self, operation: AbstractOperation) -> Callable[..., Any]:
-        """Return the handler itself."""
-        function: Callable[..., Any] = operation.function
-        return function
+    The bridge calls handlers directly; this view serves whoever dispatches through Flask.
+    """
+    call = call_of(current_scope())
+    if call is None:
+        flask.abort(404)
+    return call.run()
 
 
 class FlaskBridge(FlaskASGIApp):
-    """Flask as an ASGI application at the end of connexion's middleware.
+    """Handlers and Flask as an ASGI application, at the end of connexion's middleware.
 
-    Handlers run in threads, since a store may take its time. With a store that is quick, reading by
-    key runs at once in the event loop (the way to a thread and back costs more than it does), and
-    so do writes, which are made durable together.
+    With a store that reads without waiting for I/O, reads by key run in the event loop, since a
+    thread would cost more than they do, and so do writes, which share a commit. `within` makes the
+    context that a request is handled in, for traces. `slots` bounds the requests that are handled
+    at once.
     """
 
     def __init__(
@@ -70,51 +68,77 @@ class FlaskBridge(FlaskASGIApp):
         *,
         threads: int,
         store: Store,
+        slots: Slots,
+        client_of: Callable[[Scope], str],
         within: Within | None,
     ) -> None:
         super().__init__(import_name, server_args)
-        KnownRules(self.app)
         self._within = within
-        self._quick = store.reads_without_io_wait
-        self._pool = HandlerExecutor(threads)
+        self._slots = slots
+        self._client_of = client_of
+        self._in_event_loop = store.reads_without_io_wait
+        self._pool = FairExecutor(threads)
         group = store.group()
         self._writes = GroupCommit(group) if group is not None else None
 
-    def add_api(self, specification: Any, *, name: str | None = None, **kwargs: Any) -> FlaskApi:
+    def add_api(
+        self, specification: Any, *, name: str | None = None, **kwargs: Any
+    ) -> PlainFlaskApi:
         """Register one API's operations as a Flask blueprint."""
         api = PlainFlaskApi(specification, **kwargs)
         self.app.register_blueprint(api.blueprint, name=name or api.blueprint.name)
         return api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request.
+
+        Raises:
+            Overloaded: as many requests as the worker takes are being handled.
+        """
         if scope["type"] != "http":
             return
-        environ = environ_of(scope)
-        if self._within is not None:
-            environ[_WITHIN] = self._within(scope)
-        status, headers, content = await self._answered(
-            scope.get(LANE_KEY, Lane.POOL) if self._quick else Lane.POOL, environ
-        )
+        call = call_of(scope)
+        with self._slots:
+            if call is None:
+                answer = await self._pool.run(self._run_flask, scope, self._client_of(scope))
+            else:
+                answer = await self._run_call(call, scope)
+        status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        body = b"" if scope["method"] == "HEAD" else content
+        await send({"type": "http.response.body", "body": body})
 
-    async def _answered(self, lane: Lane, environ: Environ) -> Answer:
-        if lane is Lane.LOOP:
-            return self.answer(environ)
-        if lane is Lane.POOL or self._writes is None:
-            return await self._pool.run(self.answer, environ)
-        return await self._writes.run(self.answer, environ, long=lane is Lane.LONG_WRITE)
+    async def _run_call(self, call: OperationCall, scope: Scope) -> Answer:
+        run = self._run if self._within is None else partial(self._run_within, scope)
+        execution = call.execution if self._in_event_loop else Execution.POOL
+        if execution is Execution.EVENT_LOOP:
+            try:
+                return run(call)
+            except TooMuchForEventLoop:
+                call = call.in_thread()
+        elif execution is not Execution.POOL and self._writes is not None:
+            try:
+                return await self._writes.run(run, call, long=execution is Execution.LONG_WRITE)
+            except TooMuchForEventLoop:
+                return await self._writes.run(run, call.in_thread(), long=True)
+        return await self._pool.run(run, call, self._client_of(scope))
 
-    def answer(self, environ: Environ) -> Answer:
-        """Run Flask on a WSGI environment; exceptions pass through."""
-        within: AbstractContextManager[None] | None = environ.pop(_WITHIN, None)
-        if within is None:
-            return self._run(environ)
-        with within:
-            return self._run(environ)
+    @staticmethod
+    def _run(call: OperationCall) -> Answer:
+        response = call.run()
+        headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in response.headers.items()
+        ]
+        return response.status, headers, response.content
 
-    def _run(self, environ: Environ) -> Answer:
+    def _run_within(self, scope: Scope, call: OperationCall) -> Answer:
+        assert self._within is not None  # noqa: S101 - narrows the type
+        with self._within(scope):
+            return self._run(call)
+
+    def _run_flask(self, scope: Scope) -> Answer:
+        """Run Flask on a request; exceptions pass through."""
         status, headers = 500, []
 
         def start_response(
@@ -127,13 +151,14 @@ class FlaskBridge(FlaskASGIApp):
             ]
             return lambda _: None
 
-        parts: Iterable[bytes] = self.app.wsgi_app(environ, start_response)
-        try:
-            content = b"".join(parts)
-        finally:
-            close = getattr(parts, "close", None)
-            if close is not None:
-                close()
+        with nullcontext() if self._within is None else self._within(scope):
+            parts: Iterable[bytes] = self.app.wsgi_app(environ_of(scope), start_response)
+            try:
+                content = b"".join(parts)
+            finally:
+                close = getattr(parts, "close", None)
+                if close is not None:
+                    close()
         return status, headers, content
 
     def close(self) -> None:
@@ -156,42 +181,40 @@ class Background(Protocol):
 class ContractApp(FlaskApp):
     """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends.
 
-    `background` works beside it from start to end, and each request is handled inside what `within`
-    makes of its scope.
+    Each of `background` works beside it from start to end.
     """
 
     def __init__(
         self,
         import_name: str,
         *,
-        threads: int,
+        bridge: FlaskBridge,
         store: Store,
-        background: Background | None = None,
-        within: Within | None = None,
+        background: Iterable[Background] = (),
         **options: Any,
     ) -> None:
         super().__init__(import_name, lifespan=self._lifespan, **options)
-        # FlaskApp offers no way to choose its Flask side; test_bridge.py watches these.
-        self.bridge = FlaskBridge(import_name, {}, threads=threads, store=store, within=within)
-        self._middleware_app = self.bridge
-        self.middleware.app = self.bridge
-        self.app: flask.Flask = self.bridge.app
+        # FlaskApp offers no way to choose its Flask side.
+        self.bridge = bridge
+        self._middleware_app = bridge
+        self.middleware.app = bridge
+        self.app: flask.Flask = bridge.app
         self._store = store
-        self._background = background
+        self._background = tuple(background)
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
-        if self._background:
-            self._background.start()
+        for each in self._background:
+            each.start()
         yield
         self.bridge.close()
-        if self._background:
-            self._background.stop()
+        for each in reversed(self._background):
+            each.stop()
         self._store.close()
 
 
 def environ_of(scope: Scope) -> Environ:
-    """Return the WSGI environment (PEP 3333) of an ASGI HTTP scope whose body is read already."""
+    """Return the WSGI environment (PEP 3333) of an ASGI HTTP scope, without a body."""
     server = scope.get("server") or ("localhost", 80)
     environ: Environ = {
         "REQUEST_METHOD": scope["method"],
@@ -209,9 +232,7 @@ def environ_of(scope: Scope) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        CONTEXT_KEY: scope.get(CONTEXT_KEY),
         _SCOPE: scope,
-        ROUTE_KEY: route_of(scope),
     }
     for name, value in scope["headers"]:
         key = name.decode("latin-1").upper().replace("-", "_")

@@ -11,15 +11,20 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
-from connexion.exceptions import OAuthProblem
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from werkzeug.exceptions import HTTPException as FlaskException
 
 from app.contract.schema.parameters import InvalidParameter
-from app.identity.errors import AccessMissing, KeysUnavailable, NotAuthenticated
+from app.identity.errors import (
+    AccessMissing,
+    KeysUnavailable,
+    NoCredentials,
+    NotAuthenticated,
+)
 from app.observability.request_record import record_of
 from app.tmf630.errors import (
     AttributesNotPatchable,
@@ -38,6 +43,8 @@ from app.tmf630.errors import (
     SubscriptionExists,
 )
 from app.web.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
+from app.web.browser_guard import ForeignOrigin, UnknownHost
+from app.web.connexion_parts import OAuthProblem
 from app.web.limits.errors import Overloaded, RateLimited, RequestTimedOut
 from app.web.public_url import BadHost
 from app.web.request_validation import InvalidBody, UnsupportedMediaType
@@ -58,9 +65,9 @@ _LONGEST_PATH = 200
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a client is told of an exception; `message` where there is more to say than the reason.
+    """An HTTP error: `message` where there is more to say than the reason.
 
-    TM Forum's Error wants no more than `code` and `reason`.
+    TM Forum's Error requires `code` and `reason` alone.
     """
 
     status: int
@@ -71,153 +78,160 @@ class Failure:
 
     def body(self) -> bytes:
         """Return the TMF Error as JSON."""
-        told = {"code": self.code, "reason": self.reason}
+        error = {"code": self.code, "reason": self.reason}
         if self.message:
-            told["message"] = self.message
-        return orjson.dumps({**told, "status": str(self.status), "@type": "Error"})
+            error["message"] = self.message
+        return orjson.dumps({**error, "status": str(self.status), "@type": "Error"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """How exceptions of one class become a `Failure`; the message is the exception's by default."""
+
+    status: int
+    code: str
+    reason: str
+    message: Callable[[Any], str] = str
+    headers: Callable[[Any], Mapping[str, str]] = lambda error: {}
+
+
+def _retry_after(seconds: int) -> Callable[[Any], Mapping[str, str]]:
+    return lambda error: {"Retry-After": str(seconds)}
+
+
+def _insufficient_scope(error: AccessMissing) -> Mapping[str, str]:
+    challenge = f'Bearer realm="{_REALM}", error="insufficient_scope", scope="{error.scope}"'
+    return {"WWW-Authenticate": challenge}
+
+
+def _invalid_token(error: NotAuthenticated) -> Mapping[str, str]:
+    """Return the challenge of RFC 6750 §3."""
+    challenge = f'Bearer realm="{_REALM}"'
+    if not isinstance(error, NoCredentials):
+        description = str(error).encode("ascii", "replace").decode().replace('"', "'")
+        challenge += f', error="invalid_token", error_description="{description}"'
+    return {"WWW-Authenticate": challenge}
+
+
+_BODY = "The request does not follow the contract."
+_QUERY = "The query cannot be answered."
+_FORBIDDEN = "The caller may not do this."
+_UNAUTHENTICATED = "The caller is not authenticated."
+
+_RULES: dict[type[Exception], _Rule] = {
+    # 400: syntax and contract
+    MalformedBody: _Rule(400, "malformedBody", "The request body is not acceptable JSON."),
+    InvalidBody: _Rule(400, "invalidBody", _BODY),
+    InvalidResource: _Rule(400, "invalidBody", _BODY),
+    InvalidParameter: _Rule(
+        400,
+        "invalidParameter",
+        "A parameter is not valid.",
+        lambda error: f"parameter {error.name} {error.rule}",
+    ),
+    BadQuery: _Rule(
+        400, "invalidQuery", _QUERY, lambda error: f"parameter {error.parameter} {error}"
+    ),
+    UnsupportedQuery: _Rule(400, "invalidQuery", _QUERY),
+    BadPatch: _Rule(400, "invalidPatch", "The patch cannot be applied."),
+    BadPrecondition: _Rule(400, "invalidPrecondition", "A precondition is not valid."),
+    AttributesNotPatchable: _Rule(
+        400,
+        "notPatchable",
+        "An attribute cannot be changed.",
+        lambda error: ", ".join(f"/{name}" for name in error.attributes) + " cannot be patched",
+    ),
+    BadHost: _Rule(400, "invalidHost", "The Host header is not valid."),
+    MalformedCallback: _Rule(
+        400, "invalidCallback", "No event can be sent there.", lambda error: f"/callback {error}"
+    ),
+    # 401 and 403: identity and access
+    NotAuthenticated: _Rule(401, "notAuthenticated", _UNAUTHENTICATED, headers=_invalid_token),
+    OAuthProblem: _Rule(  # connexion found no credentials
+        401,
+        "notAuthenticated",
+        _UNAUTHENTICATED,
+        lambda error: str(NoCredentials()),
+        lambda error: _invalid_token(NoCredentials()),
+    ),
+    AccessMissing: _Rule(403, "insufficientScope", _FORBIDDEN, headers=_insufficient_scope),
+    OutOfBounds: _Rule(403, "outOfBounds", _FORBIDDEN),
+    ForeignOrigin: _Rule(403, "foreignOrigin", "Web pages of other origins may not do this."),
+    UnknownHost: _Rule(403, "unknownHost", "The server is not known by this host name."),
+    BadCallback: _Rule(
+        403, "callbackRefused", "The callback is refused.", lambda error: f"/callback {error}"
+    ),
+    # 404, 409, 412, 428: the state of the resource
+    DocumentNotFound: _Rule(
+        404,
+        "notFound",
+        "There is no such resource.",
+        lambda error: f"no resource has id {error.id}",
+    ),
+    NoSuchPage: _Rule(404, "noSuchPage", "There is no such page."),
+    DocumentExists: _Rule(
+        409, "exists", "The resource exists already.", lambda error: f"id {error.id} is taken"
+    ),
+    PatchConflict: _Rule(409, "patchConflict", "The patch does not fit the resource."),
+    SubscriptionExists: _Rule(409, "subscribed", "The listener is registered already."),
+    UpdateContended: _Rule(409, "conflict", "The resource is being changed by others."),
+    PreconditionFailed: _Rule(412, "preconditionFailed", "The resource is in another state."),
+    PreconditionRequired: _Rule(428, "preconditionRequired", "The request must be conditional."),
+    # 408, 413, 415: the body as a whole
+    BodyTooSlow: _Rule(408, "bodyTooSlow", "The request body came too slowly."),
+    BodyTooLarge: _Rule(413, "bodyTooLarge", "The request body is too large."),
+    DocumentTooLarge: _Rule(413, "resourceTooLarge", "The resource would be too large."),
+    UnsupportedMediaType: _Rule(
+        415,
+        "mediaType",
+        "The request's media type is not supported.",
+        headers=lambda error: error.headers,
+    ),
+    # 429, 501, 503: the server
+    RateLimited: _Rule(
+        429,
+        "rateLimited",
+        "The client sends too many requests.",
+        headers=lambda error: {"Retry-After": str(math.ceil(error.wait))},
+    ),
+    NotServed: _Rule(501, "notImplemented", "The server does not offer this operation."),
+    KeysUnavailable: _Rule(
+        503, "keysUnavailable", "The token cannot be verified now.", headers=_retry_after(10)
+    ),
+    Overloaded: _Rule(503, "overloaded", "The server is busy.", headers=_retry_after(1)),
+    RequestTimedOut: _Rule(
+        503, "requestTimeout", "The request took too long.", headers=_retry_after(5)
+    ),
+    QueryTooSlow: _Rule(
+        503,
+        "queryTooSlow",
+        "The query took too long.",
+        lambda error: f"{error}; ask for less at once",
+    ),
+    StoreError: _Rule(
+        503,
+        "storeUnavailable",
+        "The store cannot serve the request now.",
+        lambda error: "try again later",
+        _retry_after(1),
+    ),
+}
+"""The rule of each class of exception; a class without one has that of its nearest ancestor."""
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return what a client is told of an exception."""
-    text = str(error)
-    match error:
-        case MalformedBody():
-            return Failure(400, "malformedBody", "The request body is not acceptable JSON.", text)
-        case InvalidBody() | InvalidResource():
-            return Failure(400, "invalidBody", "The request does not follow the contract.", text)
-        case InvalidParameter(name=name, rule=rule):
+    """Return the HTTP error that an exception becomes; 500 for one that is not expected."""
+    for kind in type(error).__mro__:
+        rule = _RULES.get(kind)
+        if rule is not None:
             return Failure(
-                400, "invalidParameter", "A parameter is not valid.", f"parameter {name} {rule}"
+                rule.status, rule.code, rule.reason, rule.message(error), rule.headers(error)
             )
-        case BadQuery(parameter=parameter):
-            return Failure(
-                400,
-                "invalidQuery",
-                "The query cannot be answered.",
-                f"parameter {parameter} {text}",
-            )
-        case BadPatch():
-            return Failure(400, "invalidPatch", "The patch cannot be applied.", text)
-        case PatchConflict():
-            return Failure(409, "patchConflict", "The patch does not fit the resource.", text)
-        case NoSuchPage():
-            return Failure(404, "noSuchPage", "There is no such page.", text)
-        case BadPrecondition():
-            return Failure(400, "invalidPrecondition", "A precondition is not valid.", text)
-        case PreconditionFailed():
-            return Failure(412, "preconditionFailed", "The resource is in another state.", text)
-        case PreconditionRequired():
-            return Failure(428, "preconditionRequired", "The request must be conditional.", text)
-        case UnsupportedQuery():
-            return Failure(400, "invalidQuery", "The query cannot be answered.", text)
-        case AttributesNotPatchable(attributes=attributes):
-            names = ", ".join(f"/{name}" for name in attributes)
-            return Failure(
-                400, "notPatchable", "An attribute cannot be changed.", f"{names} cannot be patched"
-            )
-        case NotAuthenticated():
-            return _unauthenticated(text)
-        case OAuthProblem():  # connexion found nothing that could prove anything
-            return _unauthenticated("the request has no bearer token and no API key")
-        case AccessMissing(scope=scope):
-            challenge = f'Bearer realm="{_REALM}", error="insufficient_scope", scope="{scope}"'
-            return Failure(
-                403,
-                "insufficientScope",
-                "The caller may not do this.",
-                text,
-                {"WWW-Authenticate": challenge},
-            )
-        case OutOfBounds():
-            return Failure(403, "outOfBounds", "The caller may not do this.", text)
-        case KeysUnavailable():
-            return Failure(
-                503,
-                "keysUnavailable",
-                "The caller's token cannot be verified now.",
-                text,
-                {"Retry-After": "10"},
-            )
-        case BadHost():
-            return Failure(400, "invalidHost", "The Host header is not valid.", text)
-        case DocumentNotFound(id=id):
-            return Failure(
-                404, "notFound", "There is no such resource.", f"no resource has id {id}"
-            )
-        case DocumentExists(id=id):
-            return Failure(409, "exists", "The resource exists already.", f"id {id} is taken")
-        case MalformedCallback():
-            return Failure(
-                400, "invalidCallback", "No event can be sent there.", f"/callback {text}"
-            )
-        case BadCallback():
-            return Failure(403, "callbackRefused", "The callback is refused.", f"/callback {text}")
-        case SubscriptionExists():
-            return Failure(409, "subscribed", "The listener is registered already.", text)
-        case UpdateContended():
-            return Failure(409, "conflict", "The resource is being changed by others.", text)
-        case DocumentTooLarge():
-            return Failure(413, "resourceTooLarge", "The resource would be too large.", text)
-        case BodyTooLarge():
-            return Failure(413, "bodyTooLarge", "The request body is too large.", text)
-        case BodyTooSlow():
-            return Failure(408, "bodyTooSlow", "The request body came too slowly.", text)
-        case RateLimited(wait=wait):
-            return Failure(
-                429,
-                "rateLimited",
-                "The client asks too often.",
-                text,
-                {"Retry-After": str(math.ceil(wait))},
-            )
-        case Overloaded():
-            return Failure(503, "overloaded", "The server is busy.", text, {"Retry-After": "1"})
-        case RequestTimedOut():
-            return Failure(
-                503, "requestTimeout", "The request took too long.", text, {"Retry-After": "5"}
-            )
-        case UnsupportedMediaType(patches=patches):
-            return Failure(
-                415,
-                "mediaType",
-                "The request's media type is not supported.",
-                text,
-                {"Accept-Patch": ", ".join(patches)} if patches else {},
-            )
-        case NotServed():
-            return Failure(501, "notImplemented", "The server does not offer this operation.", text)
-        case QueryTooSlow():
-            return Failure(
-                503, "queryTooSlow", "The query took too long.", f"{text}; ask for less at once"
-            )
-        case StoreError():
-            return Failure(
-                503,
-                "storeUnavailable",
-                "The store cannot serve the request now.",
-                "try again later",
-                {"Retry-After": "1"},
-            )
-        case HTTPException(status_code=status, headers=headers):
-            return _http_failure(status, headers or {})
-        case FlaskException(code=status):
-            return _http_failure(status or 500, {})
+    if isinstance(error, HTTPException):
+        return _http_failure(error.status_code, error.headers or {})
+    if isinstance(error, FlaskException):
+        return _http_failure(error.code or 500, {})
     return Failure(500, "internalError", "The server failed to handle the request.")
-
-
-def _unauthenticated(text: str) -> Failure:
-    """Return a 401 with the challenge that RFC 6750 §3 wants."""
-    challenge = f'Bearer realm="{_REALM}"'
-    if "no bearer token" not in text:
-        said = text.encode("ascii", "replace").decode().replace('"', "'")
-        challenge += f', error="invalid_token", error_description="{said}"'
-    return Failure(
-        401,
-        "notAuthenticated",
-        "The caller has not proved who it is.",
-        text,
-        {"WWW-Authenticate": challenge},
-    )
 
 
 def _http_failure(status: int, headers: Mapping[str, str]) -> Failure:
@@ -236,10 +250,10 @@ def _shortened(path: str) -> str:
 
 
 class ErrorBoundary:
-    """The outermost middleware: whatever is raised within leaves as a TMF Error.
+    """Turns every exception of the middleware and handlers within into a TMF Error.
 
-    `allowed` tells the methods a path has, for the `Allow` header of a 405. Server errors are
-    logged with the request's id.
+    `allowed` returns the methods that a path takes, for the `Allow` header of a 405. Server errors
+    are logged with the request's id.
     """
 
     def __init__(self, app: ASGIApp, *, allowed: Callable[[str], frozenset[str]]) -> None:
@@ -247,7 +261,7 @@ class ErrorBoundary:
         self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and answer for what goes wrong."""
+        """Pass the request on, and answer with an error if it fails."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -284,8 +298,8 @@ class ErrorBoundary:
         path = scope["path"]
         if failure.status == 405:
             headers["Allow"] = ", ".join(sorted(self._allowed(path))) or "GET"
-            said = f"{_shortened(path)} has {headers['Allow']}, and not {scope['method']}"
-            failure = replace(failure, message=said)
+            message = f"{_shortened(path)} has {headers['Allow']}, and not {scope['method']}"
+            failure = replace(failure, message=message)
         elif failure.status == 404 and not failure.message:
             failure = replace(failure, message=f"no operation and no page is at {_shortened(path)}")
         content = failure.body()

@@ -1,35 +1,42 @@
-"""The middleware: what a request passes on its way to a handler, outermost first."""
+"""The middleware that a request passes on its way to a handler, outermost first."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
+from urllib.parse import urlsplit
 
-from connexion.lifecycle import ConnexionRequest
-from connexion.middleware.lifespan import LifespanMiddleware
-from connexion.middleware.routing import RoutingMiddleware
-from connexion.middleware.security import SecurityMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
-from app.identity.audit import Audit
-from app.identity.errors import AccessMissing, NotAuthenticated
-from app.identity.security import Authenticators
+from app.identity.errors import AccessMissing, NoCredentials, NotAuthenticated
+from app.observability.access_log import AccessLog
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.tmf630.caller import Access
+from app.web.audit import Audit
+from app.web.browser_guard import BrowserGuard
+from app.web.connexion_parts import (
+    ConnexionRequest,
+    LifespanMiddleware,
+    OperationRouting,
+    SecurityMiddleware,
+)
 from app.web.errors import ErrorBoundary
-from app.web.limits.admission import Admission
-from app.web.limits.rate_limit import Clients, FailedAttempts, RateLimit
+from app.web.health import Health
+from app.web.limits.admission import RequestDeadline
+from app.web.limits.client import ClientNames
+from app.web.limits.rate_limit import FailedAttempts, RateLimit, RateLimiter
 from app.web.limits.token_bucket import LocalBuckets, Rate, SharedBuckets
 from app.web.management import Management, managed_paths
-from app.web.observability import Observing
+from app.web.request_observability import RequestObservability
 from app.web.request_validation import ContractValidationMiddleware
 from app.web.response_validation import ContractResponseMiddleware
-from app.web.routing import ContractPaths, TidyPath
+from app.web.routing import ContractPaths, PathNormalization
+from app.web.security import Authenticators
 from storage import Store
 
 if TYPE_CHECKING:
@@ -44,79 +51,102 @@ _EXPOSED = (
     "X-Result-Count",
     "X-Total-Count",
 )
-"""The headers of answers that scripts of other origins may read."""
+"""The response headers that scripts of other origins may read."""
 
 Middleware: TypeAlias = Callable[..., ASGIApp]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
-    """What the middleware works with; `missing` counts the indexes that are not there yet."""
+class MiddlewareResources:
+    """What the middleware works with; `missing_indexes` counts the indexes not built yet."""
 
     contracts: Sequence[Contract]
     store: Store
     authenticators: Authenticators
     metrics: Metrics
-    missing: Callable[[], int]
+    missing_indexes: Callable[[], int]
+    clients: ClientNames
+    access_log: AccessLog | None = None
     tracing: Tracing | None = None
 
 
-def middleware_of(settings: Settings, means: Means) -> list[Middleware]:
+def middleware_of(settings: Settings, resources: MiddlewareResources) -> list[Middleware]:
     """Return the middleware that the settings ask for, in order."""
-    paths = ContractPaths(means.contracts)
-    roots = frozenset({settings.root_path, *(each.base_path for each in means.contracts)})
+    paths = ContractPaths(resources.contracts)
+    roots = frozenset({settings.root_path, *(each.base_path for each in resources.contracts)})
     managed = managed_paths(settings.root_path)
-    guarded = bool(means.authenticators)
-    clients = _clients(settings, means.store)
+    authenticated = bool(resources.authenticators)
+    limiter = _limiter(settings, resources)
     return [
         partial(
-            Observing,
-            metrics=means.metrics,
-            operations=operations_of(means.contracts),
-            lines=settings.access_log,
+            RequestObservability,
+            metrics=resources.metrics,
+            operations=operations_of(resources.contracts),
+            access_log=resources.access_log,
             managed=managed,
-            tracing=means.tracing,
+            tracing=resources.tracing,
         ),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
-        partial(ErrorBoundary, allowed=paths.methods),
-        partial(
-            Admission,
-            most=settings.max_concurrent,
-            seconds=settings.request_seconds,
-            managed=managed,
-        ),
+        partial(ErrorBoundary, allowed=_allowed(paths, managed)),
+        partial(RequestDeadline, seconds=settings.request_seconds, managed=managed),
         partial(
             Management,
-            store=means.store,
-            metrics=means.metrics,
-            missing=means.missing,
-            most_pending=settings.ready_backlog,
+            health=Health(
+                resources.store,
+                resources.metrics,
+                resources.missing_indexes,
+                most_pending=settings.ready_backlog,
+                delivers=settings.delivery == "server",
+            ),
             port=settings.management_port,
             paths=managed,
-            guard=partial(_check_operator, means.authenticators, clients),
+            guard=partial(_check_operator, resources.authenticators, limiter),
         ),
         LifespanMiddleware,
-        *([partial(Audit, what=settings.audit)] if guarded and settings.audit != "off" else []),
-        partial(TidyPath, known=paths.methods, roots=roots),
-        *([partial(FailedAttempts, clients=clients)] if clients and guarded else []),
-        RoutingMiddleware,
+        *([] if authenticated else [_browser_guard(settings)]),
+        *(
+            [partial(Audit, what=settings.audit)]
+            if authenticated and settings.audit != "off"
+            else []
+        ),
+        partial(PathNormalization, known=paths.methods, roots=roots),
+        *([partial(FailedAttempts, limiter=limiter)] if limiter and authenticated else []),
+        OperationRouting,
         SecurityMiddleware,
-        *([partial(RateLimit, clients=clients)] if clients else []),
+        *([partial(RateLimit, limiter=limiter)] if limiter else []),
         ContractValidationMiddleware,
         *([ContractResponseMiddleware] if settings.validate_responses else []),
     ]
 
 
-def _clients(settings: Settings, store: Store) -> Clients | None:
+def _allowed(paths: ContractPaths, managed: Container[str]) -> Callable[[str], frozenset[str]]:
+    """Return the methods that a path takes, for `Allow`."""
+    return lambda path: frozenset({"GET", "HEAD"}) if path in managed else paths.methods(path)
+
+
+def _browser_guard(settings: Settings) -> Middleware:
+    public = urlsplit(settings.public_url or "").hostname
+    names = [*settings.allowed_hosts, settings.host, *([public] if public else [])]
+    exposed = settings.insecure or settings.trust_forwarded
+    return partial(
+        BrowserGuard,
+        hosts=names,
+        origins=frozenset(settings.cors_origins),
+        check_host=bool(settings.allowed_hosts) or not exposed,
+    )
+
+
+def _limiter(settings: Settings, resources: MiddlewareResources) -> RateLimiter | None:
     if not settings.rate_limit:
         return None
     rate = Rate(settings.rate_limit, settings.rate_burst)
-    buckets = SharedBuckets(rate, store) if settings.rate_shared else LocalBuckets(rate)
-    return Clients(buckets, forwarded=settings.trust_forwarded)
+    shared = settings.rate_shared
+    buckets = SharedBuckets(rate, resources.store) if shared else LocalBuckets(rate)
+    return RateLimiter(buckets, resources.clients)
 
 
 def _cors(origins: Sequence[str]) -> Middleware:
-    """Return what lets the pages of some origins call the API (the Fetch standard's CORS)."""
+    """Return the middleware that lets pages of some origins call the API (CORS)."""
     return partial(
         CORSMiddleware,
         allow_origins=list(origins),
@@ -127,8 +157,8 @@ def _cors(origins: Sequence[str]) -> Middleware:
     )
 
 
-def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str], str]:
-    """Return what each operation is called in logs and metrics: `GET /base/resource/{id}`."""
+def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str | None], str]:
+    """Return the name of each operation in logs and metrics: `GET /base/resource/{id}`."""
     return {
         (
             contract.base_path,
@@ -141,24 +171,24 @@ def operations_of(contracts: Sequence[Contract]) -> Mapping[tuple[str, str], str
 
 
 async def _check_operator(
-    authenticators: Authenticators, clients: Clients | None, scope: Scope
+    authenticators: Authenticators, limiter: RateLimiter | None, scope: Scope
 ) -> None:
-    """Make sure that an operator asks, where callers have to say who they are.
+    """Check that the caller may read the metrics, where callers authenticate.
 
     Raises:
         AccessMissing, KeysUnavailable, NotAuthenticated
-        RateLimited: instead of a refusal, once there were too many of them.
+        RateLimited: in place of a refusal, after too many of them.
     """
     if not authenticators:
         return
     try:
         identity = await authenticators.identify(ConnexionRequest(scope))
         if identity is None:
-            raise NotAuthenticated("the request has no bearer token and no API key")
+            raise NoCredentials
         if Access.OPERATE not in identity.access:
             names = {access: scope for scope, access in authenticators.scopes.items()}
             raise AccessMissing(Access.OPERATE, names[Access.OPERATE])
     except (AccessMissing, NotAuthenticated):
-        if clients is not None:
-            await clients.charge(scope)
+        if limiter is not None:
+            await limiter.charge(scope)
         raise

@@ -8,15 +8,9 @@ request without a body means nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qsl
 
-from connexion.middleware.request_validation import (
-    RequestValidationAPI,
-    RequestValidationMiddleware,
-)
-from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract import Binding, Kind
@@ -26,33 +20,24 @@ from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
 from app.tmf630.patching import OPERATIONS
 from app.web import body
+from app.web.connexion_parts import (
+    AbstractOperation,
+    RequestValidationAPI,
+    RequestValidationMiddleware,
+)
+from app.web.operation_call import Execution, Handler, OperationCall, set_call
 from app.web.public_url import PublicUrl
 from handlers.preconditions import Preconditions
 from handlers.request_context import RequestContext
 
-CONTEXT_KEY = "tmf.request"
-"""Where the ASGI scope of a contract operation carries its `RequestContext`."""
-
-LANE_KEY = "tmf.lane"
-"""Where the ASGI scope of a contract operation says which `Lane` suits it."""
-
 _MOST_PARAMETERS = 200
-_CHEAP = frozenset({"limit", "fields"})
-_SHORT = 16 * 1024
-"""Bytes of a body; more take longer to apply and store than the event loop should be kept from."""
-
-
-class Lane(Enum):
-    """Where an operation's handler had best run, if the store lets it choose."""
-
-    LOOP = auto()
-    """It reads by key, or the newest page: over before a thread would have begun."""
-    WRITE = auto()
-    """It changes one document."""
-    LONG_WRITE = auto()
-    """It changes one document, and may take milliseconds for it."""
-    POOL = auto()
-    """It may search."""
+_PAGE_PARAMETERS = frozenset({"limit", "fields"})
+_SHORT_PAGE = 20
+"""Resources in a list that the event loop reads and renders; longer lists go to a thread."""
+_SHORT_BODY = 16 * 1024
+"""Bytes of a body that the event loop applies and stores; larger ones go to a thread."""
+_PARSE_LIMIT = 256 * 1024
+"""Bytes of stored documents that the event loop parses; more go to a thread."""
 
 
 class InvalidBody(Exception):
@@ -66,22 +51,28 @@ class InvalidBody(Exception):
 class UnsupportedMediaType(Exception):
     """The operation does not read bodies of this media type; the message says which it does.
 
-    `patches` are those, when the operation changes a resource (RFC 5789 §2.2).
+    `headers` of the response say so to programs (RFC 9110 §15.5.16).
     """
 
-    def __init__(self, message: str, patches: tuple[str, ...] = ()) -> None:
+    def __init__(self, message: str, headers: Mapping[str, str]) -> None:
         super().__init__(message)
-        self.patches = patches
+        self.headers = headers
 
 
 class ValidatedOperation:
     """One operation of the contract: validates the request, then passes it on."""
 
     def __init__(
-        self, next_app: ASGIApp, binding: Binding, max_body: int, public_url: PublicUrl
+        self,
+        next_app: ASGIApp,
+        binding: Binding,
+        handler: Handler,
+        max_body: int,
+        public_url: PublicUrl,
     ) -> None:
         self._next_app = next_app
         self._binding = binding
+        self._handler = handler
         self._max_body = max_body
         self._public_url = public_url
         self._query = tuple(each for each in binding.parameters if each.place == "query")
@@ -109,7 +100,8 @@ class ValidatedOperation:
         raw_query = scope["query_string"].decode("latin-1")
         record = record_of(scope)
         headers = _headers(scope)
-        scope[CONTEXT_KEY] = RequestContext(
+        execution = self._execution(query, media_type, length)
+        context = RequestContext(
             base_url=self._public_url.of(scope),
             id=record.request_id,
             query=query,
@@ -122,11 +114,15 @@ class ValidatedOperation:
             correlation_id=headers.get("x-correlation-id"),
             traceparent=headers.get("traceparent"),
             strict="handling=strict" in headers.get("prefer", ""),
+            parse_limit=_PARSE_LIMIT if execution in _IN_EVENT_LOOP else None,
         )
-        scope[LANE_KEY] = self._lane(query, media_type, length)
+        path = tuple(scope["path_params"].values())
+        set_call(scope, OperationCall(self._handler, context, path, execution))
         await self._next_app(scope, receive, send)
 
-    def _lane(self, query: tuple[tuple[str, str], ...], media_type: str, length: int) -> Lane:
+    def _execution(
+        self, query: tuple[tuple[str, str], ...], media_type: str, length: int
+    ) -> Execution:
         match self._binding.kind:
             case (
                 Kind.CREATE
@@ -136,13 +132,13 @@ class ValidatedOperation:
                 | Kind.UNSUBSCRIBE
                 | Kind.LISTEN
             ):
-                short = length <= _SHORT and media_type not in OPERATIONS
-                return Lane.WRITE if short else Lane.LONG_WRITE
-            case Kind.SUBSCRIBE:
-                return Lane.POOL  # names are resolved
-            case Kind.LIST if self._nested or any(name not in _CHEAP for name, _ in query):
-                return Lane.POOL
-        return Lane.LOOP
+                short = length <= _SHORT_BODY and media_type not in OPERATIONS
+                return Execution.WRITE if short else Execution.LONG_WRITE
+            case Kind.RETRIEVE | Kind.SUBSCRIPTION:
+                return Execution.EVENT_LOOP
+            case Kind.LIST if not self._nested and _is_short_page(query):
+                return Execution.EVENT_LOOP
+        return Execution.POOL  # it searches, renders many documents or resolves host names
 
     async def _body(self, scope: Scope, receive: Receive) -> tuple[Any, str, int]:
         content_type, length = b"", None
@@ -150,7 +146,10 @@ class ValidatedOperation:
             if name == b"content-type":
                 content_type = value
             elif name == b"content-encoding" and value.lower() not in (b"", b"identity"):
-                raise UnsupportedMediaType("bodies are read as they are: without Content-Encoding")
+                raise UnsupportedMediaType(
+                    "bodies are read as they are: without Content-Encoding",
+                    {"Accept-Encoding": "identity"},
+                )
             elif name == b"content-length":
                 length = int(value)
         content = await body.receive_body(receive, length, self._max_body)
@@ -172,12 +171,18 @@ class ValidatedOperation:
         media_type, _, parameters = content_type.decode("latin-1").lower().partition(";")
         media_type = media_type.strip()
         if media_type not in bodies:
-            patches = tuple(bodies) if self._binding.kind is Kind.PATCH else ()
-            raise UnsupportedMediaType(f"Content-Type must be {' or '.join(bodies)}", patches)
+            message = f"Content-Type must be {' or '.join(bodies)}"
+            raise UnsupportedMediaType(message, self._accepted())
         charset = parameters.partition("charset=")[2].split(";")[0].strip(' "')
         if charset not in ("", "utf-8", "utf8", "us-ascii"):
-            raise UnsupportedMediaType("JSON is UTF-8 (RFC 8259 §8.1); no other charset is read")
+            message = "JSON is UTF-8 (RFC 8259 §8.1); no other charset is read"
+            raise UnsupportedMediaType(message, self._accepted())
         return media_type
+
+    def _accepted(self) -> Mapping[str, str]:
+        """Return the header that names the media types the operation reads (RFC 5789 §2.2)."""
+        name = "Accept-Patch" if self._binding.kind is Kind.PATCH else "Accept"
+        return {name: ", ".join(self._binding.bodies)}
 
     def _check_headers(self, scope: Scope) -> None:
         given = [
@@ -194,11 +199,13 @@ class ContractValidationAPI(RequestValidationAPI):
         self,
         *args: Any,
         bindings: Mapping[str, Binding],
+        handlers: Mapping[str, Handler],
         max_body: int,
         public_url: PublicUrl,
         **kwargs: Any,
     ) -> None:
         self._bindings = bindings
+        self._handlers = handlers
         self._max_body = max_body
         self._public_url = public_url
         super().__init__(*args, **kwargs)
@@ -208,6 +215,7 @@ class ContractValidationAPI(RequestValidationAPI):
         return ValidatedOperation(
             self.next_app,
             self._bindings[operation.operation_id],
+            self._handlers[operation.operation_id],
             self._max_body,
             self._public_url,
         )
@@ -216,15 +224,29 @@ class ContractValidationAPI(RequestValidationAPI):
 class ContractValidationMiddleware(RequestValidationMiddleware):
     """Validates requests by the contract.
 
-    `add_api` takes its arguments: `bindings`, `max_body` and `public_url`.
+    `add_api` takes its arguments: `bindings`, `handlers`, `max_body` and `public_url`.
     """
 
     api_cls = ContractValidationAPI
 
 
+_IN_EVENT_LOOP = (Execution.EVENT_LOOP, Execution.WRITE)
+
 _CONTEXT_HEADERS = frozenset(
     {b"if-match", b"if-none-match", b"prefer", b"traceparent", b"x-correlation-id"}
 )
+
+
+def _is_short_page(query: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a list request asks for a few of the newest resources."""
+    limits = [value for name, value in query if name == "limit"]
+    return (
+        len(limits) == 1
+        and limits[0].isascii()
+        and limits[0].isdigit()
+        and int(limits[0][:9]) <= _SHORT_PAGE
+        and all(name in _PAGE_PARAMETERS for name, _ in query)
+    )
 
 
 def _headers(scope: Scope) -> dict[str, str]:

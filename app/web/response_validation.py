@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from connexion.middleware.response_validation import (
-    ResponseValidationAPI,
-    ResponseValidationMiddleware,
-)
-from connexion.operations import AbstractOperation
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.contract import Binding
+from app.web.connexion_parts import (
+    AbstractOperation,
+    ResponseValidationAPI,
+    ResponseValidationMiddleware,
+)
 
 
 class ResponseBreaksContract(Exception):

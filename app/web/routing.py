@@ -1,4 +1,4 @@
-"""Routing: what connexion is given of a contract, and the questions about paths it leaves open."""
+"""Routing: the routes of a contract for connexion, and the methods and spelling of paths."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.contract.document.load import Json
 
 
 class ContractPaths:
-    """The paths of all contracts, for questions that routing by method cannot answer."""
+    """The methods of every path of all contracts."""
 
     def __init__(self, contracts: Sequence[Contract]) -> None:
         self._patterns = [
@@ -28,7 +28,13 @@ class ContractPaths:
         ]
 
     def methods(self, path: str) -> frozenset[str]:
-        """Return the methods (upper case) a path has; none when no contract knows it."""
+        """Return the methods (upper case) that a path takes, with or without a trailing slash.
+
+        An empty set when no contract has the path.
+        """
+        path = re.sub(r"/{2,}", "/", path)
+        if path.endswith("/") and len(path) > 1:
+            path = path[:-1]
         found: frozenset[str] = frozenset()
         for pattern, methods in self._patterns:
             if pattern.fullmatch(path):
@@ -36,12 +42,12 @@ class ContractPaths:
         return found
 
 
-class TidyPath:
-    """Forgives a doubled slash, and one at the end, where a contract's path is meant.
+class PathNormalization:
+    """Removes doubled slashes, and a trailing slash after a path of a contract.
 
     Conformance kits join a base URL that ends in a slash with paths that begin with one. The
-    `roots`, which are entry pages, are meant with and without a slash: gateways probe them as their
-    manifests name them, and take a redirect for a failure.
+    `roots`, which are entry pages, get a trailing slash: gateways probe them with and without one,
+    and treat a redirect as a failure.
     """
 
     def __init__(
@@ -52,7 +58,7 @@ class TidyPath:
         self._roots = roots
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, its path tidied."""
+        """Pass the request on with the normalized path."""
         if scope["type"] == "http":
             path = scope["path"]
             if "//" in path:
@@ -66,12 +72,11 @@ class TidyPath:
 
 
 def routes_of(document: Json) -> Json:
-    """Return what connexion needs of a document: operations, parameters and security.
+    """Return the part of a document that connexion needs: operations, path parameters, security.
 
-    The schemas stay away: they are compiled already, and connexion would resolve every one of
-    their references in every middleware. Paths without parameters come before those that would
-    match the same (OpenAPI 3.0, Paths Object): connexion takes the first that does. It tries one
-    after the other, so what can be read comes before what other systems alone use.
+    Schemas are left out: they are compiled already, and connexion would resolve their references
+    in every middleware. Paths without parameters come before those with parameters that match the
+    same (OpenAPI 3.0, Paths Object), since connexion takes the first match.
     """
     return {
         "openapi": "3.0.3",
@@ -100,13 +105,13 @@ def routes_of(document: Json) -> Json:
 
 
 def _precedence(path_item: tuple[str, Json]) -> tuple[list[bool], bool]:
-    """Return which parts of a path are parameters, and whether nothing can be read there."""
+    """Return the order of paths: literal segments first, then paths that can be read."""
     path, item = path_item
     return ["{" in part for part in path.split("/")], "get" not in item
 
 
 def _requirements(operation: Json) -> list[Json]:
-    """Return an operation's security requirements, every scheme with the scope that it asks for.
+    """Return an operation's security requirements, every scheme with the scope it requires.
 
     A contract cannot name scopes for API keys (OpenAPI 3.0, Security Requirement Object).
     """

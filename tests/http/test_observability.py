@@ -124,7 +124,7 @@ def test_a_process_says_that_it_lives_and_what_it_is_ready_for(observed: Server)
     ready = get(observed, "/health/ready")
     assert ready.status_code == 200
     assert ready.json()["checks"] == {
-        "store": "ready", "migrations": "ready", "delivery": "ready",
+        "store": "ready", "indexes": "ready", "delivery": "ready",
     }  # fmt: skip
     assert get(observed, "/health/other").status_code == 404
     answer = httpx.post(f"{observed.url}/health/ready", trust_env=False)

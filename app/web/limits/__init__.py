@@ -1,1 +1,1 @@
-"""Limits: how much one client, or all of them at once, may ask of a server."""
+"""Limits: how much one client, or all clients together, may use of a server."""

@@ -1,4 +1,4 @@
-"""Admission: how many requests a worker takes at once, and how long each may last."""
+"""Admission: how many requests a worker handles at once, and how long each may last."""
 
 from __future__ import annotations
 
@@ -10,39 +10,93 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.web.limits.errors import Overloaded, RequestTimedOut
 
 
-class Admission:
-    """Lets a request in while there is room; the paths `managed` are always answered.
+class Slots:
+    """The requests that a worker handles at once.
 
-    A request that lasts too long is answered all the same, and what it was doing is left to its
-    end: a change may have been made although its answer says that it took too long.
+    A request takes its slot once its body is there and its caller is known: a client that sends
+    slowly holds none.
     """
 
-    def __init__(self, app: ASGIApp, *, most: int, seconds: float, managed: Container[str]) -> None:
-        self._app = app
+    __slots__ = ("_most", "_taken")
+
+    def __init__(self, most: int) -> None:
         self._most = most
+        self._taken = 0
+
+    def __enter__(self) -> None:
+        """Take a slot.
+
+        Raises:
+            Overloaded: all are taken.
+        """
+        if self._taken >= self._most:
+            raise Overloaded(f"{self._most} requests are being handled already")
+        self._taken += 1
+
+    def __exit__(self, *_: object) -> None:
+        """Give it back."""
+        self._taken -= 1
+
+
+class _Entry:
+    """A request and its deadline, in the event loop's time."""
+
+    __slots__ = ("deadline", "expired", "task")
+
+    def __init__(self, task: asyncio.Task[object], deadline: float) -> None:
+        self.task = task
+        self.deadline = deadline
+        self.expired = False
+
+
+class RequestDeadline:
+    """Ends requests that last too long; the paths `managed` are exempt.
+
+    All requests have the same time, so their deadlines come in order: one timer, for the oldest,
+    serves all of them. What a request was doing in a thread goes on to its end: a change may have
+    been made although the response says that it took too long.
+    """
+
+    def __init__(self, app: ASGIApp, *, seconds: float, managed: Container[str]) -> None:
+        self._app = app
         self._seconds = seconds
         self._managed = managed
-        self._running = 0
+        self._running: dict[_Entry, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on.
 
         Raises:
-            Overloaded: there is no room.
             RequestTimedOut: it took too long.
         """
-        if scope["type"] != "http" or scope["path"] in self._managed:
+        task = asyncio.current_task()
+        if task is None or scope["type"] != "http" or scope["path"] in self._managed:
             await self._app(scope, receive, send)
             return
-        if self._running >= self._most:
-            raise Overloaded(f"{self._most} requests are being handled already")
-        self._running += 1
+        loop = task.get_loop()
+        entry = _Entry(task, loop.time() + self._seconds)
+        self._running[entry] = None
+        if self._timer is None:
+            self._timer = loop.call_at(entry.deadline, self._sweep)
         try:
-            async with asyncio.timeout(self._seconds) as limit:
-                await self._app(scope, receive, send)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            raise RequestTimedOut(f"it took more than {self._seconds:g} seconds") from None
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if entry.expired and task.uncancel() == 0:
+                raise RequestTimedOut(f"it took more than {self._seconds:g} seconds") from None
+            raise
         finally:
-            self._running -= 1
+            del self._running[entry]
+
+    def _sweep(self) -> None:
+        """Cancel the requests whose time is over, and wait for the next deadline."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        for entry in self._running:
+            if entry.expired:
+                continue
+            if entry.deadline > loop.time():
+                self._timer = loop.call_at(entry.deadline, self._sweep)
+                return
+            entry.expired = True
+            entry.task.cancel()

@@ -1,4 +1,4 @@
-"""Rate limits: a bucket for each client, who is the caller where it is proved, else an address."""
+"""Rate limits: a token bucket for each client."""
 
 from __future__ import annotations
 
@@ -6,33 +6,31 @@ import asyncio
 import hashlib
 import time
 
-from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
-from app.observability.request_record import record_of
+from app.web.connexion_parts import OAuthProblem
+from app.web.limits.client import ClientNames
 from app.web.limits.errors import RateLimited
 from app.web.limits.token_bucket import Buckets, SharedBuckets
 
 
-class Clients:
-    """Takes requests from the buckets of clients.
+class RateLimiter:
+    """Takes requests from the buckets of clients."""
 
-    `forwarded` says that a proxy in front names the client in `X-Forwarded-For`, last.
-    """
-
-    def __init__(self, buckets: Buckets, *, forwarded: bool) -> None:
+    def __init__(self, buckets: Buckets, clients: ClientNames) -> None:
         self._buckets = buckets
         self._waits = isinstance(buckets, SharedBuckets)
-        self._forwarded = forwarded
+        self._clients = clients
 
     async def charge(self, scope: Scope) -> None:
-        """Take a request.
+        """Take a request from its client's bucket.
 
         Raises:
-            RateLimited: the client has none left.
+            RateLimited: the bucket is empty.
         """
-        client = hashlib.sha256(self._name(scope).encode()).hexdigest()[:32]
+        name = self._clients.of(scope)
+        client = hashlib.sha256(name.encode()).hexdigest()[:32]
         if self._waits:
             wait = await asyncio.to_thread(self._buckets.take, client, time.time())
         else:
@@ -40,50 +38,40 @@ class Clients:
         if wait:
             raise RateLimited(wait)
 
-    def _name(self, scope: Scope) -> str:
-        identity = record_of(scope).identity
-        if identity is not None:
-            return identity.name
-        if self._forwarded:
-            stated = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
-            if stated:
-                return bytes(stated[-1]).decode("latin-1").rpartition(",")[2].strip()
-        return str((scope.get("client") or ("",))[0])
-
 
 class FailedAttempts:
-    """Charges the address for every request that did not prove who makes it."""
+    """Charges the client for every request that fails authentication or authorization."""
 
-    def __init__(self, app: ASGIApp, *, clients: Clients) -> None:
+    def __init__(self, app: ASGIApp, *, limiter: RateLimiter) -> None:
         self._app = app
-        self._clients = clients
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on.
 
         Raises:
-            RateLimited: instead of a refusal, once there were too many of them.
+            RateLimited: in place of a refusal, after too many of them.
         """
         try:
             await self._app(scope, receive, send)
         except (NotAuthenticated, AccessMissing, OAuthProblem):
-            await self._clients.charge(scope)
+            await self._limiter.charge(scope)
             raise
 
 
 class RateLimit:
     """Charges the client for every request."""
 
-    def __init__(self, app: ASGIApp, *, clients: Clients) -> None:
+    def __init__(self, app: ASGIApp, *, limiter: RateLimiter) -> None:
         self._app = app
-        self._clients = clients
+        self._limiter = limiter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on.
 
         Raises:
-            RateLimited: the client has asked too often.
+            RateLimited: the client has sent too many requests.
         """
         if scope["type"] == "http":
-            await self._clients.charge(scope)
+            await self._limiter.charge(scope)
         await self._app(scope, receive, send)

@@ -5,7 +5,8 @@ from typing import Any
 import connexion
 import flask
 
-from app.web.bridge import ContractApp, environ_of
+from app.web.bridge import ContractApp, FlaskBridge, environ_of
+from app.web.limits.admission import Slots
 from storage import open_store
 
 
@@ -17,7 +18,10 @@ def test_connexion_still_has_the_names_the_bridge_replaces() -> None:
     assert plain.middleware.app is plain._middleware_app, moved
     assert isinstance(plain.app, flask.Flask), moved
     store = open_store("memory:")
-    ours = ContractApp("x", threads=1, store=store)
+    bridge = FlaskBridge(
+        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
+    )
+    ours = ContractApp("x", bridge=bridge, store=store)
     assert ours.middleware.app is ours._middleware_app is ours.bridge
     store.close()
 

@@ -1,4 +1,4 @@
-"""How many requests a worker takes at once."""
+"""How many requests a worker handles at once, and how long each may last."""
 
 from __future__ import annotations
 
@@ -7,33 +7,54 @@ from typing import Any
 
 import pytest
 
-from app.web.limits.admission import Admission
-from app.web.limits.errors import Overloaded
-from app.web.management import managed_paths
+from app.web.limits.admission import RequestDeadline, Slots
+from app.web.limits.errors import Overloaded, RequestTimedOut
 
 
-@pytest.mark.parametrize("path", ["/health/live", "/release/health/ready", "/release/metrics"])
-def test_operators_are_answered_when_there_is_no_room(path: str) -> None:
-    async def run() -> list[str]:
-        leave, entered = asyncio.Event(), []
+def test_slots_are_given_back_whatever_happens() -> None:
+    slots = Slots(1)
+    with slots, pytest.raises(Overloaded), slots:
+        pass
+    with pytest.raises(ZeroDivisionError), slots:
+        _ = 1 // 0
+    with slots:
+        pass
+
+
+def ask(app: RequestDeadline, path: str) -> Any:
+    return app({"type": "http", "path": path}, None, None)  # type: ignore[arg-type]
+
+
+def test_a_request_ends_at_its_deadline_and_others_go_on() -> None:
+    async def run() -> list[object]:
+        done = asyncio.Event()
 
         async def application(scope: Any, receive: Any, send: Any) -> None:
-            entered.append(scope["path"])
-            if scope["path"] == "/slow":
-                await leave.wait()
+            await done.wait()
 
-        admission = Admission(application, most=1, seconds=5, managed=managed_paths("/release"))
+        app = RequestDeadline(application, seconds=0.01, managed={"/health"})
+        managed = asyncio.ensure_future(ask(app, "/health"))
+        outcomes = await asyncio.gather(
+            *(ask(app, "/slow") for _ in range(3)), return_exceptions=True
+        )
+        assert not managed.done()
+        done.set()
+        await managed
+        await ask(app, "/quick")  # a new deadline is armed after the last one was used
+        return outcomes
 
-        async def ask(path: str) -> None:
-            await admission({"type": "http", "path": path}, None, None)  # type: ignore[arg-type]
+    assert [type(each) for each in asyncio.run(run())] == [RequestTimedOut] * 3
 
-        slow = asyncio.create_task(ask("/slow"))
+
+def test_a_cancelled_request_is_no_timeout() -> None:
+    async def run() -> None:
+        async def application(scope: Any, receive: Any, send: Any) -> None:
+            await asyncio.Event().wait()
+
+        task = asyncio.ensure_future(ask(RequestDeadline(application, seconds=60, managed=()), "/"))
         await asyncio.sleep(0)
-        with pytest.raises(Overloaded):
-            await ask("/release/health")
-        await ask(path)
-        leave.set()
-        await slow
-        return entered
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
-    assert asyncio.run(run()) == ["/slow", path]
+    asyncio.run(run())

@@ -1,34 +1,33 @@
-"""The outermost middleware: every request gets an id, is counted and timed, and leaves a line."""
+"""Request observability, the outermost middleware: request ids, metrics, traces, access log."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Container, Mapping
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.observability.access_log import AccessLog
 from app.observability.metrics import Metrics
 from app.observability.request_record import RequestRecord, begin
+from app.web.connexion_parts import operation_of
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
 
-_log = logging.getLogger("tmf683.access")
-_ROUTING = "connexion_routing"
 
 OTHER = "other"
-"""The operation of a request that is none of a contract's: a page, or nothing at all."""
+"""The operation of requests that match no operation of a contract: pages, unknown paths."""
 
 
-class Observing:
-    """Watches requests; `operations` names them by base path and operationId.
+class RequestObservability:
+    """Counts, times and logs requests; `operations` names them by base path and operationId.
 
-    Those to the paths `managed` are of no interest: machines ask them all the time.
+    Requests for the paths `managed` are not counted: probes and scrapers send them all the time.
 
-    A line tells the request's id, trace, operation, status, milliseconds and bytes; never a path
-    with ids, a query, a body, or who asked.
+    The log line has the request's id, trace, operation, status, milliseconds and bytes; never a
+    path with ids, a query, a body or the caller.
     """
 
     def __init__(
@@ -36,8 +35,8 @@ class Observing:
         app: ASGIApp,
         *,
         metrics: Metrics,
-        operations: Mapping[tuple[str, str], str],
-        lines: bool,
+        operations: Mapping[tuple[str, str | None], str],
+        access_log: AccessLog | None,
         managed: Container[str],
         tracing: Tracing | None = None,
         clock: Callable[[], float] = perf_counter,
@@ -45,13 +44,13 @@ class Observing:
         self._app = app
         self._metrics = metrics
         self._operations = operations
-        self._lines = lines
+        self._access_log = access_log
         self._managed = managed
         self._tracing = tracing
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on and note what became of it."""
+        """Pass the request on, and count and log its outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -81,12 +80,11 @@ class Observing:
                 self._note(scope, record, self._operation(scope, status), status, length, seconds)
 
     def _operation(self, scope: Scope, status: int) -> str:
-        """Return what was asked for, in one of few words."""
-        routed = scope["extensions"].get(_ROUTING)
+        """Return the operation of a request: a label with few values."""
+        routed = operation_of(scope)
         if routed is None:
             return f"GET {OTHER}" if status < 400 else OTHER
-        key = (routed["api_base_path"], routed["operation_id"])
-        operation = self._operations.get(key, OTHER)
+        operation = self._operations.get(routed, OTHER)
         return f"HEAD{operation[3:]}" if scope["method"] == "HEAD" else operation
 
     def _note(
@@ -103,7 +101,7 @@ class Observing:
             self._metrics.refusal(record.code, record.keywords)
         if self._tracing is not None:
             self._tracing.end(scope, operation, status)
-        if self._lines:
+        if self._access_log is not None:
             fields: dict[str, Any] = {
                 "request_id": record.request_id,
                 "operation": operation,
@@ -115,4 +113,4 @@ class Observing:
                 fields["trace_id"] = record.trace_id
             if record.code:
                 fields["code"] = record.code
-            _log.info("request", extra={"fields": fields})
+            self._access_log.add(fields)

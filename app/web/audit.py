@@ -1,24 +1,24 @@
-"""The audit log: who did what to which resource, and what was refused; one line for each."""
+"""The audit log: one line per change or refusal, with the caller, the action and the resource."""
 
 from __future__ import annotations
 
 import logging
 from typing import Literal
 
-from connexion.exceptions import OAuthProblem
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.identity.errors import AccessMissing, NotAuthenticated
 from app.observability.request_record import record_of
+from app.web.connexion_parts import OAuthProblem
 
 _log = logging.getLogger("tmf683.audit")
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Audit:
-    """Logs each request that somebody made who had to say who they are.
+    """Logs the requests of authenticated callers, and refused requests.
 
-    It stands within what answers for errors, and learns of a refusal as it passes. A line names the
+    It is inside the error boundary, so that it sees the exceptions. A line names the
     caller, the method, the resource's path (a new one's by its `Location`) and the status, or the
     exception that refuses; never a query, a body or a token.
     """
@@ -28,7 +28,7 @@ class Audit:
         self._all = what == "all"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, and log what became of it."""
+        """Pass the request on, and log its outcome."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -47,11 +47,11 @@ class Audit:
             self._write(scope, "refused", scope["path"], _reason(error))
             raise
         except Exception as error:
-            self._tell(scope, type(error).__name__, "")
+            self._log_outcome(scope, type(error).__name__, "")
             raise
-        self._tell(scope, str(status), location)
+        self._log_outcome(scope, str(status), location)
 
-    def _tell(self, scope: Scope, outcome: str, location: str) -> None:
+    def _log_outcome(self, scope: Scope, outcome: str, location: str) -> None:
         if record_of(scope).identity is None:
             return
         if self._all or scope["method"] not in _READING:
@@ -72,7 +72,7 @@ class Audit:
 
 
 def _reason(error: Exception) -> str:
-    return "nothing proves who calls" if isinstance(error, OAuthProblem) else str(error)
+    return "no credentials" if isinstance(error, OAuthProblem) else str(error)
 
 
 def _location(message: Message) -> str:

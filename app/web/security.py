@@ -1,4 +1,4 @@
-"""Security: connexion asks these for the caller, by the schemes that the contract declares."""
+"""Security: connexion's handlers of the security schemes that a contract declares."""
 
 from __future__ import annotations
 
@@ -7,67 +7,75 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from connexion.lifecycle import ConnexionRequest
-from connexion.security import NO_VALUE, AbstractSecurityHandler
-
-from app.identity.api_keys import ApiKeys
+from app.identity.api_keys import KEY_PREFIX, ApiKeys
 from app.identity.errors import AccessMissing, NotAuthenticated
 from app.observability.request_record import record_of
 from app.settings import Settings
 from app.tmf630.caller import Access, Identity
+from app.web.connexion_parts import NO_VALUE, AbstractSecurityHandler, ConnexionRequest
 
 if TYPE_CHECKING:
     from app.identity.tokens import TokenVerifier
 
 KEY_HEADER = "X-API-Key"
-"""The header that carries an API key; the overlay says so too."""
+"""The header of an API key, as the overlay declares it."""
 
 Verify: TypeAlias = Callable[[ConnexionRequest], Awaitable[Any]]
+Identify: TypeAlias = Callable[[ConnexionRequest], Awaitable[Identity | None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticators:
-    """What proves identities, and the names that scopes have for kinds of access."""
+    """Verify credentials; `scopes` maps the names of scopes to kinds of access."""
 
     scopes: Mapping[str, Access]
     tokens: TokenVerifier | None = None
     api_keys: ApiKeys | None = None
 
     def __bool__(self) -> bool:
-        """Whether callers have to prove who they are."""
+        """Whether callers have to authenticate."""
         return self.tokens is not None or self.api_keys is not None
 
     def security_map(self) -> dict[str, Any]:
-        """Return what connexion's middleware takes its handlers from."""
+        """Return the handler classes of the contract's schemes, for connexion."""
         return {
-            "openIdConnect": partial(_TokenHandler, self),
-            "apiKey": partial(_ApiKeyHandler, self),
+            "openIdConnect": partial(_SchemeHandler, self, self.by_token),
+            "apiKey": partial(_SchemeHandler, self, self.by_key),
         }
 
     async def identify(self, request: ConnexionRequest) -> Identity | None:
-        """Return who calls; None when nobody says so.
+        """Return the caller; None without credentials.
 
         Raises:
             KeysUnavailable: tokens cannot be verified now.
-            NotAuthenticated: what is said is not to be believed.
+            NotAuthenticated: credentials are malformed or not trusted.
         """
         return await self.by_token(request) or await self.by_key(request)
 
     async def by_token(self, request: ConnexionRequest) -> Identity | None:
-        """Return whose bearer token a request has, None when it has none (RFC 6750 §2.1)."""
+        """Return the caller of a bearer token, None without one (RFC 6750 §2.1)."""
         stated = request.headers.getlist("Authorization")
         if not stated:
             return None
         scheme, _, token = stated[0].partition(" ")
-        if len(stated) > 1 or scheme.lower() != "bearer" or not token.strip():
+        token = token.strip()
+        if len(stated) > 1 or scheme.lower() != "bearer" or not token:
             raise NotAuthenticated("the Authorization header is not one bearer token")
+        if token.startswith(KEY_PREFIX):
+            raise NotAuthenticated(f"an API key is sent in the {KEY_HEADER} header, not as Bearer")
         if self.tokens is None:
             raise NotAuthenticated("tokens are not accepted here")
-        return await self.tokens.identity_of(token.strip())
+        return await self.tokens.identity_of(token)
 
     async def by_key(self, request: ConnexionRequest) -> Identity | None:
-        """Return whose API key a request has, None when it has none."""
+        """Return the caller of an API key, None without one.
+
+        A bearer token beside the key has to be good too.
+        """
         stated = request.headers.getlist(KEY_HEADER)
+        bearer = request.headers.get("Authorization", "").lower().startswith("bearer ")
+        if self.tokens is not None or (bearer and not stated):
+            await self.by_token(request)
         if not stated or self.api_keys is None:
             return None
         if len(stated) > 1:
@@ -75,10 +83,10 @@ class Authenticators:
         return self.api_keys.identity_of(stated[0])
 
     def admit(self, request: ConnexionRequest, identity: Identity, scopes: list[str]) -> Any:
-        """Let a caller through to an operation that asks for these scopes.
+        """Authorize a caller for an operation with these scopes.
 
         Raises:
-            AccessMissing: it has not got one of them.
+            AccessMissing: the caller lacks one of them.
         """
         record_of(request.scope).identity = identity
         for scope in scopes:
@@ -88,10 +96,10 @@ class Authenticators:
 
 
 def authenticators_of(settings: Settings, scopes: Mapping[str, Access]) -> Authenticators:
-    """Return what the settings want callers to prove themselves by."""
+    """Return the authenticators that the settings ask for."""
     tokens = None
     if settings.oidc_issuer and settings.jwks:
-        from app.identity.key_set import open_key_set  # cryptography costs start-up time
+        from app.identity.key_set import open_key_set  # cryptography is slow to import
         from app.identity.tokens import TokenRules, TokenVerifier
 
         rules = TokenRules(
@@ -107,35 +115,20 @@ def authenticators_of(settings: Settings, scopes: Mapping[str, Access]) -> Authe
     return Authenticators(scopes, tokens, keys)
 
 
-class _TokenHandler(AbstractSecurityHandler):
-    """Lets the bearers of tokens through."""
+class _SchemeHandler(AbstractSecurityHandler):
+    """Verifies one security scheme."""
 
-    def __init__(self, authenticators: Authenticators) -> None:
+    def __init__(self, authenticators: Authenticators, identify: Identify) -> None:
         self._authenticators = authenticators
+        self._identify = identify
 
     def get_fn(self, security_scheme: Mapping[str, Any], required_scopes: list[str]) -> Verify:
         """Return the check of one operation."""
-        return partial(
-            _verify, self._authenticators, self._authenticators.by_token, required_scopes
-        )
-
-
-class _ApiKeyHandler(AbstractSecurityHandler):
-    """Lets the holders of API keys through."""
-
-    def __init__(self, authenticators: Authenticators) -> None:
-        self._authenticators = authenticators
-
-    def get_fn(self, security_scheme: Mapping[str, Any], required_scopes: list[str]) -> Verify:
-        """Return the check of one operation."""
-        return partial(_verify, self._authenticators, self._authenticators.by_key, required_scopes)
+        return partial(_verify, self._authenticators, self._identify, required_scopes)
 
 
 async def _verify(
-    authenticators: Authenticators,
-    identify: Callable[[ConnexionRequest], Awaitable[Identity | None]],
-    scopes: list[str],
-    request: ConnexionRequest,
+    authenticators: Authenticators, identify: Identify, scopes: list[str], request: ConnexionRequest
 ) -> Any:
     identity = await identify(request)
     if identity is None:

@@ -1,0 +1,67 @@
+"""Health: whether the server can answer requests, and what stops it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from app.events.outbound.backlog import BacklogReader
+from app.observability.metrics import Metrics
+from storage import Store, StoreError
+
+_log = logging.getLogger("tmf683.health")
+
+
+class Health:
+    """Checks the store, its indexes and the delivery of events.
+
+    More than `most_pending` undelivered events make the server unavailable; 0 is any number.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        missing_indexes: Callable[[], int],
+        *,
+        most_pending: int,
+        delivers: bool,
+    ) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._missing_indexes = missing_indexes
+        self._most_pending = most_pending
+        self._delivers = delivers
+        self._backlog = BacklogReader(store)
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        """Return 200 or 503, and the outcome of each check."""
+        try:
+            self._store.ping()
+            missing = self._missing_indexes()
+            backlog = self._backlog.read()
+        except StoreError as error:
+            _log.warning("not ready: %s", error, extra={"fields": {"event": "not_ready"}})
+            return 503, {"status": "unavailable", "checks": {"store": "unavailable"}}
+        late = 0 < self._most_pending < backlog.pending
+        checks = {
+            "store": "ready",
+            "indexes": "ready" if not missing else f"{missing} indexes are being built",
+            "delivery": self._delivery(late=late),
+        }
+        events = {"pending": backlog.pending, "parked": backlog.parked}
+        status = "unavailable" if late else "ready"
+        return 503 if late else 200, {"status": status, "checks": checks, "events": events}
+
+    def _delivery(self, *, late: bool) -> str:
+        if late:
+            return "late"
+        return "ready" if self._delivers else "off"
+
+    def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics and their media type, without the store's when it does not answer."""
+        try:
+            return self._metrics.text(accept, self._backlog.read(), self._missing_indexes())
+        except StoreError:
+            return self._metrics.text(accept, None)

@@ -1,0 +1,60 @@
+"""Operation calls: a validated request together with the handler that answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TypeAlias
+
+from starlette.types import Scope
+
+from handlers.request_context import RequestContext
+from handlers.responses import Response
+
+Handler: TypeAlias = Callable[..., Response]
+"""Takes the request context, and the path parameters by position: contracts choose their names."""
+
+_CALL = "tmf.call"
+
+
+class Execution(Enum):
+    """Where a handler runs, if the store reads without waiting for I/O; else in the pool."""
+
+    EVENT_LOOP = auto()
+    """It reads by key or the newest few documents: a thread would cost more than the work."""
+    WRITE = auto()
+    """It changes one document, in the event loop, as part of a group commit."""
+    LONG_WRITE = auto()
+    """It changes one document and may take milliseconds: in the group commit's thread."""
+    POOL = auto()
+    """Its cost may grow with the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationCall:
+    """A handler and its arguments."""
+
+    handler: Handler
+    context: RequestContext
+    path: tuple[str, ...]
+    execution: Execution
+
+    def run(self) -> Response:
+        """Call the handler; its exceptions pass through."""
+        return self.handler(self.context, *self.path)
+
+    def in_thread(self) -> OperationCall:
+        """Return the same call without the bound on documents that the event loop may parse."""
+        return replace(self, context=replace(self.context, parse_limit=None))
+
+
+def set_call(scope: Scope, call: OperationCall) -> None:
+    """Put the call of a validated request into its scope."""
+    scope[_CALL] = call
+
+
+def call_of(scope: Scope) -> OperationCall | None:
+    """Return the call of a validated request; None when the path is no operation's."""
+    call: OperationCall | None = scope.get(_CALL)
+    return call

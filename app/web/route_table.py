@@ -1,0 +1,81 @@
+"""Route table: finds an operation by method and path, a dictionary look-up per segment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """An operation of the API at `base_path`; `parameters` are its path parameters in order."""
+
+    base_path: str
+    operation_id: str
+    parameters: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Node:
+    literals: dict[str, _Node] = field(default_factory=dict)
+    parameter: _Node | None = None
+    routes: dict[str, Route] = field(default_factory=dict)
+
+
+class RouteTable:
+    """The routes of all contracts.
+
+    A literal segment takes precedence over a parameter (OpenAPI 3.0, Paths Object). A `GET` route
+    serves `HEAD` too.
+    """
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def add(self, method: str, base_path: str, path: str, operation_id: str) -> None:
+        """Add a route; the first of a method and path is kept, as connexion does.
+
+        A segment that is a parameter only in part (`/{id}.json`) is left to connexion.
+        """
+        node, parameters = self._root, []
+        for segment in (base_path + path).split("/"):
+            if segment.startswith("{") and segment.endswith("}"):
+                parameters.append(segment[1:-1])
+                node.parameter = node.parameter or _Node()
+                node = node.parameter
+            elif "{" in segment:
+                return
+            else:
+                node = node.literals.setdefault(segment, _Node())
+        route = Route(base_path, operation_id, tuple(parameters))
+        node.routes.setdefault(method, route)
+        if method == "GET":
+            node.routes.setdefault("HEAD", route)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """Return the route of a request and its path parameters; None when there is none."""
+        values: list[str] = []
+        node = _find(self._root, path.split("/"), 0, method, values)
+        if node is None:
+            return None
+        route = node.routes[method]
+        return route, dict(zip(route.parameters, values, strict=True))
+
+
+def _find(
+    node: _Node, segments: list[str], index: int, method: str, values: list[str]
+) -> _Node | None:
+    if index == len(segments):
+        return node if method in node.routes else None
+    segment = segments[index]
+    literal = node.literals.get(segment)
+    if literal is not None:
+        found = _find(literal, segments, index + 1, method, values)
+        if found is not None:
+            return found
+    if node.parameter is not None and segment:
+        values.append(segment)
+        found = _find(node.parameter, segments, index + 1, method, values)
+        if found is not None:
+            return found
+        values.pop()
+    return None
