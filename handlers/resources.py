@@ -84,7 +84,7 @@ class ResourceHandlers:
         """Answer 200 with the resource as the patch leaves it.
 
         Raises:
-            AttributesNotPatchable: the patch names attributes that clients may not change.
+            AttributesNotPatchable: the patch changes attributes that clients may not change.
             BadPatch, PatchConflict: it is not a patch, does not fit the resource, or its result
                 breaks the contract.
             DocumentNotFound: there is none of that id.
@@ -95,14 +95,25 @@ class ResourceHandlers:
         return self._change(
             request,
             id,
-            lambda before: self._patched(request, before),
+            lambda before: self._as_shown(
+                request,
+                before,
+                lambda seen: patching.patched(
+                    self._definition,
+                    seen,
+                    request.media_type,
+                    request.body,
+                    self._context.limits,
+                ),
+            ),
             self._definition.answers.changed,
         )
 
     def replace(self, request: RequestContext, id: str) -> Response:
-        """Answer 200 with the resource as the request's body has it, id and managed values kept.
+        """Answer 200 with the resource as the request's body has it.
 
         Raises:
+            AttributesNotPatchable: the body changes attributes that clients may not change.
             DocumentNotFound: there is none of that id.
             PatchConflict: the result would break the contract.
             PreconditionFailed: `If-Match` names another version.
@@ -112,7 +123,9 @@ class ResourceHandlers:
         return self._change(
             request,
             id,
-            lambda before: {**body, "id": before["id"]},
+            lambda before: self._as_shown(
+                request, before, lambda seen: patching.replaced(self._definition, seen, body)
+            ),
             self._definition.answers.replaced,
         )
 
@@ -137,16 +150,12 @@ class ResourceHandlers:
         update(self._store, self._definition.collection, self._definition.key(id), decide)
         return empty_response(self._definition.answers.deleted)
 
-    def _patched(self, request: RequestContext, before: Resource) -> Resource:
-        """Return the resource as a patch of what the client sees, `href` included, leaves it."""
+    def _as_shown(
+        self, request: RequestContext, before: Resource, change: Callable[[Resource], Resource]
+    ) -> Resource:
+        """Return a resource as a change of what the client sees, `href` included, leaves it."""
         seen = before | {"href": href(self._definition, request.base_url, before["id"])}
-        after = patching.patched(
-            self._definition,
-            seen,
-            request.media_type,
-            request.body,
-            self._context.limits,
-        )
+        after = change(seen)
         return {name: value for name, value in after.items() if name != "href"}
 
     def _get(self, request: RequestContext, id: str) -> Document:

@@ -126,12 +126,14 @@ class ResourceDefinition:
 
     `collection` names it in the store; `path` is where it is served, without scheme and host;
     `check(resource)` raises `InvalidResource` for one that breaks the contract, and
-    `check(resource, before)` for a change that does; `managed` attributes are the server's, `fills`
-    complete what a client sends, `initial` what a new resource starts with; `announces` says which
-    changes have an event; `chooses_id` that clients may choose ids; `partial` that the contract
-    declares 206 for a page that is not the whole list; `identity` are the attributes that come
-    along with every selection, among them those that the contract cannot have left out. `parties`
-    are the paths at which a resource names the parties that have a part in it.
+    `check(resource, before)` for a change that does; `managed` attributes are the server's,
+    `fills` complete what a client sends, `initial` what a new resource starts with; `announces`
+    says which changes have an event; `creatable` are the managed attributes that a client may give
+    to a new resource, `frozen` those attributes that no patch may change, `frozen_in_put` no
+    replacement; `chooses_id` that clients may choose ids; `partial` that the contract declares 206
+    for a page that is not the whole list; `identity` are the attributes that come along with every
+    selection, among them those that the contract cannot have left out. `parties` are the paths at
+    which a resource names the parties that have a part in it.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
@@ -147,7 +149,9 @@ class ResourceDefinition:
     fills: tuple[Fill, ...] = ()
     initial: tuple[Fill, ...] = ()
     chooses_id: bool = False
+    creatable: frozenset[str] = frozenset()
     frozen: frozenset[str] = frozenset({"id", "href"})
+    frozen_in_put: frozenset[str] = frozenset({"id", "href"})
     identity: tuple[str, ...] = ("id", "href")
     indexes: tuple[Index, ...] = ()
     partial: bool = False

@@ -163,7 +163,10 @@ def _values(text: str) -> list[str]:
 
 def by_href(definition: ResourceDefinition, text: str) -> Condition:
     """Match a reference by its path, whatever host and prefix it was written with."""
-    place, _, id = urlsplit(text.strip("\"'")).path.rpartition("/")
+    try:
+        place, _, id = urlsplit(text.strip("\"'")).path.rpartition("/")
+    except ValueError:  # a host that is none
+        return _NOTHING
     if not id or not place.endswith(definition.path):
         return _NOTHING
     return Comparison(("id",), Operator.EQ, id)

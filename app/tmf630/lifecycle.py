@@ -23,7 +23,8 @@ def created(definition: ResourceDefinition, body: Resource) -> Resource:
     """Return the resource that a create request's body makes, `href` aside.
 
     Unless the contract lets clients choose it, the id is a UUIDv7: ordered by time, so friendly to
-    indexes, and not to be guessed. Attributes the definition does not know are kept (TMF630 part 2,
+    indexes, and not to be guessed. A managed attribute is the client's where the create schema
+    lists it, else the server's. Attributes the definition does not know are kept (TMF630 part 2,
     extension).
     """
     time = now()
@@ -32,7 +33,8 @@ def created(definition: ResourceDefinition, body: Resource) -> Resource:
         resource["id"] = str(uuid_utils.uuid7())
     resource.pop("href", None)
     for name, moment in definition.managed.items():
-        if moment is not Moment.STATUS_CHANGE:
+        given = name in definition.creatable and name in body
+        if moment is not Moment.STATUS_CHANGE and not given:
             resource[name] = time
     resource.setdefault("@type", definition.type)
     fill(definition.fills + definition.initial, resource, time)
@@ -40,22 +42,18 @@ def created(definition: ResourceDefinition, body: Resource) -> Resource:
 
 
 def changed(definition: ResourceDefinition, before: Resource, after: Resource) -> Resource:
-    """Return `after` with the attributes the server manages as this change leaves them.
+    """Return `after` with the times that this change is to set and does not set itself.
 
-    It equals `before` when nothing else has changed.
+    It equals `before` when nothing has changed.
     """
-    time = now()
-    fill(definition.fills, after, time)
-    for name in definition.managed:
-        if name in before:
-            after[name] = before[name]
-        else:
-            after.pop(name, None)
     if same(after, before):
         return after
+    time = now()
+    fill(definition.fills, after, time)
     moved = any(before.get(name) != after.get(name) for name in STATUS_ATTRIBUTES)
     for name, moment in definition.managed.items():
-        if moment is Moment.CHANGE or (moved and moment is Moment.STATUS_CHANGE):
+        due = moment is Moment.CHANGE or (moved and moment is Moment.STATUS_CHANGE)
+        if due and after.get(name) in (None, before.get(name)):
             after[name] = time
     return after
 

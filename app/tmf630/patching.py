@@ -16,8 +16,10 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+from app.tmf630 import filtering, literals
 from app.tmf630.definitions import Limits, Resource, ResourceDefinition
 from app.tmf630.errors import AttributesNotPatchable, BadPatch, PatchConflict
+from app.tmf630.json_equality import ABSENT, same
 from app.tmf630.patch_queries import expand
 from storage import DocumentTooLarge, json
 
@@ -37,8 +39,11 @@ def patched(
 ) -> Resource:
     """Return the resource as a patch leaves it; `resource` itself stays as it was.
 
+    An attribute that a patch gives the value it has does not change (RFC 7396), so that a resource
+    can be sent back as it was retrieved.
+
     Raises:
-        AttributesNotPatchable: the patch touches attributes that no client may change.
+        AttributesNotPatchable: the patch changes attributes that no client may change.
         BadPatch: an operation is not one, was not reached in time, or has a path longer than
             `limits.text_length`; the message names it.
         DocumentTooLarge: operations put more than `limits.patch_growth` bytes of JSON into the
@@ -49,10 +54,8 @@ def patched(
     if media_type in OPERATIONS:
         result = _by_operations(definition, resource, media_type, patch, limits)
     else:
-        touched = tuple(name for name in patch if name in definition.frozen)
-        if touched:
-            raise AttributesNotPatchable(touched)
         result = merge(resource, patch)
+    result = with_frozen(definition, definition.frozen, resource, result)
     if "@type" in resource and result.get("@type") != resource["@type"]:
         # No AttributesNotPatchable: update schemas list it, and a patch may repeat it.
         raise PatchConflict("/@type cannot be changed: the class of a resource stays")
@@ -62,20 +65,72 @@ def patched(
 def _by_operations(
     definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, limits: Limits
 ) -> Resource:
+    own = [_with_own_href(definition, resource, operation) for operation in patch]
     try:
-        result = _operated(resource, media_type, patch, limits)
+        result = _operated(resource, media_type, own, limits)
     except RecursionError:
         raise PatchConflict("the patch nests far too deeply") from None
     if not isinstance(result, dict):
         raise PatchConflict("the patch leaves no JSON object")
     if _is_too_deep(result):
         raise PatchConflict(f"the patch nests deeper than {DEEPEST} levels")
-    touched = tuple(
-        sorted(name for name in definition.frozen if result.get(name) != resource.get(name))
-    )
-    if touched:
-        raise AttributesNotPatchable(touched)
     return result
+
+
+def replaced(definition: ResourceDefinition, resource: Resource, body: Resource) -> Resource:
+    """Return the resource as a replacement leaves it.
+
+    What no client may change, and what the server manages, need not be in the body.
+
+    Raises:
+        AttributesNotPatchable: the body changes attributes that no client may change.
+    """
+    kept = {*definition.frozen_in_put, *definition.managed}
+    result = {name: resource[name] for name in kept if name in resource} | body
+    return with_frozen(definition, definition.frozen_in_put, resource, result)
+
+
+def with_frozen(
+    definition: ResourceDefinition, frozen: frozenset[str], before: Resource, after: Resource
+) -> Resource:
+    """Return `after` with its frozen attributes as they are in `before`.
+
+    Raises:
+        AttributesNotPatchable: one of them has another value.
+    """
+    result = dict(after)
+    touched = []
+    for name in sorted(frozen):
+        if _is_equal(definition, name, before.get(name, ABSENT), after.get(name, ABSENT)):
+            if name in before:
+                result[name] = before[name]
+        else:
+            touched.append(name)
+    if touched:
+        raise AttributesNotPatchable(tuple(touched))
+    return result
+
+
+def _is_equal(definition: ResourceDefinition, name: str, before: Any, after: Any) -> bool:
+    """Whether two values mean the same: instants by their time, links by what they lead to."""
+    if same(before, after):
+        return True
+    if not isinstance(before, str) or not isinstance(after, str):
+        return False
+    if name == "href":
+        return filtering.by_href(definition, before) == filtering.by_href(definition, after)
+    moment = literals.instant(after) if definition.attributes.is_instant((name,)) else None
+    return moment is not None and moment == literals.instant(before)
+
+
+def _with_own_href(
+    definition: ResourceDefinition, resource: Resource, operation: dict[str, Any]
+) -> dict[str, Any]:
+    """Return an operation on `href` with this server's own, where its value leads to the same."""
+    value, own = operation.get("value"), resource.get("href")
+    if operation.get("path") != "/href" or not _is_equal(definition, "href", own, value):
+        return operation
+    return {**operation, "value": own}
 
 
 def _operated(resource: Resource, media_type: str, patch: Any, limits: Limits) -> Any:

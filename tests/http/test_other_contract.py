@@ -160,13 +160,14 @@ def things(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
 def test_put_replaces_all_but_what_the_server_manages(things: httpx.Client) -> None:
     created = things.post("/thing", json={"name": "a", "colour": "red", "x": 1}).json()
     tag = things.get(f"/thing/{created['id']}").headers["etag"]
-    change = {"name": "b", "id": "other", "creationDate": "2001-01-01T00:00:00Z"}
+    change = {"name": "b", "creationDate": "2001-01-01T00:00:00Z"}
     answer = things.put(f"/thing/{created['id']}", json=change, headers={"If-Match": tag})
     assert answer.status_code == 200, answer.text
     replaced = answer.json()
     assert replaced["name"] == "b"
     assert not {"colour", "x"} & replaced.keys()
-    for kept in ("id", "href", "creationDate"):
+    assert replaced["creationDate"] == change["creationDate"]
+    for kept in ("id", "href"):
         assert replaced[kept] == created[kept]
     assert replaced["lastUpdate"] >= created["lastUpdate"]
     assert things.get(f"/thing/{created['id']}").json() == replaced
@@ -174,6 +175,12 @@ def test_put_replaces_all_but_what_the_server_manages(things: httpx.Client) -> N
     error_of(again, 412)
     error_of(things.put(f"/thing/{created['id']}", json={"colour": "red"}), 400)
     error_of(things.put("/thing/none", json={"name": "c"}), 404)
+    for name in ("id", "href"):
+        other = things.put(f"/thing/{created['id']}", json={"name": "c", name: "other"})
+        assert f"/{name}" in error_of(other, 400)["message"]
+    back = things.put(f"/thing/{created['id']}", json=replaced | {"name": "c"})
+    assert back.json() == replaced | {"name": "c", "lastUpdate": back.json()["lastUpdate"]}
+    assert things.put(f"/thing/{created['id']}", json={"name": "c"}).json() == back.json()
 
 
 def test_a_part_of_a_list_is_a_206_where_the_contract_says_so(things: httpx.Client) -> None:

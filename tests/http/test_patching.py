@@ -100,10 +100,65 @@ def test_only_a_change_of_status_sets_its_date(api: httpx.Client) -> None:
     assert "statusChangeDate" not in patch(api, href, {"status": "opened"}).json()
     changed = patch(api, href, {"status": "completed"}).json()["statusChangeDate"]
     assert patch(api, href, {"reason": "s"}).json()["statusChangeDate"] == changed
-    ignored = {"statusChangeDate": "2001-01-01T00:00:00Z", "creationDate": "2001-01-01T00:00:00Z"}
-    after = patch(api, href, ignored).json()
-    assert after["statusChangeDate"] == changed
-    assert after["creationDate"] > "2026"
+    stated = {"statusChangeDate": "2001-01-01T00:00:00Z", "creationDate": "2001-01-01T00:00:00Z"}
+    after = patch(api, href, stated).json()
+    assert {name: after[name] for name in stated} == stated
+    both = {"statusChangeDate": "2002-01-01T00:00:00Z", "status": "opened"}
+    after = patch(api, href, both).json()
+    assert {name: after[name] for name in both} == both
+
+
+WHOLE = {
+    "note": NOTES,
+    "relatedParty": [{"id": "7", "href": "https://x/7", "@referredType": "Individual"}],
+    "interactionItem": [{"id": "1", "note": NOTES[:1]}],
+    "attachment": [{"id": "1", "href": "https://x/1", "@referredType": "Attachment"}],
+    "extension": {"a": [1, None]},
+}
+
+
+def test_a_resource_can_be_sent_back_as_it_was_retrieved(api: httpx.Client) -> None:
+    before = create(api, **WHOLE)
+    unchanged = patch(api, before["href"], before)
+    assert (unchanged.status_code, unchanged.json()) == (200, before), unchanged.text
+    after = patch(api, before["href"], before | {"description": "new"})
+    assert after.status_code == 200, after.text
+    assert after.json() == before | {"description": "new"}
+
+
+@pytest.mark.parametrize("host", ["http://elsewhere:1", "https://api.example.com/prefix", ""])
+def test_a_link_with_another_host_is_no_change(api: httpx.Client, host: str) -> None:
+    before = create(api)
+    sent_back = host + before["href"].partition("//")[2].partition("/")[1]
+    sent_back += before["href"].partition("//")[2].partition("/")[2]
+    after = patch(api, before["href"], {"href": sent_back, "reason": "r"})
+    assert after.status_code == 200, after.text
+    assert after.json() == before | {"reason": "r"}
+    for word in ("test", "replace"):
+        operation = {"op": word, "path": "/href", "value": sent_back}
+        answer = patch(api, before["href"], [operation], JSON_PATCH)
+        assert answer.status_code == 200, answer.text
+        assert answer.json() == after.json()
+
+
+@pytest.mark.parametrize("href", ["http://[", "https://x/other/1", "", None, 1])
+def test_a_link_to_something_else_cannot_be_patched(api: httpx.Client, href: Any) -> None:
+    before = create(api)
+    assert "/href" in error_of(patch(api, before["href"], {"href": href}), 400)["message"]
+    operation = {"op": "replace", "path": "/href", "value": href}
+    assert "/href" in error_of(patch(api, before["href"], [operation], JSON_PATCH), 400)["message"]
+
+
+@pytest.mark.parametrize("name", ["id", "direction"])
+def test_an_equal_value_is_no_change(api: httpx.Client, name: str) -> None:
+    before = create(api)
+    for body, media_type in (
+        ({name: before[name]}, MERGE),
+        ([{"op": "replace", "path": f"/{name}", "value": before[name]}], JSON_PATCH),
+        ([{"op": "test", "path": f"/{name}", "value": before[name]}], QUERY_PATCH),
+    ):
+        answer = patch(api, before["href"], body, media_type)
+        assert (answer.status_code, answer.json()) == (200, before), answer.text
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,37 @@ def test_version_5_reads_what_version_4_wrote(both: Versions, mark: str) -> None
         assert new[same] == old[same]
 
 
+def test_dates_are_the_clients_where_the_request_schema_lists_them(
+    both: Versions, mark: str
+) -> None:
+    given = "2001-01-01T00:00:00Z"
+    new = created(both.v5, v5_body(mark, lastUpdate=given))
+    assert new["lastUpdate"] == given
+    href = f"/partyInteraction/{new['id']}"
+    change = {"@type": "PartyInteraction", "description": "d"}
+    after = both.v5.patch(href, json=change).json()
+    assert after["lastUpdate"] > "2026"
+    after = both.v5.patch(href, json=change | {"lastUpdate": given}).json()
+    assert after["lastUpdate"] == given
+    for name in ("creationDate", "statusChangeDate"):
+        error = error_of(both.v5.patch(href, json=change | {name: given}), 400)
+        assert f"/{name}" in error["message"]
+    assert both.v5.get(href).json() == after
+
+
+def test_either_version_takes_back_what_it_gave(both: Versions, mark: str) -> None:
+    for id in (created(both.v4, v4_body(mark))["id"], created(both.v5, v5_body(mark))["id"]):
+        for client in (both.v4, both.v5):
+            seen = client.get(f"/partyInteraction/{id}").json()
+            answer = client.patch(f"/partyInteraction/{id}", json=seen)
+            assert (answer.status_code, answer.json()) == (200, seen), answer.text
+            if "creationDate" in seen:
+                seen["creationDate"] = seen["creationDate"].replace("Z", "+00:00")
+            answer = client.patch(f"/partyInteraction/{id}", json=seen | {"description": "d"})
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["description"] == "d"
+
+
 def test_version_4_reads_what_version_5_wrote(both: Versions, mark: str) -> None:
     new = created(both.v5, v5_body(mark))
     old = both.v4.get(f"/partyInteraction/{new['id']}").json()

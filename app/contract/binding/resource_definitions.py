@@ -64,6 +64,7 @@ def _definition(
     create = body_schema(item.get("post", {"responses": {}})) or {}
     resource = _resource_schema(document, item, member) or create
     update = body_schema(member.get("patch", {"responses": {}}))
+    replacement = body_schema(member.get("put", {"responses": {}}))
     described = attributes(document, resource)
     demanded = attributes(document, create)
     described_at = AttributePaths(document, resource)
@@ -74,24 +75,28 @@ def _definition(
     parents = parents_of(path)
     validator = compiler.compile(resource, View.RESPONSE)
     api, version = normalise.api_name(document), normalise.major_version(document)
+    managed = {
+        name: Moment(moment)
+        for name, moment in document.get("x-managed-attributes", {}).items()
+        if paths.is_instant((name,))
+    }
     return ResourceDefinition(
         type=name_of(resource) or name[:1].upper() + name[1:],
         collection=_stored_under(document, path, mappings),
         path=f"{base_path}{path}",
         check=_checker(validator, demanded.required),
         attributes=paths,
-        managed={
-            name: Moment(moment)
-            for name, moment in document.get("x-managed-attributes", {}).items()
-            if paths.is_instant((name,))
-        },
+        managed=managed,
         fills=tuple(
             Fill(tuple(each["attribute"].split(".")), each["value"])
             for each in follow(document, create).get("x-fill", [])
         ),
         initial=tuple(initial_values(document, compiler, described_at, name)),
         chooses_id="id" in demanded.properties,
-        frozen=_frozen(document, update),
+        creatable=frozenset(demanded.properties.keys() & managed),
+        frozen=_read_only(document, update),
+        frozen_in_put=_read_only(document, replacement)
+        | _left_out(document, resource, replacement),
         identity=(*IDENTITY, *sorted(described.required.difference(IDENTITY))),
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
@@ -146,11 +151,22 @@ def _answers(item: Json, member: Json) -> Answers:
     )
 
 
-def _frozen(document: Json, update: Json | None) -> frozenset[str]:
-    """Return the attributes that the schema of a patch declares read-only."""
-    properties = attributes(document, update).properties if update else {}
+def _read_only(document: Json, change: Json | None) -> frozenset[str]:
+    """Return the attributes that the request schema of a change declares read-only.
+
+    For patches, `declare_merge_patches` has declared so what the update schema leaves out.
+    """
+    properties = attributes(document, change).properties if change else {}
     named = (name for name, schema in properties.items() if schema.get("readOnly") is True)
     return frozenset({*IDENTITY, *named})
+
+
+def _left_out(document: Json, resource: Json, replacement: Json | None) -> frozenset[str]:
+    """Return the attributes of a resource that the request schema of PUT leaves out."""
+    if replacement is None:
+        return frozenset()
+    named = attributes(document, replacement).properties
+    return frozenset(attributes(document, resource).properties.keys() - named.keys())
 
 
 def _resource_schema(document: Json, collection: Json, member: Json) -> Json | None:
