@@ -172,7 +172,8 @@ def _of_creation(
             failure = f"it is {shown(match.get(attribute))}"
         elif attribute == expect.filters:
             failure = _unfiltered(attribute, value, items)
-        yield Assertion(f"{attribute} is {shown(value)}", failure)
+        key = f"{attribute} is {{{{{name}.{attribute}}}}}"
+        yield Assertion(f"{attribute} is {shown(value)}", failure, key=key)
 
 
 def _unfiltered(attribute: str, value: Any, items: Sequence[Item]) -> str | None:

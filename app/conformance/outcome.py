@@ -1,20 +1,32 @@
-"""What came of running a suite."""
+"""The outcome of a conformance run: what was sent, what was answered, which assertions hold."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.conformance.suite import Request
 
+SHOWN_BYTES = 2048
+"""How much of a body a report shows."""
+
+_SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-key"})
+
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """One assertion; `failure` says what was wrong, None that it holds."""
+    """One assertion; `failure` says what is wrong, None when it holds.
+
+    `pointer` is the JSON pointer of the rule in the contract, where one place states it. `key` takes
+    the place of a name that holds values of the server, in what is compared between runs.
+    """
 
     name: str
     failure: str | None = None
+    pointer: str | None = None
+    key: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -24,20 +36,41 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The assertions of one name on one answer; `failure` is the first."""
+    """The assertions of one name on one answer; `failure` is the first, `pointer` its rule."""
 
     name: str
     passed: int
     failed: int
     failure: str | None
+    pointer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The headers and body of a request or an answer; secret headers are masked in reports."""
+
+    headers: tuple[tuple[str, str], ...]
+    body: str = ""
+
+    def shown_headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers, secrets masked."""
+        return tuple(
+            (name, "***" if name.lower() in _SECRET else value) for name, value in self.headers
+        )
+
+    def shown_body(self) -> str:
+        """Return the body, cut after `SHOWN_BYTES` characters."""
+        cut = len(self.body) - SHOWN_BYTES
+        return self.body if cut <= 0 else f"{self.body[:SHOWN_BYTES]}… ({cut} more)"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and what its answer was worth.
+    """A request and the assertions on its answer.
 
-    `url` is None when the request could not be made, `status`, `milliseconds` and `size` (of the
-    body, in bytes) when no answer came.
+    `operation` and `purpose` name it in every run alike, whatever ids the server gives. `url` is
+    None when the request could not be made; `status`, `milliseconds`, `size` (of the body, in
+    bytes) and `received` are None without an answer.
     """
 
     request: Request
@@ -46,6 +79,10 @@ class Exchange:
     status: int | None = None
     milliseconds: float | None = None
     size: int | None = None
+    operation: str = ""
+    purpose: str = ""
+    sent: Message | None = None
+    received: Message | None = None
 
     @property
     def passed(self) -> int:
@@ -64,15 +101,45 @@ class Exchange:
             groups.setdefault(each.name, []).append(each)
         return tuple(_tally(name, group) for name, group in groups.items())
 
+    def failures(self) -> tuple[str, ...]:
+        """Return a name for each kind of failure that is the same in every run (for baselines)."""
+        where = f"{self.operation or self.request.label}: {self.purpose}".removesuffix(": ")
+        failed = [each.key or each.name for each in self.assertions if not each.passed]
+        return tuple(f"{where}: {name}" for name in dict.fromkeys(failed))
+
+    def curl(self) -> str:
+        """Return a command line that repeats the request; empty when it was not sent."""
+        if self.url is None or self.sent is None:
+            return ""
+        words = ["curl", "-i", "-X", self.request.method, self.url]
+        for name, value in self.sent.shown_headers():
+            words += ["-H", f"{name}: {value}"]
+        if self.sent.body:
+            words += ["--data-raw", self.sent.body]
+        return shlex.join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class NotTried:
+    """An operation, or a check of one, that the run did not try, and why."""
+
+    operation: str
+    reason: str
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A whole run of the suite of that title against `base_url`."""
+    """A whole run of the suite of that title against `base_url`.
+
+    `left` holds the URLs of resources that the run created and did not remove.
+    """
 
     title: str
     base_url: str
     started: datetime
     exchanges: tuple[Exchange, ...]
+    not_tried: tuple[NotTried, ...] = ()
+    left: tuple[str, ...] = ()
 
     @property
     def assertions(self) -> int:
@@ -90,8 +157,13 @@ class Outcome:
         times = [each.milliseconds for each in self.exchanges if each.milliseconds is not None]
         return sum(times) / len(times) if times else None
 
+    def failures(self) -> tuple[str, ...]:
+        """Return the names of all failures, each once, in order."""
+        return tuple(dict.fromkeys(name for each in self.exchanges for name in each.failures()))
+
 
 def _tally(name: str, group: Sequence[Assertion]) -> Tally:
-    failures = [each.failure for each in group if each.failure is not None]
+    failures = [each for each in group if each.failure is not None]
     passed = len(group) - len(failures)
-    return Tally(name, passed, len(failures), failures[0] if failures else None)
+    first = failures[0] if failures else Assertion(name)
+    return Tally(name, passed, len(failures), first.failure, first.pointer)

@@ -1,11 +1,10 @@
-"""What a derived run asserts of answers: nothing when it holds, else what is wrong."""
+"""Assertions of a derived run about resources: None when one holds, else what is wrong."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Any
-
-import httpx
 
 from app.conformance.assertions import shown
 from app.conformance.outcome import Assertion
@@ -14,9 +13,12 @@ from app.tmf630.definitions import ResourceDefinition
 
 
 def of_contract(
-    binding: Binding, status: int, value: Any, *, selected: bool
+    binding: Binding, status: int, value: Any, pointer: str, *, selected: bool
 ) -> Iterator[Assertion]:
-    """Hold an answer against the contract; nothing where that says nothing."""
+    """Check an answer against the schema of its status, where the contract has one.
+
+    An answer with `fields` may lack required attributes.
+    """
     validator = binding.responses(status)
     if validator is None or value is None:
         return
@@ -24,13 +26,13 @@ def of_contract(
     if selected:
         violations = [each for each in violations if each.rule != "is required"]
     failure = "; ".join(map(str, violations)) or None
-    yield Assertion("Body follows the contract", failure)
+    yield Assertion("Body follows the contract", failure, f"{pointer}/{status}")
 
 
-def parsed(response: httpx.Response) -> Any:
+def parsed(content: bytes) -> Any:
     """Return the JSON of an answer, None when it has none."""
     try:
-        return response.json() if response.content else None
+        return json.loads(content) if content else None
     except ValueError:
         return None
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from time import perf_counter
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
 from app.conformance.assertions import Answer, Item, Unreadable, evaluate, read
+from app.conformance.client import NoAnswer, Transport, send
 from app.conformance.outcome import Assertion, Exchange, Outcome
 from app.conformance.suite import PLACEHOLDER, Request, Suite
 
-SECONDS = 60.0
-"""How long an answer may take."""
-
-HEADERS = {"Accept": "application/json", "Content-Type": "application/json"}
-"""Sent with every request, with a body or without, as the kits of TM Forum do."""
+_PLAIN = Transport()
 
 
 class Unknown(Exception):
@@ -30,22 +26,24 @@ def run(
     base_url: str,
     *,
     minimal: bool = False,
-    headers: Mapping[str, str] | None = None,
-    seconds: float = SECONDS,
+    keep: bool = False,
+    transport: Transport = _PLAIN,
 ) -> Outcome:
     """Run the suite against the API at `base_url`, with or without a trailing slash.
 
-    With `minimal` every creation carries no more than what is mandatory; `headers` go with every
-    request. A request that cannot be
-    made, or gets no answer within `seconds`, is a failed assertion; nothing is raised for it.
+    With `minimal` every creation carries no more than what is mandatory. Resources that the run
+    created are removed at its end, unless `keep`. A request that cannot be made, or gets no answer
+    in time, is a failed assertion; nothing is raised for it.
     """
     base_url = base_url.rstrip("/")
     started = datetime.now(UTC)
-    sent = {**HEADERS, **(headers or {})}
-    with httpx.Client(headers=sent, timeout=seconds, follow_redirects=True) as client:
+    with transport.open() as client:
         session = _Session(suite, base_url, client, minimal)
-        exchanges = tuple(session.exchange(each) for each in suite.requests)
-    return Outcome(suite.title, base_url, started, exchanges)
+        exchanges = tuple(
+            session.exchange(number, each) for number, each in enumerate(suite.requests, 1)
+        )
+        left = session.created_urls() if keep else session.remove()
+    return Outcome(suite.title, base_url, started, exchanges, left=left)
 
 
 class _Session:
@@ -57,38 +55,60 @@ class _Session:
         self._client = client
         self._minimal = minimal
         self._created: dict[str, Item] = {}
+        self._urls: list[str] = []
 
-    def exchange(self, request: Request) -> Exchange:
+    def exchange(self, number: int, request: Request) -> Exchange:
+        name = f"{number:02} {request.label}"
         try:
             url = self._base_url + _resolve(request.target, self._suite.variables, self._created)
         except Unknown as error:
-            return Exchange(request, (Assertion("Request can be made", str(error)),))
+            failed = Assertion("Request can be made", str(error))
+            return Exchange(request, (failed,), operation=name)
         body = request.minimal if self._minimal and request.minimal is not None else request.body
-        begin = perf_counter()
         try:
-            response = self._client.request(request.method, url, json=body)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            failure = f"{type(error).__name__}: {error}"
-            return Exchange(request, (Assertion("Request is answered", failure),), url)
-        milliseconds = (perf_counter() - begin) * 1000
-        answer = Answer(response.status_code, response.content)
+            answer = send(self._client, request.method, url, body)
+        except NoAnswer as error:
+            failed = Assertion("Request is answered", str(error))
+            return Exchange(request, (failed,), url, operation=name, sent=error.sent)
+        read_as = Answer(answer.status, answer.content)
         if request.creates is not None:
-            self._keep(request.creates, answer)
+            self._keep(request.creates, url, read_as)
         return Exchange(
             request,
-            evaluate(self._suite.attributes, request, answer, sent=body, created=self._created),
+            evaluate(self._suite.attributes, request, read_as, sent=body, created=self._created),
             url,
             answer.status,
-            milliseconds,
-            len(answer.body),
+            answer.milliseconds,
+            len(answer.content),
+            operation=name,
+            sent=answer.sent,
+            received=answer.received,
         )
 
-    def _keep(self, name: str, answer: Answer) -> None:
-        if answer.status < 300:
-            try:
-                _, (self._created[name],) = read(answer.body, "item")
-            except Unreadable:
-                return
+    def created_urls(self) -> tuple[str, ...]:
+        return tuple(self._urls)
+
+    def remove(self) -> tuple[str, ...]:
+        """Delete what the run created; return the URLs that remain."""
+        return tuple(url for url in self._urls if not _is_removed(self._client, url))
+
+    def _keep(self, name: str, url: str, answer: Answer) -> None:
+        if answer.status >= 300:
+            return
+        try:
+            _, (item,) = read(answer.body, "item")
+        except Unreadable:
+            return
+        self._created[name] = item
+        if isinstance(item.get("id"), str):
+            self._urls.append(f"{url}/{quote(item['id'], safe=':')}")
+
+
+def _is_removed(client: httpx.Client, url: str) -> bool:
+    try:
+        return send(client, "DELETE", url).status in (200, 202, 204, 404)
+    except NoAnswer:
+        return False
 
 
 def _resolve(target: str, variables: Mapping[str, str], created: Mapping[str, Item]) -> str:

@@ -12,9 +12,17 @@ from typing import Any
 import httpx
 import pytest
 
-from app.conformance import run_derived, text_report
+from app.conformance import (
+    DerivedRun,
+    Outcome,
+    Selection,
+    Transport,
+    run_derived,
+    text_report,
+)
+from app.conformance.negative import broken_bodies
 from app.conformance.sample import sample
-from app.contract import Contract, open_contract
+from app.contract import Contract, Kind, open_contract
 from app.contract.document.overlay import read_overlays
 from app.contract.schema.schemas import body_schema
 from app.settings import OPENAPI_FOLDER
@@ -23,6 +31,14 @@ from tests.server import Server, running_server
 
 Break = Callable[[str, str, int, Any], tuple[int, Any]]
 
+BODY = {
+    "@type": "PartyInteraction",
+    "direction": "inbound",
+    "reason": "r",
+    "relatedChannel": [
+        {"@type": "RelatedChannel", "role": "r", "channel": {"@type": "ChannelRef", "id": "1"}}
+    ],
+}
 CONTRACT: Contract = open_contract(OURS_V5, overlays=read_overlays(OPENAPI_FOLDER / "overlays"))
 
 
@@ -43,16 +59,25 @@ def breaking(server: Server, change: Break) -> Iterator[str]:
                 self.command,
                 server.url + self.path,
                 content=self.rfile.read(length),
-                headers={"Content-Type": self.headers.get("Content-Type", "application/json")},
+                headers={
+                    name: value
+                    for name, value in self.headers.items()
+                    if name.lower() in ("content-type", "if-match", "if-none-match")
+                },
                 trust_env=False,
             )
             value = answer.json() if answer.content else None
             path = self.path.partition(base)[2]
+            if "?limit=1" in path:
+                FIRST[:] = value
             status, value = change(self.command, path, answer.status_code, value)
+            tag = answer.headers.get("ETag")
             body = b"" if value is None else json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.send_header("Content-Type", "application/json")
+            if tag:
+                self.send_header("ETag", tag)
             self.end_headers()
             self.wfile.write(body)
 
@@ -106,7 +131,19 @@ def changed(**values: Any) -> Callable[[int, Any], tuple[int, Any]]:
     )
 
 
+def when_body_lacks(name: str, change: Callable[[int, Any], tuple[int, Any]]) -> Break:
+    """Change the refusals that name an attribute as required."""
+    return lambda sent, path, status, value: (
+        change(status, value)
+        if status == 400 and f"/{name} is required" == value.get("message")
+        else (status, value)
+    )
+
+
 ITEM = "/partyInteraction/"
+FIRST: list[dict[str, Any]] = []
+"""The first page that the server answered."""
+
 BROKEN: dict[str, tuple[Break, str]] = {
     "creation answered 200": (
         on("POST", "/partyInteraction", lambda status, value: (200, value)),
@@ -165,6 +202,30 @@ BROKEN: dict[str, tuple[Break, str]] = {
         on("PATCH", ITEM, lambda status, value: (400, None)),
         "Status code is 200: it is 400",
     ),
+    "page larger than its limit": (
+        on("GET", "/partyInteraction?limit=1", lambda status, value: (status, [*value, *value])),
+        "A page has no more than its limit: it has 2",
+    ),
+    "offset ignored": (
+        on("GET", "/partyInteraction?offset=1", lambda status, value: (status, FIRST)),
+        "offset leaves out what came before: the same item",
+    ),
+    "entity tags ignored": (
+        on("GET", ITEM, lambda status, value: (200, value) if status == 304 else (status, value)),
+        "Status code is 304: it is 200",
+    ),
+    "lost updates": (
+        on("PATCH", ITEM, lambda status, value: (200, value) if status == 412 else (status, value)),
+        "Status code is 412: it is 200",
+    ),
+    "a required attribute is optional": (
+        when_body_lacks("direction", lambda status, value: (201, value)),
+        "POST /partyInteraction (without direction)",
+    ),
+    "an answer to a patch misses the rest": (
+        on("PATCH", ITEM, without("direction")),
+        "The rest is not: direction is null",
+    ),
     "delete answered 200": (
         on("DELETE", ITEM, lambda status, value: (200, value)),
         "Status code is 204: it is 200",
@@ -202,3 +263,93 @@ def test_a_sample_names_the_classes_its_contract_lists() -> None:
     (related,) = made["relatedChannel"]
     names = [each["@type"] for each in (made, related, related["channel"])]
     assert names == ["PartyInteraction", "RelatedChannel", "ChannelRef"]
+
+
+def names(outcome: Outcome) -> set[str]:
+    return {each.operation for each in outcome.not_tried}
+
+
+def test_what_is_left_out_is_listed_with_the_reason(server: Server) -> None:
+    options = DerivedRun(selection=Selection(only=["*PartyInteraction"], skip=["DELETE *"]))
+    outcome = run_derived(CONTRACT, server.base_url, options=options)
+    tried = {each.operation for each in outcome.exchanges}
+    every = {f"{each.method.upper()} {each.path}" for each in CONTRACT.bindings}
+    assert "POST /partyInteraction" in tried
+    assert tried | names(outcome) == every
+    reasons = {each.reason for each in outcome.not_tried}
+    assert reasons == {"left out by --only", "left out by --skip"}
+
+
+def test_a_failed_creation_hides_no_check_that_can_be_made(server: Server) -> None:
+    there = httpx.post(f"{server.base_url}/partyInteraction", json=BODY, trust_env=False).json()
+    with breaking(
+        server, on("POST", "/partyInteraction", lambda status, value: (500, None))
+    ) as url:
+        outcome = run_derived(CONTRACT, url)
+    purposes = {each.purpose for each in outcome.exchanges}
+    assert {"retrieve", "retrieve what does not exist", "patch what does not exist"} <= purposes
+    assert {"PATCH /partyInteraction/{id}", "DELETE /partyInteraction/{id}"} <= names(outcome)
+    url = f"{server.base_url}/partyInteraction/{there['id']}"
+    assert httpx.get(url, trust_env=False).json() == there
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_run_removes_what_it_created_unless_it_is_to_keep_it(server: Server, keep: bool) -> None:
+    def stored() -> set[str]:
+        url = f"{server.base_url}/partyInteraction?limit=1000"
+        return {each["id"] for each in httpx.get(url, trust_env=False).json()}
+
+    before = stored()
+    outcome = run_derived(CONTRACT, server.base_url, options=DerivedRun(keep=keep))
+    made = stored() - before
+    assert {url.rpartition("/")[2] for url in outcome.left if "/hub/" not in url} == made
+    assert bool(made) is keep
+
+
+def test_bodies_of_ones_own_take_the_place_of_samples(server: Server) -> None:
+    options = DerivedRun(bodies={"partyInteraction": BODY})
+    outcome = run_derived(CONTRACT, server.base_url, options=options)
+    assert outcome.failed == 0, text_report(outcome)
+    created = [each for each in outcome.exchanges if each.purpose.startswith("create")]
+    assert [each.purpose for each in created] == ["create with the body of --data"]
+    assert created[0].sent is not None
+    assert json.loads(created[0].sent.body) == BODY
+
+
+def test_every_required_attribute_type_and_enum_is_broken_once() -> None:
+    (create,) = (
+        each for each in CONTRACT.bindings if each.operation_id == "createPartyInteraction"
+    )
+    schema = body_schema(CONTRACT.document["paths"][create.path]["post"]) or {}
+    valid = sample(CONTRACT.document, schema)
+    validator = create.bodies["application/json"]
+    broken = list(broken_bodies(CONTRACT.document, schema, valid, validator))
+    rules = {each.rule for each in broken}
+    for name in ("@type", "direction", "reason", "relatedChannel"):
+        assert {f"without {name}", f"{name} of another type"} <= rules
+    assert not [each.rule for each in broken if validator.accepts(each.body)]
+    assert len(rules) == len(broken)
+
+
+def test_events_are_received_and_checked() -> None:
+    env = {"TMF_CALLBACK_ALLOW": "127.0.0.0/8"}
+    with running_server(OURS_V5, store="memory:", env=env) as server:
+        options = DerivedRun(listener="http://127.0.0.1", event_seconds=30)
+        outcome = run_derived(CONTRACT, server.base_url, options=options)
+    assert outcome.failed == 0, text_report(outcome)
+    found = {each.name for exchange in outcome.exchanges for each in exchange.assertions}
+    for change in ("Create", "AttributeValueChange", "Delete"):
+        assert f"PartyInteraction{change}Event is delivered" in found
+        assert f"PartyInteraction{change}Event follows the contract" in found
+
+
+def test_a_failure_shows_the_conversation_its_rule_and_how_to_repeat_it(server: Server) -> None:
+    secret = Transport({"Authorization": "Bearer secret"})
+    with breaking(server, on("POST", "/partyInteraction", changed(status=7))) as url:
+        outcome = run_derived(CONTRACT, url, transport=secret)
+    report = text_report(outcome)
+    assert "rule: /paths/~1partyInteraction/post/responses/201" in report
+    assert "> authorization: ***" in report.lower()
+    assert "secret" not in report
+    assert "$ curl -i -X POST" in report
+    assert '< {"id":' in report or '< {"id": ' in report

@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from app.cli import main
 from tests.app.conformance.tiny import TinyApi, serving
-from tests.server import free_port
+from tests.conftest import OURS_V5
+from tests.server import free_port, running_server
 
 
 @pytest.fixture
@@ -124,3 +125,60 @@ def _json_with_surrogates(value: object) -> bytes:
     """Encode plainly, with an escape only for what UTF-8 cannot hold."""
     text = json.dumps(value, ensure_ascii=False)
     return text.replace("\ud800", r"\ud800").encode()
+
+
+def test_a_baseline_lets_known_failures_pass_and_tells_new_and_fixed_ones(
+    api: TinyApi, tmp_path: Path
+) -> None:
+    known = tmp_path / "known.json"
+    api.finds = lambda item, name, value: True
+    assert conformance("--url", api.url, "--write-baseline", known).exit_code == 1
+    assert conformance("--url", api.url, "--baseline", known).exit_code == 0
+    api.break_answer = lambda method, target, status, value: (
+        (500, value) if "?fields=id" in target else (status, value)
+    )
+    result = conformance("--url", api.url, "--baseline", known)
+    assert result.exit_code == 1
+    assert (
+        "new failure: 12 GET /partyInteraction?fields=id: Status code is no error" in result.output
+    )
+    api.finds = lambda item, name, value: item.get(name) == value
+    api.break_answer = lambda method, target, status, value: (status, value)
+    result = conformance("--url", api.url, "--baseline", known)
+    assert result.exit_code == 0
+    assert "fixed: 07 GET /partyInteraction?direction={{PI01.direction}}" in result.output
+    known.write_text("[]")
+    assert "is not {" in conformance("--url", api.url, "--baseline", known).output
+
+
+def test_json_holds_the_whole_run(api: TinyApi) -> None:
+    result = conformance("--url", api.url, "--json")
+    assert result.exit_code == 0
+    report = json.loads(result.output)
+    assert (report["requests"], report["failed"], report["notTried"]) == (18, 0, [])
+    first = report["exchanges"][0]
+    assert first["status"] == 201
+    assert first["curl"].startswith(f"curl -i -X POST {api.url}/partyInteraction -H ")
+    assert {each["name"] for each in first["assertions"]} >= {"Status code is 201"}
+
+
+def test_untried_operations_are_skipped_cases(tmp_path: Path) -> None:
+    file = tmp_path / "report.xml"
+    with running_server(OURS_V5, store="memory:") as server:
+        result = conformance(
+            "--url", server.base_url, "--spec", OURS_V5, "--skip", "*hub*", "--junit", file
+        )
+    assert result.exit_code == 0, result.output
+    assert "POST /hub: left out by --skip" in result.output
+    root = ElementTree.parse(file).getroot()
+    skipped = [case.attrib["name"] for case in root.findall("*/testcase[skipped]")]
+    assert "POST /hub" in skipped
+    assert int(root.attrib["skipped"]) == len(skipped)
+
+
+def test_the_certificate_has_an_edition_for_version_5() -> None:
+    with running_server(OURS_V5, store="memory:") as server:
+        result = conformance("--url", f"{server.base_url}/")
+    assert result.exit_code == 0, result.output
+    assert "TMF683 Party Interaction 5.0.0" in result.output
+    assert "18 requests, 202 assertions, 0 failed" in result.output

@@ -1,0 +1,321 @@
+"""Checks of a collection and its members: create, list, page, sort, filter, retrieve, change."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+from urllib.parse import quote
+
+from app.conformance.assertions import shown
+from app.conformance.negative import broken_bodies
+from app.conformance.outcome import Assertion
+from app.conformance.resource_assertions import (
+    differing,
+    is_scalar,
+    missing,
+    not_among,
+    unlike,
+    without_id,
+)
+from app.conformance.sample import sample
+from app.conformance.session import Session, member, query_string
+from app.contract import Binding, Kind
+from app.contract.document.examples import examples_of
+from app.contract.schema.schemas import attributes
+from app.tmf630.definitions import Resource, ResourceDefinition
+
+_JSON = "application/json"
+_MERGES = (_JSON, "application/merge-patch+json")
+_OPERATIONS = ("application/json-patch+json", "application/json-patch-query+json")
+
+
+class CollectionChecks:
+    """Tries the operations of one collection after the other."""
+
+    def __init__(self, run: Session) -> None:
+        self._run = run
+
+    def try_collection(self, path: str) -> None:
+        """Try what the contract has at the path of a collection."""
+        creating = self._run.bindings.get((Kind.CREATE, path))
+        listing = self._run.bindings.get((Kind.LIST, path))
+        sent: Resource = {}
+        created: Resource | None = None
+        if creating is not None and creating.definition is not None:
+            sent, created = self._try_creation(path, creating, creating.definition)
+        if listing is not None:
+            self._try_list(path, listing, sent, created)
+        definition = next(
+            (
+                each.definition
+                for (_, other), each in self._run.bindings.items()
+                if other == path and each.definition is not None
+            ),
+            None,
+        )
+        if definition is None:
+            return
+        mine = created is not None
+        subject = created or self._any_of(path, listing)
+        if subject is not None:
+            self._try_reading(path, definition, subject)
+            self._try_changes(path, definition, subject, mine=mine)
+
+    def _try_creation(
+        self, path: str, binding: Binding, definition: ResourceDefinition
+    ) -> tuple[Resource, Resource | None]:
+        """Create in every way; return what was sent and what the last creation answered."""
+        schema = self._run.request_schema(binding)
+        if schema is None:
+            self._run.skip(binding, "its request body has no schema")
+            return {}, None
+        mark = uuid.uuid4().hex[:12]
+        stated = self._run.stated_body(path, binding)
+        created = None
+        if stated is not None:
+            sent = dict(stated)
+            created = self._create(binding, definition, sent, "the body of --data")
+        else:
+            examples = examples_of(self._run.document, binding.path, binding.method)
+            for number, example in enumerate(examples, 1):
+                self._create(binding, definition, without_id(example), f"example {number}")
+            small = sample(self._run.document, schema, mark=mark, whole=False)
+            least = self._create(binding, definition, small, "mandatory attributes alone")
+            sent = sample(self._run.document, schema, mark=mark)
+            created = self._create(binding, definition, sent, "all plain attributes") or least
+        if attributes(self._run.document, schema).required:
+            self._run.ask(
+                binding, "POST", path, {}, "an empty object", expect=self._run.refusals(binding)
+            )
+        validator = binding.bodies.get(_JSON)
+        if validator is not None and created is not None:
+            for broken in broken_bodies(self._run.document, schema, sent, validator):
+                self._run.ask(
+                    binding,
+                    "POST",
+                    path,
+                    broken.body,
+                    broken.rule,
+                    expect=self._run.refusals(binding),
+                    pointer=broken.pointer,
+                )
+        return sent, created
+
+    def _create(
+        self, binding: Binding, definition: ResourceDefinition, body: Resource, purpose: str
+    ) -> Resource | None:
+        status = definition.answers.created
+        created = self._run.ask(
+            binding,
+            "POST",
+            binding.path,
+            body,
+            f"create with {purpose}",
+            expect=(status,),
+            returns=None if status == 204 else dict,
+        )
+        if not isinstance(created, dict):
+            return None
+        self._run.check(
+            Assertion("Instance has id and href", missing(created, ("id", "href"))),
+            Assertion("Instance has all mandatory attributes", missing(created, tuple(body))),
+            Assertion("Instance has the values sent", differing(definition, body, created)),
+        )
+        return created if isinstance(created.get("id"), str) else None
+
+    def _try_list(
+        self, path: str, listing: Binding, sent: Resource, created: Resource | None
+    ) -> None:
+        demanded = self._run.demanded(listing, created or {})
+        self._run.ask(listing, "GET", path + query_string(demanded), None, "list", returns=list)
+        declared = self._run.declared_parameters(listing)
+        if "limit" in declared:
+            self._try_pages(path, listing, demanded, offset="offset" in declared)
+        if "sort" in declared:
+            self._try_sorting(path, listing, demanded)
+        if created is None:
+            return
+        scalars = {name: created.get(name) for name, value in sent.items() if is_scalar(value)}
+        for name, value in {"id": created["id"], **scalars}.items():
+            if not is_scalar(value):
+                continue
+            target = path + query_string({**demanded, name: value})
+            found = (
+                self._run.ask(listing, "GET", target, None, f"filter by {name}", returns=list) or []
+            )
+            others = [each.get(name) for each in found if each.get(name) != value]
+            wrong = f"such as {shown(others[0])}" if others else None
+            self._run.check(
+                Assertion("What was created is found", not_among(created["id"], found)),
+                Assertion("Nothing else is found", wrong),
+            )
+
+    def _try_pages(self, path: str, listing: Binding, demanded: Resource, *, offset: bool) -> None:
+        first_target = path + query_string({**demanded, "limit": 1})
+        first = self._run.ask(listing, "GET", first_target, None, "page of one", returns=list)
+        if first is None:
+            return
+        total = self._run.last_header("x-total-count")
+        count = self._run.last_header("x-result-count")
+        self._run.check(
+            Assertion(
+                "A page has no more than its limit",
+                f"it has {len(first)}" if len(first) > 1 else None,
+            ),
+            Assertion("X-Total-Count is a number", _no_number(total)),
+            Assertion(
+                "X-Result-Count counts the page",
+                None if count in (None, str(len(first))) else f"it is {count}",
+            ),
+        )
+        if not offset or not first:
+            return
+        target = path + query_string({**demanded, "offset": 1, "limit": 1})
+        second = self._run.ask(listing, "GET", target, None, "page behind the first", returns=list)
+        if second:
+            same = second[0].get("id") == first[0].get("id")
+            self._run.check(
+                Assertion("offset leaves out what came before", "the same item" if same else None)
+            )
+
+    def _try_sorting(self, path: str, listing: Binding, demanded: Resource) -> None:
+        up, down = (
+            self._run.ask(
+                listing,
+                "GET",
+                path + query_string({**demanded, "sort": f"{sign}id"}),
+                None,
+                f"sort by {sign}id",
+                returns=list,
+            )
+            for sign in ("", "-")
+        )
+        for found, backwards in ((up, False), (down, True)):
+            ids = [str(each.get("id")) for each in found or ()]
+            if ids != sorted(ids, reverse=backwards):
+                self._run.check(
+                    Assertion("The list is in the order of sort", "ids are out of order")
+                )
+                return
+
+    def _any_of(self, path: str, listing: Binding | None) -> Resource | None:
+        """Return a resource that exists, for the checks that only read."""
+        if listing is None:
+            return None
+        found = self._run.ask(
+            listing, "GET", path + query_string(self._run.demanded(listing, {})), None, "list"
+        )
+        first = found[0] if isinstance(found, list) and found else None
+        return first if isinstance(first, dict) and isinstance(first.get("id"), str) else None
+
+    def _try_reading(self, path: str, definition: ResourceDefinition, subject: Resource) -> None:
+        reading = self._run.bindings.get((Kind.RETRIEVE, path))
+        if reading is None:
+            return
+        target = member(path, subject["id"])
+        read = self._run.ask(reading, "GET", target, None, "retrieve", returns=dict)
+        self._run.check(Assertion("It is what was created", unlike(subject, read)))
+        tag = self._run.last_header("etag")
+        if tag:
+            headers = {"If-None-Match": tag}
+            self._run.ask(reading, "GET", target, None, "unchanged", expect=(304,), headers=headers)
+        names = [name for name in subject if name not in definition.identity]
+        if names:
+            query = f"?fields={quote(names[0], safe='@')}"
+            part = self._run.ask(reading, "GET", target + query, None, f"select {names[0]}")
+            if isinstance(part, dict):
+                extra = sorted(part.keys() - {names[0], "@type", *definition.identity})
+                self._run.check(
+                    Assertion("It has the attribute selected", missing(part, (names[0],))),
+                    Assertion("It has no other attribute", f"it has {extra[0]}" if extra else None),
+                )
+        unknown = member(path, str(uuid.uuid4()))
+        self._run.ask(reading, "GET", unknown, None, "retrieve what does not exist", expect=(404,))
+
+    def _try_changes(
+        self, path: str, definition: ResourceDefinition, subject: Resource, *, mine: bool
+    ) -> None:
+        target, unknown = member(path, subject["id"]), member(path, str(uuid.uuid4()))
+        patching = self._run.bindings.get((Kind.PATCH, path))
+        deleting = self._run.bindings.get((Kind.DELETE, path))
+        reason = "nothing was created, and the resources of others are not changed"
+        for binding in (patching, deleting):
+            if binding is not None and not mine:
+                self._run.skip(binding, reason)
+        if patching is not None:
+            if mine:
+                self._try_patches(target, patching, definition, subject)
+            body = self._run.identity(patching, subject)
+            self._run.ask(
+                patching, "PATCH", unknown, body, "patch what does not exist", expect=(404,)
+            )
+        if deleting is None:
+            return
+        if mine:
+            deleted = (definition.answers.deleted,)
+            self._run.ask(deleting, "DELETE", target, None, "delete", expect=deleted)
+            reading = self._run.bindings.get((Kind.RETRIEVE, path))
+            if reading is not None:
+                self._run.ask(
+                    reading, "GET", target, None, "retrieve what is deleted", expect=(404,)
+                )
+        self._run.ask(
+            deleting, "DELETE", unknown, None, "delete what does not exist", expect=(404,)
+        )
+
+    def _try_patches(
+        self, target: str, patching: Binding, definition: ResourceDefinition, created: Resource
+    ) -> None:
+        schema = self._run.request_schema(patching)
+        if schema is None:
+            self._run.skip(patching, "its request body has no schema")
+            return
+        current = dict(created)
+        name = self._run.free_text(schema, definition, created)
+        for media_type in self._patch_media_types(patching):
+            change = self._run.identity(patching, current) if media_type in _MERGES else {}
+            if name is not None:
+                change[name] = f"{current[name]} changed"
+            body: Any = change
+            if media_type in _OPERATIONS:
+                if name is None:
+                    self._run.skip(patching, f"no attribute is free to be changed by {media_type}")
+                    continue
+                body = [{"op": "replace", "path": f"/{name}", "value": change[name]}]
+            changed = self._run.ask(
+                patching,
+                "PATCH",
+                target,
+                body,
+                f"patch by {media_type}",
+                expect=(definition.answers.changed,),
+                returns=None if definition.answers.changed == 204 else dict,
+                headers={"Content-Type": media_type},
+            )
+            if isinstance(changed, dict):
+                expected = {**current, **change}
+                self._run.check(
+                    Assertion("It is changed", differing(definition, change, changed)),
+                    Assertion("The rest is not", differing(definition, expected, changed)),
+                )
+                current.update(change)
+        tag = self._run.last_header("etag")
+        if tag and not tag.startswith("W/"):
+            self._run.ask(
+                patching,
+                "PATCH",
+                target,
+                self._run.identity(patching, current),
+                "patch another version",
+                expect=(412,),
+                headers={"If-Match": '"no-such-version"'},
+            )
+
+    def _patch_media_types(self, patching: Binding) -> list[str]:
+        declared = self._run.published_media_types(patching)
+        known = [each for each in (*_MERGES, *_OPERATIONS) if each in declared]
+        return [each for each in known or [_JSON] if each in patching.bodies]
+
+
+def _no_number(text: str | None) -> str | None:
+    return None if text is None or text.isdecimal() else f"it is {shown(text)}"

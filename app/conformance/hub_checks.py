@@ -1,0 +1,165 @@
+"""Checks of hubs and listeners: register, receive the events of changes, unregister."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from app.conformance.event_listener import EventListener
+from app.conformance.outcome import Assertion, NotTried
+from app.conformance.resource_assertions import missing
+from app.conformance.sample import sample
+from app.conformance.session import Session, member
+from app.contract import Binding, Kind
+from app.contract.binding.event_definitions import EventDefinition
+from app.contract.document.examples import examples_of
+from app.tmf630.definitions import Answers, Change, Resource, ResourceDefinition
+
+CALLBACK = "https://listener.example.com/events/"
+
+
+class HubChecks:
+    """Tries hubs and listeners."""
+
+    def __init__(self, run: Session) -> None:
+        self._run = run
+
+    def try_hub(self, path: str, binding: Binding) -> None:
+        """Try the hub at a path."""
+        schema = self._run.request_schema(binding)
+        if schema is None or binding.definition is None:
+            self._run.skip(binding, "its request body has no schema")
+            return
+        wanted = sample(self._run.document, schema, whole=False)
+        wanted["callback"] = CALLBACK + uuid.uuid4().hex
+        answer = self._run.ask(
+            binding,
+            "POST",
+            path,
+            wanted,
+            "register",
+            expect=(binding.definition.answers.created,),
+            returns=dict,
+        )
+        self._run.ask(
+            binding,
+            "POST",
+            path,
+            {},
+            "register without callback",
+            expect=self._run.refusals(binding),
+        )
+        if self._run.options.listener is None:
+            self._run.not_tried.append(
+                NotTried("delivery of events", "the server does not reach a listener of this run")
+            )
+        else:
+            with EventListener(self._run.options.listener) as listener:
+                self._try_delivery(path, binding, binding.definition.answers, wanted, listener)
+        if not isinstance(answer, dict):
+            return
+        self._run.check(
+            Assertion("Subscription has an id", missing(answer, ("id",))),
+            Assertion("Subscription has the callback", missing(answer, ("callback",))),
+        )
+        target = f"{path}/{answer.get('id')}"
+        reading = self._run.bindings.get((Kind.SUBSCRIPTION, path))
+        if reading is not None:
+            self._run.ask(reading, "GET", target, None, "retrieve the subscription", returns=dict)
+        leaving = self._run.bindings.get((Kind.UNSUBSCRIBE, path))
+        if leaving is not None:
+            deleted = (binding.definition.answers.deleted,)
+            self._run.ask(leaving, "DELETE", target, None, "unregister", expect=deleted)
+            self._run.ask(leaving, "DELETE", target, None, "unregister again", expect=(404,))
+
+    def _try_delivery(
+        self,
+        path: str,
+        binding: Binding,
+        answers: Answers,
+        wanted: Resource,
+        listener: EventListener,
+    ) -> None:
+        """Register the run's own listener, make every kind of change, and await its event."""
+        body = {**wanted, "callback": listener.url}
+        expect = (answers.created,)
+        answer = self._run.ask(
+            binding, "POST", path, body, "register a listener of this run", expect=expect
+        )
+        if not isinstance(answer, dict):
+            return
+        for announced in self._run.contract.announced:
+            resource = announced.definition.path.removeprefix(self._run.contract.base_path)
+            creating = self._run.bindings.get((Kind.CREATE, resource))
+            schema = self._run.request_schema(creating) if creating is not None else None
+            if creating is None or schema is None:
+                continue
+            body = self._run.stated_body(resource, creating) or sample(self._run.document, schema)
+            made = self._run.ask(
+                creating, "POST", resource, body, "create for an event",
+                expect=(announced.definition.answers.created,),
+            )  # fmt: skip
+            if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+                continue
+            self._await(announced.events, Change.CREATE, made["id"], listener)
+            self._change_for_event(resource, announced.definition, made)
+            if Kind.PATCH in {kind for kind, other in self._run.bindings if other == resource}:
+                self._await(announced.events, Change.ATTRIBUTE, made["id"], listener)
+            deleting = self._run.bindings.get((Kind.DELETE, resource))
+            if deleting is not None:
+                self._run.ask(
+                    deleting, "DELETE", member(resource, made["id"]), None, "delete for an event",
+                    expect=(announced.definition.answers.deleted,),
+                )  # fmt: skip
+                self._await(announced.events, Change.DELETE, made["id"], listener)
+        leaving = self._run.bindings.get((Kind.UNSUBSCRIBE, path))
+        if leaving is not None:
+            target = f"{path}/{answer.get('id')}"
+            self._run.ask(leaving, "DELETE", target, None, "unregister the listener of this run",
+                      expect=(answers.deleted,))  # fmt: skip
+
+    def _change_for_event(
+        self, resource: str, definition: ResourceDefinition, made: Resource
+    ) -> None:
+        patching = self._run.bindings.get((Kind.PATCH, resource))
+        schema = self._run.request_schema(patching) if patching is not None else None
+        if patching is None or schema is None:
+            return
+        name = self._run.free_text(schema, definition, made)
+        change = self._run.identity(patching, made)
+        if name is not None:
+            change[name] = f"{made[name]} changed"
+        self._run.ask(
+            patching, "PATCH", member(resource, made["id"]), change, "patch for an event",
+            expect=(definition.answers.changed,),
+        )  # fmt: skip
+
+    def _await(
+        self,
+        events: Mapping[Change, EventDefinition],
+        change: Change,
+        id: str,
+        listener: EventListener,
+    ) -> None:
+        """Assert, on the last request, that the event of a change arrives and fits its schema."""
+        event = events.get(change)
+        if event is None:
+            return
+        found = listener.wait_for(event.type, id, self._run.options.event_seconds)
+        late = f"none arrived within {self._run.options.event_seconds:g} s"
+        broken = event.validator.violations(found) if found is not None else []
+        self._run.check(
+            Assertion(f"{event.type} is delivered", late if found is None else None),
+            Assertion(f"{event.type} follows the contract", "; ".join(map(str, broken)) or None),
+        )
+
+    def try_listener(self, binding: Binding) -> None:
+        """Send events to a listener of the API."""
+        schema = self._run.request_schema(binding)
+        if schema is None or binding.listener is None:
+            self._run.skip(binding, "its request body has no schema")
+            return
+        events = examples_of(self._run.document, binding.path, binding.method)
+        for number, event in enumerate([*events, sample(self._run.document, schema)], 1):
+            expect = (binding.listener.status,)
+            self._run.ask(binding, "POST", binding.path, event, f"event {number}", expect=expect)

@@ -1,0 +1,235 @@
+"""The session of a derived run: requests, their assertions, what was created and not tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from app.conformance.assertions import shown
+from app.conformance.client import NoAnswer, send
+from app.conformance.outcome import Assertion, Exchange, NotTried
+from app.conformance.resource_assertions import of_contract, parsed
+from app.conformance.sample import sample
+from app.conformance.selection import Selection, label_of
+from app.conformance.suite import Request
+from app.contract import Binding, Contract, Kind
+from app.contract.binding.operation_kinds import collection_of
+from app.contract.schema.schemas import attributes, body_schema
+from app.tmf630.definitions import Resource, ResourceDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedRun:
+    """How to run: `bodies` replace the samples, by resource name or operationId.
+
+    `published` is the document as its author wrote it: optional features (paging, sorting, patch
+    media types) are tried where it declares them. `listener` is the scheme and host under which
+    the server reaches this machine, None for no delivery of events; `event_seconds` is how long an
+    event may take. `keep` leaves what the run created.
+    """
+
+    selection: Selection = field(default_factory=Selection)
+    bodies: Mapping[str, Resource] = field(default_factory=dict)
+    published: Mapping[str, Any] | None = None
+    listener: str | None = None
+    event_seconds: float = 10.0
+    keep: bool = False
+
+
+class Session:
+    """One run: what was sent, what was answered, what was created, what was not tried."""
+
+    def __init__(
+        self, contract: Contract, base_url: str, client: httpx.Client, options: DerivedRun
+    ) -> None:
+        self.contract = contract
+        self.document = contract.document
+        self._published = options.published or contract.document
+        self._base_url = base_url
+        self._client = client
+        self.options = options
+        self.done: list[Exchange] = []
+        self.not_tried: list[NotTried] = []
+        self.created: list[str] = []
+        self.bindings = {
+            (each.kind, collection_of(each.path)): each
+            for each in contract.bindings
+            if self._is_tried(each)
+        }
+
+    def _is_tried(self, binding: Binding) -> bool:
+        reason = binding.unserved or self.options.selection.reason_against(binding)
+        if reason is None and "{" in collection_of(binding.path):
+            reason = "it lies within another resource, and the run does not know which"
+        if reason is not None:
+            self.not_tried.append(NotTried(label_of(binding), reason))
+        return reason is None
+
+    def list_untried(self) -> None:
+        """List the operations that no request was made for."""
+        made = {each.operation for each in self.done}
+        listed = {each.operation for each in self.not_tried}
+        for binding in self.bindings.values():
+            if label_of(binding) not in made | listed:
+                self.skip(binding, "no resource was there to try it on")
+
+    def skip(self, binding: Binding, reason: str) -> None:
+        """List an operation as not tried."""
+        self.not_tried.append(NotTried(label_of(binding), reason))
+
+    def free_text(
+        self, schema: Resource, definition: ResourceDefinition, created: Resource
+    ) -> str | None:
+        """Return the name of a plain text attribute that clients may change."""
+        properties = attributes(self.document, schema).properties
+        free = (
+            name
+            for name, value in created.items()
+            if isinstance(value, str)
+            and name not in {"id", "href", *definition.frozen, *definition.managed}
+            and not name.startswith("@")
+            and properties.get(name, {}).get("type") == "string"
+            and not properties[name].keys() & {"enum", "format", "pattern"}
+        )
+        return next(free, None)
+
+    def demanded(self, listing: Binding, created: Resource) -> Resource:
+        """Return the query parameters that a list cannot do without, so that it has `created`."""
+        operation = self.document["paths"][listing.path][listing.method]
+        return {
+            each["name"]: created.get(each["name"], sample(self.document, each["schema"]))
+            for each in operation.get("parameters", [])
+            if each["in"] == "query" and each.get("required")
+        }
+
+    def declared_parameters(self, binding: Binding) -> set[str]:
+        """Return the names of the parameters that the published document declares."""
+        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        return {
+            each["name"]
+            for each in operation.get("parameters", ())
+            if isinstance(each.get("name"), str)
+        }
+
+    def identity(self, patching: Binding, created: Resource) -> Resource:
+        """Return what a patch must carry whatever it changes."""
+        schema = self.request_schema(patching)
+        required = attributes(self.document, schema or {}).required
+        return {name: created[name] for name in sorted(required) if name in created}
+
+    def request_schema(self, binding: Binding) -> Resource | None:
+        """Return the schema of an operation's JSON body."""
+        return body_schema(self.document["paths"][binding.path][binding.method])
+
+    def refusals(self, binding: Binding) -> tuple[int, ...]:
+        """Return the statuses that refuse a body which breaks the contract."""
+        declared = self.document["paths"][binding.path][binding.method]["responses"]
+        return (400, 422) if "422" in declared else (400,)
+
+    def stated_body(self, path: str, binding: Binding) -> Resource | None:
+        """Return the body that the options state for the creations of a collection."""
+        bodies = self.options.bodies
+        return bodies.get(path.strip("/")) or bodies.get(binding.operation_id)
+
+    def published_media_types(self, binding: Binding) -> set[str]:
+        """Return the media types of request bodies that the published document declares."""
+        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        return set(operation.get("requestBody", {}).get("content", {}))
+
+    def last_header(self, name: str) -> str | None:
+        """Return a header of the last answer; None without it, or without an answer."""
+        received = self.done[-1].received
+        return dict(received.headers).get(name) if received is not None else None
+
+    def ask(
+        self,
+        binding: Binding,
+        method: str,
+        target: str,
+        body: Any,
+        purpose: str,
+        *,
+        expect: tuple[int, ...] = (200, 206),
+        returns: type | None = None,
+        headers: Mapping[str, str] | None = None,
+        pointer: str | None = None,
+    ) -> Any:
+        """Make one request, assert its status and that its answer follows the contract.
+
+        Return the body of an answer with an expected status, None for any other.
+        """
+        request = Request(method, target)  # type: ignore[arg-type]
+        url = self._base_url + target
+        exchange = Exchange(request, (), url, operation=label_of(binding), purpose=purpose)
+        try:
+            answer = send(self._client, method, url, body, headers)
+        except NoAnswer as error:
+            failed = (Assertion("Request is answered", str(error)),)
+            self.done.append(replace(exchange, assertions=failed, sent=error.sent))
+            return None
+        as_expected = answer.status in expect
+        wrong = None if as_expected else f"it is {answer.status}: {shown(answer.content)}"
+        name = " or ".join(map(str, expect))
+        place = pointer or f"/paths/{binding.path.replace('/', '~1')}/{binding.method}/responses"
+        found = [Assertion(f"Status code is {name}", wrong, place)]
+        value = parsed(answer.content)
+        selected = "fields=" in target
+        found += of_contract(binding, answer.status, value, place, selected=selected)
+        if returns is not None and not isinstance(value, returns):
+            kind = "an array" if returns is list else "an object"
+            found.append(Assertion(f"Body is {kind}", shown(answer.content), place))
+            value = None
+        self.done.append(
+            replace(
+                exchange,
+                assertions=tuple(found),
+                status=answer.status,
+                milliseconds=answer.milliseconds,
+                size=len(answer.content),
+                sent=answer.sent,
+                received=answer.received,
+            )
+        )
+        if method == "POST" and answer.status < 300 and isinstance(value, dict):
+            self._note_created(binding, target, value)
+        if method == "DELETE" and answer.status < 300 and url in self.created:
+            self.created.remove(url)
+        return value if as_expected else None
+
+    def _note_created(self, binding: Binding, target: str, value: Resource) -> None:
+        id = value.get("id")
+        if binding.kind in (Kind.CREATE, Kind.SUBSCRIBE) and isinstance(id, str | int):
+            self.created.append(self._base_url + member(target, str(id)))
+
+    def remove_created(self) -> None:
+        """Delete what the run created; what cannot be deleted stays listed."""
+        for url in list(self.created):
+            try:
+                status = send(self._client, "DELETE", url).status
+            except NoAnswer:
+                continue
+            if status < 300 or status == 404:
+                self.created.remove(url)
+
+    def check(self, *assertions: Assertion) -> None:
+        """Add assertions to the last request."""
+        last = self.done.pop()
+        self.done.append(replace(last, assertions=(*last.assertions, *assertions)))
+
+
+def member(path: str, id: str) -> str:
+    """Return the path of a collection's member."""
+    return f"{path}/{quote(id, safe=':')}"
+
+
+def query_string(parameters: Mapping[str, Any]) -> str:
+    """Return a query string with `?`, as clients of TM Forum APIs write it; empty without any."""
+    stated = []
+    for name, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        stated.append(f"{quote(name, safe='@')}={quote(text, safe=':/')}")
+    return f"?{'&'.join(stated)}" if stated else ""
