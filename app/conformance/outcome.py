@@ -19,8 +19,8 @@ _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "x-api-ke
 class Assertion:
     """One assertion; `failure` says what is wrong, None when it holds.
 
-    `pointer` is the JSON pointer of the rule in the contract, where one place states it. `key` takes
-    the place of a name that holds values of the server, in what is compared between runs.
+    `pointer` is the JSON pointer of the rule in the contract, where one place states it. `key`
+    is the name in comparisons of runs, where the name itself holds values of the server.
     """
 
     name: str
