@@ -22,7 +22,7 @@ from app.conformance import (
 )
 from app.conformance.negative import broken_bodies
 from app.conformance.sample import sample
-from app.contract import Contract, Kind, open_contract
+from app.contract import Contract, open_contract
 from app.contract.document.overlay import read_overlays
 from app.contract.schema.schemas import body_schema
 from app.settings import OPENAPI_FOLDER
