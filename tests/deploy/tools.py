@@ -1,4 +1,4 @@
-"""The checking tools of `tools/`, built with Go once and kept."""
+"""The tools of `tools/` that check deploy/, built with Go once and kept in build/."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 _SOURCES = Path(__file__).parent / "tools"
@@ -32,8 +33,41 @@ def tool(*arguments: str | Path, text: str | None = None) -> subprocess.Complete
 
 
 def rendered(*values: str, release: str = "prod") -> dict[str, str]:
-    """Return the chart's files as helm renders them."""
+    """Return the chart's files as helm renders them.
+
+    `values` are what `helm template` takes: `-f FILE`, `-a API`, then NAME=VALUE.
+    """
     done = tool("helm-template", release, "deploy/helm", *values)
     assert done.returncode == 0, done.stderr
     files: dict[str, Any] = json.loads(done.stdout)
     return files
+
+
+def resources(*values: str, release: str = "prod") -> list[dict[str, Any]]:
+    """Return the resources that the chart makes, those of `helm test` included."""
+    files = rendered(*values, release=release)
+    texts = [text for name, text in files.items() if name.endswith(".yaml")]
+    return [each for text in texts for each in yaml.safe_load_all(text) if each]
+
+
+def prom_ql(load: str, at: float, *expressions: str) -> list[dict[str, Any]]:
+    """Evaluate PromQL expressions over series, which `load` has as promtool's unit tests do.
+
+    Each answer has `selectors`, each with its `name` and `labels`, and the `result`, samples with
+    their `labels` and `value`.
+    """
+    done = tool("promql", text=json.dumps({"load": load, "at": at, "exprs": expressions}))
+    assert done.returncode == 0, done.stderr
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers
+
+
+def go_module(name: str, version: str) -> Path:
+    """Return the folder of a Go module's files; skip where it cannot be had."""
+    if not shutil.which("go"):
+        pytest.skip("no Go: the schemas of other projects' resources are in their Go modules")
+    command = ["go", "mod", "download", "-json", f"{name}@{version}"]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"the Go module {name} cannot be had: {done.stdout[-200:]}")
+    return Path(json.loads(done.stdout)["Dir"])

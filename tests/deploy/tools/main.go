@@ -1,11 +1,10 @@
-// Tools that check the files of deploy/: helm's own lint and template, the loader of compose files,
-// BuildKit's parser and linter of Dockerfiles, and Prometheus's lint of metrics.
+// Tools that check the files of deploy/ with the libraries of those who will read them: helm,
+// kubeconform, Prometheus, compose and BuildKit.
 package main
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -15,67 +14,18 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
-	"helm.sh/helm/v3/pkg/action"
-	"helm.sh/helm/v3/pkg/chart/loader"
-	"helm.sh/helm/v3/pkg/chartutil"
-	"helm.sh/helm/v3/pkg/cli/values"
-	"helm.sh/helm/v3/pkg/engine"
-	"helm.sh/helm/v3/pkg/getter"
 )
 
 func main() {
 	commands := map[string]func([]string) error{
 		"helm-lint": helmLint, "helm-template": helmTemplate,
+		"kubeconform": kubeconform, "rules": rules, "promql": promQL,
 		"compose": compose, "dockerfile": dockerfile, "metrics": metrics,
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-}
-
-// given reads values as "name=value" arguments, as helm's --set does.
-func given(set []string) (map[string]interface{}, error) {
-	options := values.Options{Values: set}
-	return options.MergeValues(getter.Providers{})
-}
-
-func helmLint(arguments []string) error {
-	stated, err := given(arguments[1:])
-	if err != nil {
-		return err
-	}
-	client := action.NewLint()
-	client.Strict = true
-	result := client.Run([]string{arguments[0]}, stated)
-	for _, message := range result.Messages {
-		fmt.Println(message)
-	}
-	if len(result.Errors) > 0 {
-		return fmt.Errorf("%v", result.Errors)
-	}
-	return nil
-}
-
-func helmTemplate(arguments []string) error {
-	chart, err := loader.Load(arguments[1])
-	if err != nil {
-		return err
-	}
-	stated, err := given(arguments[2:])
-	if err != nil {
-		return err
-	}
-	release := chartutil.ReleaseOptions{Name: arguments[0], Namespace: "default", Revision: 1, IsInstall: true}
-	merged, err := chartutil.ToRenderValues(chart, stated, release, chartutil.DefaultCapabilities)
-	if err != nil {
-		return err
-	}
-	files, err := engine.Render(chart, merged)
-	if err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(files)
 }
 
 func compose(arguments []string) error {
