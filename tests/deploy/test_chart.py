@@ -57,7 +57,7 @@ def pod(resource: dict[str, Any]) -> dict[str, Any]:
 
 
 def deployed(resource: dict[str, Any]) -> bool:
-    return resource["kind"] == "Deployment"
+    return bool(resource["kind"] == "Deployment")
 
 
 def container(resource: dict[str, Any]) -> dict[str, Any]:
