@@ -34,9 +34,9 @@ _MOST_SHOWN = 5
 def export_command(
     out: Path, chosen: tuple[str, ...], spec: tuple[Path, ...], store: str | None
 ) -> None:
-    """Write every resource and subscription into an archive, while servers go on.
+    """Write every resource and subscription into an archive, while servers run.
 
-    Killed, it goes on where it stopped when it is started again.
+    An export that was killed continues where it stopped when it is started again.
     """
     with plain_errors(), _archive_errors():
         settings = read_settings(spec=spec, store=store)
@@ -64,10 +64,10 @@ def export_command(
     type=click.Choice(["skip", "replace", "fail"]),
     default="fail",
     show_default=True,
-    help="When another document of the same id is there.",
+    help="What to do when another document of the same id exists.",
 )
-@click.option("--dry-run", is_flag=True, help="Only hold the documents against the contracts.")
-@click.option("--rejects", type=click.File("wb", lazy=False), help="NDJSON of what was rejected.")
+@click.option("--dry-run", is_flag=True, help="Validate the documents, and change nothing.")
+@click.option("--rejects", type=click.File("wb", lazy=False), help="File for rejected documents.")
 @_SPEC
 @_STORE
 def import_command(
@@ -80,8 +80,8 @@ def import_command(
 ) -> None:
     """Restore the documents of ARCHIVE (- is stdin), each validated by its contract first.
 
-    An archive that is not whole is refused before anything is changed. Killed, it is started again:
-    what is there already is passed over. The exit code is 1 when documents were rejected.
+    An incomplete archive is refused before anything is changed. An import that was killed can be
+    started again: documents that exist are skipped. Exit code 1: documents were rejected.
     """
     with plain_errors(), _archive_errors():
         path = _path(archive)
@@ -112,7 +112,7 @@ def import_command(
 
 @contextmanager
 def _bar(total: int | None, label: str) -> Iterator[Callable[[], object]]:
-    """Show progress; none when nobody knows how much there is."""
+    """Show a progress bar, unless the total is unknown."""
     if total is None:
         yield lambda: None
         return
@@ -130,10 +130,10 @@ def _count(store: Store, collection: str) -> int:
 
 
 def _verified(path: Path) -> int:
-    """Read an archive to its end, and return how many documents it has.
+    """Read an archive to its end, and return the number of its documents.
 
     Raises:
-        ArchiveError: it is not whole.
+        ArchiveError: it is incomplete.
     """
     if not path.is_file():
         raise ArchiveError(f"there is no file {path}")

@@ -1,4 +1,4 @@
-"""What a user can mend, said in plain lines."""
+"""Errors that a user can correct, as plain lines on standard error."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from storage import StoreError
 
 @contextmanager
 def plain_errors(*others: type[Exception]) -> Iterator[None]:
-    """Turn what a user can mend into lines on standard error and exit code 2.
+    """Print errors that a user can correct on standard error, and exit with 2.
 
-    `others` are errors of this kind that one command alone has.
+    `others` are exceptions of this kind that only one command raises.
     """
     mendable: tuple[type[Exception], ...] = (ContractError, SettingsError, StoreError, *others)
     try:

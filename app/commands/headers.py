@@ -1,4 +1,4 @@
-"""`--header`: what a server that asks who calls wants to see."""
+"""The option `--header`: headers of every request, for authentication for example."""
 
 from __future__ import annotations
 

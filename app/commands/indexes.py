@@ -18,7 +18,7 @@ from storage import open_store
 def indexes(spec: tuple[Path, ...], store: str | None) -> None:
     """List the indexes that the contracts ask for, and whether the store has them.
 
-    A store that is not there is not made, since its name may be mistyped.
+    A store that does not exist is not created, since its name may be mistyped.
     """
     with plain_errors():
         settings = read_settings(spec=spec, store=store)

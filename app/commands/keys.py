@@ -1,4 +1,4 @@
-"""`key`: making an API key."""
+"""`key`: create an API key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from app.tmf630.caller import Access
 )
 @click.option("--party", "parties", multiple=True, help="Bind it to a party; repeatable.")
 def key(name: str, kinds: tuple[str, ...], parties: tuple[str, ...]) -> None:
-    """Make an API key for NAME.
+    """Create an API key for NAME.
 
     The key is shown once; its entry is for TMF_API_KEYS, and holds no secret.
     """

@@ -1,4 +1,4 @@
-"""Upkeep of stored documents: do they fit a new contract, and bringing them into its form."""
+"""Maintenance of stored documents: export, import, check against a contract, migration."""
 
 from app.maintenance.check import Finding, Findings, check_documents
 from app.maintenance.collections import sources_of

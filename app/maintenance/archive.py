@@ -1,8 +1,8 @@
 """Archives: the file format of backups, a line of JSON for each document (NDJSON), plain or zstd.
 
-The first line is a header, the last an end with the number of documents and the SHA-256 of every
-line before it, so that a file that was cut off or changed is noticed. A document's line holds its
-content byte for byte:
+The first line is a header. The last line holds the number of documents and the SHA-256 of all lines
+before it, which detects a truncated or changed file. The line of a document holds its content byte
+for byte:
 
     {"collection":"…","id":"…","version":3,"form":"5","content":{…}}
 """
@@ -29,7 +29,7 @@ _LONGEST_LINE = 64 * 1024 * 1024
 
 
 class ArchiveError(Exception):
-    """A file is not an archive, or not a whole one; the message says where."""
+    """A file is not an archive, or not a complete one; the message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Entry:
 
 
 class ArchiveWriter:
-    """Writes an archive to a binary file; `finish` makes it whole."""
+    """Writes an archive to a binary file; `finish` completes it."""
 
     def __init__(self, file: IO[bytes], *, contracts: Sequence[str]) -> None:
         self._file = file
@@ -74,7 +74,7 @@ class ArchiveWriter:
 
 @dataclass(slots=True)
 class ArchiveReader:
-    """Reads an archive; `whole` says, once all was read, that its end was there and right."""
+    """Reads an archive; `whole` is true once its last line was read and its checksum is right."""
 
     file: IO[bytes]
     whole: bool = False
@@ -84,7 +84,7 @@ class ArchiveReader:
         """Yield the documents.
 
         Raises:
-            ArchiveError: a line is not one of an archive, or the end is not the one written.
+            ArchiveError: a line has another format, or the checksum differs.
         """
         count = 0
         for number, line in enumerate(_lines(self.file), start=1):

@@ -1,4 +1,4 @@
-"""Check: hold stored documents against a contract, without changing anything."""
+"""Check: validate stored documents against a contract, without changing them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POSITION = re.compile(r"/\d+(?=/|\s|$)")
 
 @dataclass(slots=True)
 class Finding:
-    """How many documents have something in common, and the ids of a few."""
+    """The number of documents that share a finding, and the ids of a few of them."""
 
     count: int = 0
     examples: list[str] = field(default_factory=list)
@@ -34,8 +34,9 @@ class Finding:
 class Findings:
     """What a check found in one collection.
 
-    `broken` gathers documents by the rule they break, positions in arrays written as `*`; `aside`
-    by the attribute that the contract cannot hold as it is, and that is kept beside a change.
+    `passed` documents are valid; `translated` ones were read through a mapping. `broken` groups
+    documents by the rule they break, with array positions written as `*`. `aside` groups them by
+    an attribute that the contract has no place for; a change keeps it beside the document.
     """
 
     collection: str

@@ -1,4 +1,4 @@
-"""The collections that a contract's resources may lie in, and walking through them."""
+"""The collections that may hold the resources of a contract, and iteration over them."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Source:
 
     @property
     def foreign(self) -> bool:
-        """Whether the contract itself keeps its documents elsewhere."""
+        """Whether the contract itself stores its documents in another collection."""
         return self.collection != self.definition.collection
 
     def documents(self, store: Store) -> Iterator[Document]:
-        """Return every document, the newest first, however many there are."""
+        """Yield every document, the newest first, page by page."""
         return every(store, self.collection)
 
     def count(self, store: Store) -> int:
@@ -36,9 +36,9 @@ class Source:
 
 
 def sources_of(contract: Contract) -> tuple[Source, ...]:
-    """Return where documents of the contract's resources may be, its own collections first.
+    """Return the collections that may hold the contract's resources, its own first.
 
-    Without a mapping the major versions of an API keep their documents apart; those of the other
+    Without a mapping, each major version of an API has a collection of its own; those of the other
     versions are sources too.
     """
     found: dict[str, Source] = {}
@@ -61,6 +61,6 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
 def plain(definition: ResourceDefinition, document: Document, source: Source) -> Document:
     """Return a document of another version's collection as if it were the contract's own.
 
-    Where no mapping leads from one version to the other, attributes stay as they are.
+    Without a mapping between the versions, attributes stay as they are.
     """
     return replace(document, form=definition.forms.name) if source.foreign else document

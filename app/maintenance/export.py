@@ -1,8 +1,7 @@
-"""Export: every document that clients have made, into an archive, while the server goes on.
+"""Export: write every resource and subscription into an archive, while the server runs.
 
-Each document is as it was at one moment, those of a collection ordered by id (which is by age,
-where the server made the ids). Resources and subscriptions are exported; what is of the moment
-alone, the log of events, how far deliveries have come, what was received, is not.
+Each document is as it was at one moment; those of a collection are ordered by id, which is their
+age where the server made the ids. The event log, delivery cursors and received events are left out.
 """
 
 from __future__ import annotations
@@ -22,14 +21,14 @@ _BY_ID = (SortKey(("id",)),)
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """How many documents an archive has, and how many of them an earlier attempt had written."""
+    """The number of documents in an archive, and of those that an earlier attempt wrote."""
 
     documents: int
     resumed: int
 
 
 def exported_collections(contracts: Sequence[Contract]) -> tuple[str, ...]:
-    """Return the collections of the contracts that hold what clients have made."""
+    """Return the collections of the contracts that hold resources and subscriptions."""
     found = {
         binding.definition.collection: None
         for contract in contracts
@@ -46,10 +45,10 @@ def export(
     collections: Sequence[str],
     progress: Callable[[], object] = lambda: None,
 ) -> Exported:
-    """Write an archive, which appears under its name when it is whole.
+    """Write an archive; the file gets its name when it is complete.
 
-    Until then it is beside, `….part`; when there is one, from an attempt that was killed, the
-    export goes on behind its last document.
+    Until then it is named `….part`. An export that finds such a file, left by an attempt that was
+    killed, continues behind its last document.
     """
     names = [f"{contract.title} {contract.version}" for contract in contracts]
     if path is None:
@@ -82,7 +81,7 @@ def _beside(path: Path, word: str) -> Path:
 
 
 def _written(earlier: Path, collections: Sequence[str]) -> Iterator[Entry]:
-    """Yield the documents that an earlier attempt at the same export has written."""
+    """Yield the documents that an earlier attempt at the same export wrote."""
     if not earlier.exists():
         return
     with opened(earlier, "rb") as file:

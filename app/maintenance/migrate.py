@@ -1,8 +1,8 @@
-"""Migrate: bring stored documents into the form of a contract, in batches, safe to interrupt.
+"""Migrate: rewrite stored documents for a contract, in batches, safe to interrupt.
 
-What a document was is copied beside its collection before the document is replaced, version
-checked, so that a migration that was killed goes on where it stopped and a server may write
-meanwhile. The copies stay until the migration is committed.
+A document is copied into a collection beside its own before it is replaced, and it is replaced only
+in the version that was read: a migration that was killed continues where it stopped, and servers
+may write meanwhile. The copies stay until the migration is committed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ _BATCH = 200
 
 @dataclass(slots=True)
 class Migration:
-    """What became of the documents of one collection."""
+    """The result of a migration for one collection.
+
+    `already` documents needed no change. `rejected` and `aside` group documents as `Findings` does.
+    """
 
     collection: str
     migrated: int = 0
@@ -44,7 +47,7 @@ class Migration:
     aside: dict[str, Finding] = field(default_factory=dict)
 
     def add(self, translation: _Translation, *, written: bool = False) -> None:
-        """Count what became of one document."""
+        """Count the result for one document."""
         id = translation.document.id
         for rule in translation.rules:
             self.rejected.setdefault(rule, Finding()).add(id)
@@ -58,9 +61,9 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class _Translation:
-    """What a document becomes; `aside` names what only its old form can hold.
+    """The migrated form of a document; `aside` names attributes that only its old form can hold.
 
-    There is no content when it is in the contract's form already, or would break `rules`.
+    `content` is None when the document needs no change, or when the result would break `rules`.
     """
 
     document: Document
@@ -77,11 +80,11 @@ def migrate(
     dry_run: bool = False,
     progress: Callable[[], object] = lambda: None,
 ) -> list[Migration]:
-    """Migrate every document that is not in the contract's form; a dry run only says what it would.
+    """Migrate every document that was stored for another version; a dry run changes nothing.
 
-    A document whose translation would break the contract is left as it is and reported. Others may
-    write meanwhile: documents are translated before a batch of them is written, so that it holds
-    the store but for a moment, and one that has changed since is translated anew.
+    A document whose migrated form would break the contract stays as it is and is reported. A batch
+    is translated before it is written, so that it holds the store for a short time; a document that
+    changed in between is translated again.
     """
     found = []
     for source in sources_of(contract):
@@ -109,9 +112,9 @@ def migrate(
 def commit_migration(
     contract: Contract, store: Store, progress: Callable[[], object] = lambda: None
 ) -> int:
-    """Remove the copies of what was before; return how many there were.
+    """Remove the copies of the documents before their migration; return the number removed.
 
-    Of a version that keeps its documents apart, the documents that were migrated go.
+    Where the old version has a collection of its own, its migrated documents are removed.
     """
     removed = 0
     for source in sources_of(contract):
@@ -125,7 +128,7 @@ def commit_migration(
 
 
 def _translated(source: Source, stored: Document) -> _Translation:
-    """Return what becomes of a document."""
+    """Return the migrated form of a document."""
     definition = source.definition
     if stored.form.partition("+")[0] == definition.forms.name and not source.foreign:
         return _Translation(stored)
@@ -202,6 +205,6 @@ def _remove(
                     store.delete(collection, document.id, version=document.version)
                     removed += 1
                 except (VersionConflict, DocumentNotFound):
-                    pass  # somebody has changed it since, or deleted it
+                    pass  # changed or deleted meanwhile
                 progress()
     return removed

@@ -1,8 +1,8 @@
-"""Restore: the documents of an archive into a store, each held against its contract first.
+"""Restore: insert the documents of an archive into a store, each validated by its contract first.
 
-Versions begin anew, so no entity tag of before is mistaken for one of a changed document: a tag
-holds a digest of the content too. Nobody is told of what is restored: it is no event. What is there
-already, byte for byte, is passed over; so a restore that was killed is started again.
+Versions start again at 1; entity tags hold a digest of the content as well, so an old tag does not
+match a changed document. A restore causes no events. Documents that exist with the same content are
+skipped, so a restore that was killed can be started again.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ OnConflict: TypeAlias = Literal["skip", "replace", "fail"]
 
 
 class RestoreConflict(Exception):
-    """Another document of that id is there, and the restore is to stop for it."""
+    """Another document of this id exists, and the restore stops on conflicts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A document that was not restored: where it stood, and which rules it breaks."""
+    """A document that was not restored: its place in the archive, and the rules it breaks."""
 
     line: int
     collection: str
@@ -44,7 +44,7 @@ class Reject:
 
 @dataclass(slots=True)
 class Restored:
-    """What became of the documents of an archive."""
+    """The number of documents by result, and those that were rejected."""
 
     added: int = 0
     replaced: int = 0
@@ -71,8 +71,8 @@ def restore(
     """Restore the documents of an archive.
 
     Raises:
-        ArchiveError: the archive is not as it should be; what came before may be restored.
-        RestoreConflict: `on_conflict` is `fail`, and one of the documents is another there.
+        ArchiveError: the archive is damaged; documents before the damage may be restored.
+        RestoreConflict: `on_conflict` is `fail`, and another document of the same id exists.
     """
     places = _places(contracts)
     found, left = Restored(), iter(entries)
@@ -93,7 +93,7 @@ def restore(
 
 
 def _places(contracts: Sequence[Contract]) -> dict[str, dict[str, _Place]]:
-    """Return the collections that contracts keep, each by the forms of those that share it."""
+    """Return the collections of the contracts, each by the versions that share it."""
     found: dict[str, dict[str, _Place]] = {}
     for contract in contracts:
         for binding in contract.bindings:
@@ -105,7 +105,7 @@ def _places(contracts: Sequence[Contract]) -> dict[str, dict[str, _Place]]:
 
 
 def _place_of(places: dict[str, dict[str, _Place]], entry: Entry) -> _Place | None:
-    """Return where a document belongs: by the contract of its own form, if that is served."""
+    """Return the place of a document: by the contract of its own version, if that is served."""
     shared = places.get(entry.collection)
     if shared is None:
         return None
