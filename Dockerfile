@@ -6,6 +6,7 @@
 FROM python:3.11-slim AS build
 WORKDIR /build
 COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY tmf683 ./tmf683
 COPY app app
 COPY handlers handlers
 COPY storage storage

@@ -22,6 +22,9 @@ from app.settings import Settings, read_settings, shown, unknown_settings
 @click.option("--workers", type=int, help="Worker processes.")
 @click.option("--profile", help="conformance or strict.")
 @click.option("--insecure", is_flag=True, help="Listen elsewhere than here, for anybody.")
+@click.option(
+    "--ready-file", type=Path, help="Write the addresses here, as JSON, once requests are answered."
+)
 @click.option("--dev", is_flag=True, help="One process, reload on change, responses validated.")
 def serve(
     spec: tuple[Path, ...],
@@ -31,6 +34,7 @@ def serve(
     workers: int | None,
     profile: str | None,
     insecure: bool,
+    ready_file: Path | None,
     dev: bool,
 ) -> None:
     """Serve the contracts.
@@ -57,10 +61,18 @@ def serve(
         single_process = opened.single_process
         opened.close()
         _announce(settings, contracts)
+        if ready_file is not None:
+            ready_file.unlink(missing_ok=True)
         if dev:
             gunicorn_server.serve_for_development(settings)
         else:
-            gunicorn_server.serve(settings, contracts, sources, single_process=single_process)
+            gunicorn_server.serve(
+                settings,
+                contracts,
+                sources,
+                single_process=single_process,
+                ready_file=ready_file,
+            )
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 
-from app.conformance.event_listener import EventListener
 from app.conformance.outcome import Assertion, NotTried
 from app.conformance.resource_assertions import missing
 from app.conformance.sample import sample
@@ -14,6 +13,7 @@ from app.contract import Binding, Kind
 from app.contract.binding.event_definitions import EventDefinition
 from app.contract.document.examples import examples_of
 from app.tmf630.definitions import Answers, Change, Resource, ResourceDefinition
+from tmf683.event_listener import EventListener
 
 CALLBACK = "https://listener.example.com/events/"
 

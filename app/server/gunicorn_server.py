@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import mmap
 import os
 import secrets
@@ -11,6 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -47,7 +49,9 @@ class Gunicorn(BaseApplication):
         sources: Sequence[Contract],
         *,
         single_process: bool,
+        ready_file: Path | None = None,
     ) -> None:
+        self._ready_file = ready_file
         self._contracts = contracts
         self._sources = sources
         self._single_process = single_process
@@ -82,7 +86,18 @@ class Gunicorn(BaseApplication):
         configure_logs(self._settings)
         app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
         self._served[0] = 1
+        if self._ready_file is not None:
+            _write_addresses(self._ready_file, self._settings, self._contracts)
         return app
+
+
+def _write_addresses(file: Path, settings: Settings, contracts: Sequence[Contract]) -> None:
+    """Write the server's URL and those of its APIs; a reader never sees half of the file."""
+    url = f"http://{settings.host}:{settings.port}"
+    addresses = {"url": url, "apis": [url + each.base_path for each in contracts]}
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    part.write_text(json.dumps(addresses))
+    part.replace(file)
 
 
 class ServerWorker(UvicornWorker):
@@ -189,13 +204,18 @@ def serve(
     sources: Sequence[Contract],
     *,
     single_process: bool,
+    ready_file: Path | None = None,
 ) -> None:
     """Serve the contracts until told to stop.
+
+    `ready_file` gets the addresses, as JSON, once requests are answered.
 
     With a `single_process` store the worker delivers events, else a process of its own does.
     """
     gc.freeze()  # collections would copy the pages that the workers share
-    Gunicorn(settings, contracts, sources, single_process=single_process).run()
+    Gunicorn(
+        settings, contracts, sources, single_process=single_process, ready_file=ready_file
+    ).run()
 
 
 def serve_for_development(settings: Settings) -> None:

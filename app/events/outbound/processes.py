@@ -152,7 +152,7 @@ class DeliveryProcess:
 
     def _supervise(self) -> None:
         # -P: an `app` in the working directory is somebody else's.
-        command = [sys.executable, "-P", "-m", "app.cli", "deliver", "--parent", str(os.getpid())]
+        command = [sys.executable, "-P", "-m", "tmf683", "deliver", "--parent", str(os.getpid())]
         latest = time.monotonic() + _READY_SECONDS
         while not self._ready() and time.monotonic() < latest:
             if self._stopping.wait(0.02):

@@ -1,4 +1,4 @@
-"""A listener of the run's own, which receives the events of a subscription."""
+"""A listener for events, for tests and conformance runs: an HTTP server on a free port."""
 
 from __future__ import annotations
 
