@@ -127,7 +127,7 @@ def conformance(
     those that cannot be are listed. Operations are named by operationId or as 'GET /path', with
     * and ? as wildcards.
 
-    Example: tmf683 conformance --url http://localhost:8080/tmf-api/partyInteraction/v4
+    Example: tmf683 conformance --url http://localhost:8080/tmf-api/NAME/v4
     """
     transport = Transport(headers, timeout, insecure, ca)
     with plain_errors(SuiteError, BaselineError, OSError):

@@ -44,7 +44,7 @@ class InvalidBody(Exception):
     """The body is JSON, but not what the contract asks for."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(sentence_of([*map(str, violations)]))
+        super().__init__(sentence_of([each.with_value() for each in violations]))
         self.keywords = tuple(each.keyword for each in violations)
 
 

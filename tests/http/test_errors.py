@@ -84,6 +84,7 @@ def test_unusual_but_legal_texts_are_kept(one: httpx.Client) -> None:
         ({"interactionDate": {"startDateTime": "now"}}, "startDateTime", "date-time"),
         ({"@schemaLocation": "not a uri"}, "/@schemaLocation", "uri"),
         ({"relatedParty": [{"id": "1", "href": "x"}]}, "/relatedParty/0/@referredType", "required"),
+        ({"relatedParty": [{"id": "1"}]}, "/relatedParty/0/@referredType", "or role instead"),
         ({"attachment": [{"size": {"amount": "5"}}]}, "/attachment/0/size/amount", "number"),
     ],
 )

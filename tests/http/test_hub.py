@@ -90,5 +90,7 @@ def test_an_event_is_received_once(api: httpx.Client) -> None:
 
 def test_an_event_has_the_shape_of_the_contract(one: httpx.Client) -> None:
     answer = one.post("/listener/partyInteractionCreateEvent", json={"eventTime": "yesterday"})
-    assert error_of(answer, 400)["message"] == "/eventTime must be a date-time"
+    message = error_of(answer, 400)["message"]
+    form = "/eventTime must be a date-time such as 2026-01-31T09:30:00Z (RFC 3339)"
+    assert message == f'{form}, not "yesterday"'
     error_of(one.post("/listener/somethingElseEvent", json={}), 404)

@@ -254,7 +254,9 @@ def test_a_source_offers_its_listeners_and_nothing_else(server: Server) -> None:
     base = f"{server.url}/tmf-api/troubleTicket/v4"
     error_of(httpx.get(f"{base}/troubleTicket", trust_env=False), 404)
     answer = httpx.post(f"{base}/listener/troubleTicketCreateEvent", json={"eventTime": "x"})
-    assert error_of(answer, 400)["message"] == "/eventTime must be a date-time"
+    message = error_of(answer, 400)["message"]
+    form = "/eventTime must be a date-time such as 2026-01-31T09:30:00Z (RFC 3339)"
+    assert message == f'{form}, not "x"'
 
 
 @pytest.mark.slow

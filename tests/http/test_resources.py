@@ -176,3 +176,15 @@ def test_head_answers_like_get_without_a_body(one: httpx.Client) -> None:
 def test_an_offset_too_far_is_refused_while_there_is_something(one: httpx.Client) -> None:
     create(one)
     assert one.get("/partyInteraction", params={"offset": 1_000_001}).json() == []
+
+
+def test_a_party_and_a_channel_need_little_at_every_depth(api: httpx.Client) -> None:
+    party = {"id": "42", "role": "customer"}
+    item = {"relatedParty": [party, {"id": "7", "@referredType": "Individual"}]}
+    body = create(api, relatedParty=[party], interactionItem=[item | {"channel": [{"id": "mail"}]}])
+    filled = {"href": "/party/42", "@referredType": "Party"}
+    assert body["relatedParty"] == [party | filled]
+    (found,) = body["interactionItem"]
+    seven = {"id": "7", "@referredType": "Individual", "href": "/party/7"}
+    assert found["relatedParty"] == [party | filled, seven]
+    assert found["channel"] == [{"id": "mail", "href": "/channel/mail"}]

@@ -1,11 +1,12 @@
-"""Violations: what is wrong with a value, in words that name the attribute and the rule.
+"""Violations: messages that name the attribute and the rule it breaks.
 
-The words are ours, built from the rule's name and limit: a validator's own messages may echo the
-whole value or schema back to the client.
+They are built from the rule's name and limit; the validator's own messages may repeat the whole
+value or schema to the client.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -34,22 +35,34 @@ _SENTENCES = {
     "type": "must be of type {}",
     "uniqueItems": "must not hold the same item twice",
 }
-_FORMATS = {"byte": "base64 text"}
+_FORMATS = {
+    "byte": "base64 text",
+    "date-time": "a date-time such as 2026-01-31T09:30:00Z (RFC 3339)",
+    "date": "a date such as 2026-01-31 (RFC 3339)",
+}
+_SHOWN = 40
+"""How many characters of a value a message shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A broken rule and the JSON pointer (RFC 6901) of the value that breaks it.
 
-    `keyword` is the rule's name in JSON Schema; there are not many of them.
+    `keyword` is the rule's name in JSON Schema; there are not many of them. `value` is the start of
+    the value, where it helps to show it.
     """
 
     pointer: str
     rule: str
     keyword: str = ""
+    value: str = ""
 
     def __str__(self) -> str:
         return f"{self.pointer or '/'} {self.rule}"
+
+    def with_value(self) -> str:
+        """Return the rule, and the value that breaks it where there is one to show."""
+        return f"{self}, not {self.value}" if self.value else str(self)
 
 
 def violations_of(
@@ -77,7 +90,7 @@ def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
         branches = [
             branch for branch in kind.context if not any(_wants_null(inner) for inner in branch)
         ]
-        choice = _choice(branches)
+        choice = _choice(branches) or _missing(path, branches)
         if choice is not None:
             return [choice]
         meant = _meant(branches)
@@ -90,7 +103,8 @@ def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
         ]
     if kind.name == "format":
         wanted = _FORMATS.get(kind.value, f"a {kind.value}")
-        return [Violation(pointer(path), f"must be {wanted}", kind.name)]
+        came = json.dumps(str(error.instance)[:_SHOWN], ensure_ascii=False)
+        return [Violation(pointer(path), f"must be {wanted}", kind.name, came)]
     if kind.name == "pattern" and kind.value in patterns:
         return [Violation(pointer(path), patterns[kind.value], kind.name)]
     sentence = _SENTENCES.get(kind.name)
@@ -126,6 +140,22 @@ def _choice(branches: list[list[Any]]) -> Violation | None:
         values += [value for value in inner.kind.value if value not in values]
     rule = _SENTENCES["enum"].format(_listed(values))
     return Violation(places.pop(), rule, "enum")
+
+
+def _missing(path: list[str | int], branches: list[list[Any]]) -> Violation | None:
+    """Return the rule when each form lacks one attribute of the object at `path`."""
+    lacking = [
+        branch[0].kind.value
+        for branch in branches
+        if len(branch) == 1
+        and branch[0].kind.name == "required"
+        and list(branch[0].instance_path) == path
+    ]
+    if len(lacking) < 2 or len(lacking) != len(branches):
+        return None
+    first, *others = lacking
+    rule = f"is required, or {' or '.join(others)} instead"
+    return Violation(pointer([*path, first]), rule, "required")
 
 
 def _wants_null(error: Any) -> bool:

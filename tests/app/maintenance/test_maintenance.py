@@ -104,7 +104,8 @@ def test_check_says_which_rules_are_broken_with_examples(url: str) -> None:
     fill(url, [*({**broken, "id": id} for id in ("w1", "w2")), *interactions(3)], V4)
     done = tmf683("check", str(OURS), "--store", url)
     assert done.returncode == 1
-    assert "breaks: /note/*/date must be a date-time (2, such as w2, w1)" in done.stdout
+    rule = "/note/*/date must be a date-time such as 2026-01-31T09:30:00Z (RFC 3339)"
+    assert f"breaks: {rule} (2, such as w2, w1)" in done.stdout
     assert "breaks: /direction must be of type string (2, such as w2, w1)" in done.stdout
 
 
