@@ -37,21 +37,41 @@ class Sql:
 
 
 @dataclass(frozen=True, slots=True)
+class Indexed(Sql):
+    """A condition on one attribute that has an index of its own."""
+
+    def selection(self) -> str:
+        """Return SQL that selects the numbers of the rows it holds for, within a collection.
+
+        Its first placeholder is the collection.
+        """
+        return f"SELECT seq FROM document WHERE collection = ? AND ({self.text})"
+
+
+@dataclass(frozen=True, slots=True)
 class Listed(Sql):
-    """A condition that the element table decides alone: `rows` selects what it holds for."""
+    """A condition that the element table decides alone: `rows` selects what it holds for.
+
+    `member` is the same condition, looked up for one row instead of selected for all.
+    """
 
     rows: str = ""
+    member: str = ""
 
 
 class Compiler:
     """Compiles conditions for one collection.
 
     `scalars` are the paths known to cross no array, which are read (and indexed) as one value;
-    `hints` those with rows in the element table.
+    `hints` those with rows in the element table; `indexed` those that an index begins with, as
+    instants or as they are.
     """
 
-    def __init__(self, scalars: frozenset[Path], hints: Hints) -> None:
+    def __init__(
+        self, scalars: frozenset[Path], hints: Hints, indexed: frozenset[tuple[Path, bool]]
+    ) -> None:
         self._scalars = scalars
+        self._indexed = indexed
         self._hints = hints
         self._aliases = count()
 
@@ -76,6 +96,15 @@ class Compiler:
             case Or(conditions):
                 return _either([self.condition(each, content) for each in conditions])
 
+    def conjuncts(self, tree: Condition) -> list[Sql]:
+        """Compile a condition as parts that must all hold, those that an index decides apart."""
+        match tree:
+            case And(conditions):
+                return [part for each in conditions for part in self.conjuncts(each)]
+            case AnyElement(path, inner):
+                return [*self._narrowed(inner, path), self._in_some(path, inner, "content")]
+        return [self.condition(tree)]
+
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
         if isinstance(value, int) and abs(value) >= 2**63:
@@ -84,13 +113,16 @@ class Compiler:
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")
         if root and path == ("id",) and not isinstance(value, datetime):
-            return Sql(f"id {operator} ?", (value,)) if isinstance(value, str) else Sql("0")
+            return Indexed(f"id {operator} ?", (value,)) if isinstance(value, str) else Sql("0")
         if value is None:
             row = self._alias()
             source = paths.values(path, content, row)
             return Sql(f"NOT EXISTS (SELECT 1 FROM {source} WHERE {row}.type <> 'null')")
         if root and path in self._scalars:
-            return _scalar_holds(paths.scalar(path), paths.kind(path), operator, value)
+            holds = _scalar_holds(paths.scalar(path), paths.kind(path), operator, value)
+            asked = (path, isinstance(value, datetime))
+            indexed = asked in self._indexed and not isinstance(value, bool)
+            return Indexed(holds.text, holds.values) if indexed else holds
         if root and path in self._hints and not isinstance(value, bool | datetime):
             return _listed(self._hints[path], operator, value)
         row = self._alias()
@@ -116,11 +148,14 @@ class Compiler:
         exists = self._exists(path, content, row, holds)
         return _joined(" AND ", "1", [listed, exists]) if listed else exists
 
-    def _some(self, path: Path, inner: Condition, content: str) -> Sql:
+    def _in_some(self, path: Path, inner: Condition, content: str) -> Sql:
         row = self._alias()
         holds = self.condition(inner, f"{row}.value")
         holds = Sql(f"{row}.type = 'object' AND ({holds.text})", holds.values)
-        exists = self._exists(path, content, row, holds)
+        return self._exists(path, content, row, holds)
+
+    def _some(self, path: Path, inner: Condition, content: str) -> Sql:
+        exists = self._in_some(path, inner, content)
         if content != "content":
             return exists
         # An index on a path below finds the few documents worth looking into.
@@ -167,23 +202,29 @@ def _either(parts: list[Sql]) -> Sql:
     if len(listed) > 1 and len(listed) == len(parts):
         rows = " UNION ".join(part.rows for part in listed)
         values = tuple(value for part in listed for value in part.values)
-        return Listed(f"seq IN ({rows})", values, rows)
+        member = " OR ".join(part.member for part in listed)
+        return Listed(f"seq IN ({rows})", values, rows, f"({member})")
     return _joined(" OR ", "0", parts)
 
 
 def _listed(hint: int, operator: Operator, value: Value) -> Listed:
     kinds = "'text'" if isinstance(value, str) else "'integer', 'real'"
     assert isinstance(value, str | int | float)  # noqa: S101 - the callers' promise
-    rows = (
-        f"SELECT seq FROM element WHERE hint = {hint}"
-        f" AND value {operator} ? AND typeof(value) IN ({kinds})"
+    return _rows_of_elements(
+        f"hint = {hint} AND value {operator} ? AND typeof(value) IN ({kinds})", (value,)
     )
-    return Listed(f"seq IN ({rows})", (value,), rows)
 
 
 def _listed_prefix(hint: int, prefix: str) -> Listed:
-    rows = f"SELECT seq FROM element WHERE hint = {hint} AND value >= ? AND value < ?"
-    return Listed(f"seq IN ({rows})", (prefix, after_prefix(prefix)), rows)
+    return _rows_of_elements(
+        f"hint = {hint} AND value >= ? AND value < ?", (prefix, after_prefix(prefix))
+    )
+
+
+def _rows_of_elements(holds: str, values: tuple[str | int | float, ...]) -> Listed:
+    rows = f"SELECT seq FROM element WHERE {holds}"
+    member = f"EXISTS (SELECT 1 FROM element WHERE {holds} AND element.seq = document.seq)"
+    return Listed(f"seq IN ({rows})", values, rows, member)
 
 
 def _mentioned(value: str) -> Sql:

@@ -16,6 +16,7 @@ from storage.errors import DocumentExists, DocumentNotFound, StoreError, Version
 from storage.port import Document, Event, Index, Page
 from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema
+from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql
 from storage.sqlite.connections import Connections, Durability, commit, transaction
 from storage.sqlite.group import SqliteGroup
@@ -64,6 +65,9 @@ class SqliteStore:
         self._known[collection] = _Known(
             scalars=frozenset(path for each in indexes if not each.many for path in each.paths),
             hints={each.paths[0]: hints[each.name] for each in indexes if each.many},
+            indexed=frozenset(
+                (each.paths[0], each.paths[0] in each.instants) for each in indexes if not each.many
+            ),
         )
 
     def indexes(self, collection: str) -> frozenset[str]:
@@ -191,22 +195,21 @@ class SqliteStore:
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
-        where = Sql("collection = ?", (collection,))
-        stated = None
         known = self._known.get(collection, _Known())
         terms = ordering.terms(query.sort, known.scalars)
+        parts: list[Sql] = []
         if query.where is not None:
-            stated = conditions.Compiler(known.scalars, known.hints).condition(query.where)
-            where = _also(where, stated)
-        start = where
-        if query.after is not None:
-            start = _also(where, ordering.behind(query.sort, terms, query.after))
+            parts = known.compiler().conjuncts(query.where)
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection):
+            access = choose_access(connection, collection, parts, counts=query.count)
+            where = start = access.where
+            if query.after is not None:
+                start = _also(where, ordering.behind(query.sort, terms, query.after))
             # Numbers are sorted, not documents: those are read once it is known which.
             rows = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
-                f" FROM document WHERE seq IN (SELECT seq FROM document WHERE {start.text}"
+                f" FROM document WHERE seq IN (SELECT seq FROM {access.table} WHERE {start.text}"
                 f" ORDER BY {ordering.order(query.sort, terms)} LIMIT ? OFFSET ?)"
                 f" ORDER BY {ordering.order(query.sort, terms)}",
                 (*start.values, limit + 1, offset),
@@ -215,7 +218,7 @@ class SqliteStore:
             total = None
             if query.count:
                 whole = not more and query.after is None and (rows or not offset)
-                total = offset + len(rows) if whole else self._count(connection, stated, where)
+                total = offset + len(rows) if whole else self._count(connection, access, parts)
         end = _position(rows[-1][4:]) if more and rows else None
         documents = (Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows)
         return Page(tuple(each.selected(query.select) for each in documents), total, end)
@@ -271,15 +274,18 @@ class SqliteStore:
             connection.set_progress_handler(None, 0)
 
     @staticmethod
-    def _count(connection: sqlite3.Connection, stated: Sql | None, where: Sql) -> int:
+    def _count(connection: sqlite3.Connection, access: Access, parts: list[Sql]) -> int:
         """Count what matches, by reading as little as the condition allows."""
-        match stated:
-            case None:
+        where = access.where
+        match parts:
+            case []:
                 counting = Sql("SELECT documents FROM collection WHERE name = ?", where.values)
-            case Listed(rows=rows):
-                counting = Sql(f"SELECT count(DISTINCT seq) FROM ({rows})", stated.values)
+            case [Listed(rows=rows) as listed]:
+                counting = Sql(f"SELECT count(DISTINCT seq) FROM ({rows})", listed.values)
             case _:
-                counting = Sql(f"SELECT count(*) FROM document WHERE {where.text}", where.values)
+                counting = Sql(
+                    f"SELECT count(*) FROM {access.table} WHERE {where.text}", where.values
+                )
         row = connection.execute(counting.text, counting.values).fetchone()
         return int(row[0]) if row else 0
 
@@ -290,6 +296,11 @@ class _Known:
 
     scalars: frozenset[Path] = frozenset()
     hints: conditions.Hints = field(default_factory=dict)
+    indexed: frozenset[tuple[Path, bool]] = frozenset()
+
+    def compiler(self) -> conditions.Compiler:
+        """Return a compiler of conditions on the collection."""
+        return conditions.Compiler(self.scalars, self.hints, self.indexed)
 
 
 def _also(left: Sql, right: Sql) -> Sql:

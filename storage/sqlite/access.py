@@ -1,0 +1,92 @@
+"""The access path of a query: which of its conditions selects the rows that the others filter.
+
+SQLite's planner chooses an index by statistics. Without fresh ones it may start from a condition
+that half of the documents fulfil, and the cost grows with the store. Here the conditions that have
+an index are probed, each up to a bound: the first that selects few rows is the one to start from.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from storage.sqlite.conditions import Indexed, Listed, Sql
+
+_BOUNDS = (100, 1_000, 10_000)
+"""How many rows a condition may select to be started from; the smallest bound is tried first."""
+
+_BOUND_WITHOUT_COUNT = 1_000
+"""The largest bound for a page alone: behind it, following the order until the page is full is
+cheaper than sorting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a query reads: the table as SQL names it, and the condition on its rows."""
+
+    table: str
+    where: Sql
+
+
+def choose_access(
+    connection: sqlite3.Connection, collection: str, parts: Sequence[Sql], *, counts: bool
+) -> Access:
+    """Return how to read the rows of a collection for which every part holds.
+
+    `counts` says that all of them are read anyway, to be counted.
+    """
+    within = Sql("collection = ?", (collection,))
+    first = _most_selective(connection, collection, parts, counts=counts)
+    if first is None:
+        return Access("document", _all_of([within, *parts]))
+    others = [_member(part) for part in parts if part is not first]
+    # No index but the one of the first condition: rows are looked up by their numbers.
+    return Access("document NOT INDEXED", _all_of([_selected(first, collection), within, *others]))
+
+
+def _most_selective(
+    connection: sqlite3.Connection, collection: str, parts: Sequence[Sql], *, counts: bool
+) -> Sql | None:
+    """Return the condition that selects the fewest rows, None when each selects many."""
+    candidates = [part for part in parts if isinstance(part, Indexed | Listed)]
+    if len(parts) < 2 or not candidates:
+        return None
+    for bound in _BOUNDS:
+        if bound > _BOUND_WITHOUT_COUNT and not counts:
+            return None
+        found = [_rows(connection, collection, part, bound) for part in candidates]
+        if min(found) <= bound:
+            return candidates[found.index(min(found))]
+    return None
+
+
+def _rows(connection: sqlite3.Connection, collection: str, part: Sql, bound: int) -> int:
+    """Return how many rows a condition selects, one more than the bound at most."""
+    selection, values = _selection(part, collection)
+    counting = f"SELECT count(*) FROM ({selection} LIMIT {bound + 1})"
+    (count,) = connection.execute(counting, values).fetchone()
+    return int(count)
+
+
+def _selected(part: Sql, collection: str) -> Sql:
+    selection, values = _selection(part, collection)
+    return Sql(f"seq IN ({selection})", values)
+
+
+def _selection(part: Sql, collection: str) -> tuple[str, tuple[str | int | float, ...]]:
+    if isinstance(part, Listed):
+        return part.rows, part.values
+    assert isinstance(part, Indexed)  # noqa: S101 - candidates are nothing else
+    return part.selection(), (collection, *part.values)
+
+
+def _member(part: Sql) -> Sql:
+    return Sql(part.member, part.values) if isinstance(part, Listed) else part
+
+
+def _all_of(parts: Sequence[Sql]) -> Sql:
+    return Sql(
+        " AND ".join(f"({part.text})" for part in parts),
+        tuple(value for part in parts for value in part.values),
+    )
