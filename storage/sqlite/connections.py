@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TypeAlias
 
 from storage import regex
 from storage.errors import QueryTooSlow, StoreBusy, StoreError, UnsupportedQuery
+from storage.sqlite.file_identity import FileIdentity
 
 Durability: TypeAlias = Literal["full", "normal"]
+
+LARGEST_LOG = 128 * 1024 * 1024
+"""Bytes that the write-ahead log stays below: it is started anew at half of that."""
+
+_LOG_WAIT_MS = 250
+"""How long to wait for readers that still need the beginning of the log; writes wait meanwhile."""
 
 _EXPLANATIONS = {
     "SQLITE_READONLY": "is read-only for this process",
@@ -42,6 +50,9 @@ class Connections:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        if file is not None and not file.exists():
+            _create_private(file)
+        self._identity = FileIdentity(file) if file is not None else None
         self._shared = None if file else self.open()
 
     @contextmanager
@@ -56,6 +67,30 @@ class Connections:
             if connection is None:
                 connection = self._local.connection = self.open()
             yield connection
+
+    def check_file(self) -> None:
+        """Check that the file is still the one that was opened; before each group of writes.
+
+        Raises:
+            FileReplaced: it is another file, or there is none.
+        """
+        if self._identity is not None:
+            self._identity.check()
+
+    def bound_log(self, connection: sqlite3.Connection) -> None:
+        """Start the write-ahead log anew when it is large, once no reader needs its beginning.
+
+        SQLite does so by itself only at a moment without readers, which may never come.
+        """
+        if self._file is None:
+            return
+        try:
+            size = self._file.with_name(f"{self._file.name}-wal").stat().st_size
+        except OSError:
+            return
+        if size > LARGEST_LOG // 2:
+            connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
     def lent(self, connection: sqlite3.Connection) -> Iterator[None]:
@@ -97,6 +132,7 @@ class Connections:
         connection.create_function("regexp", 2, _contains_match, deterministic=True)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA wal_autocheckpoint = 4000")
+        connection.execute(f"PRAGMA journal_size_limit = {LARGEST_LOG // 2}")
         connection.execute("PRAGMA cache_size = -8192")  # KiB a connection; mmap does the rest
         connection.execute("PRAGMA mmap_size = 4294967296")  # reads without system calls
         connection.execute(f"PRAGMA synchronous = {self._durability}")
@@ -117,6 +153,12 @@ class Connections:
             if name.startswith(prefix):
                 return StoreError(f"{where} {explanation}")
         return StoreError(f"{where} failed: {error}")
+
+
+def _create_private(file: Path) -> None:
+    """Make an empty file that only its owner can read and write; SQLite's other files follow it."""
+    with suppress(OSError):  # SQLite says what is wrong
+        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _contains_match(pattern: str, value: object) -> bool:

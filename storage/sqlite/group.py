@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager
 from storage.errors import StoreBusy
 from storage.sqlite.connections import Connections, commit, roll_back
 
+_COMMITS_BETWEEN_LOOKS = 50
+"""How many groups are committed before the size of the log is looked at."""
+
 
 class SqliteGroup:
     """`storage.port.Group` on one SQLite file."""
@@ -15,12 +18,14 @@ class SqliteGroup:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._opened: sqlite3.Connection | None = None
+        self._commits = 0
 
     def begin(self, *, wait: bool) -> bool:
         """See `Group.begin`."""
         seconds = self._connections.busy_seconds if wait else 0
         try:
             with self._connections.explained():
+                self._connections.check_file()
                 roll_back(self._own)  # what was begun and never committed
                 self._own.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
                 self._own.execute("BEGIN IMMEDIATE")
@@ -38,6 +43,9 @@ class SqliteGroup:
         """See `Group.commit`."""
         with self._connections.explained():
             commit(self._own)
+            self._commits += 1
+            if self._commits % _COMMITS_BETWEEN_LOOKS == 0:
+                self._connections.bound_log(self._own)
 
     @property
     def _own(self) -> sqlite3.Connection:

@@ -45,7 +45,7 @@ class SqliteStore:
     ) -> None:
         if file is not None:
             try:
-                file.parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"store {file}: no folder for it: {error.strerror}") from error
         self.single_process = file is None
@@ -188,6 +188,7 @@ class SqliteStore:
                 self._batches.open, self._batches.failure = False, None
                 if connection.in_transaction:
                     commit(connection)
+                    self._connections.bound_log(connection)
 
     def group(self) -> SqliteGroup | None:
         """See `Store.group`; memory is as durable after each write as it will ever be."""
@@ -225,6 +226,7 @@ class SqliteStore:
 
     def ping(self) -> None:
         """See `Store.ping`."""
+        self._connections.check_file()
         with self._connections.use() as connection:
             connection.execute("SELECT documents FROM collection LIMIT 1").fetchone()
 
@@ -237,6 +239,8 @@ class SqliteStore:
     ) -> int:
         """Change one document, and log the events of the change in the same transaction."""
         with self._connections.use() as connection:
+            if not connection.in_transaction:
+                self._connections.check_file()
             if self._batches.open and not connection.in_transaction:
                 self._begin(connection)
             if not events:

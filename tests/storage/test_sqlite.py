@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -321,4 +322,82 @@ def test_many_events_are_forgotten_in_steps(tmp_path: Path) -> None:
     assert store.prune_events(datetime(2100, 1, 1, tzinfo=UTC)) == 4499
     assert sum(each.startswith("DELETE FROM event") for each in statements) == 3
     assert [each.number for each in store.events(0, 9)] == [4500]
+    store.close()
+
+
+@pytest.mark.parametrize("write", ["alone", "batch", "group"])
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_file_that_is_replaced_or_removed_is_not_written(
+    tmp_path: Path, write: str, moved: bool
+) -> None:
+    file, other = tmp_path / "s.db", tmp_path / "backup.db"
+    for each in (file, other):
+        made = open_store(url(each))
+        made.prepare("c", ())
+        made.close()
+    store = open_store(url(file))
+    store.prepare("c", ())
+    store.insert("c", "a", b'{"id":"a"}')
+    group = store.group()
+    assert group is not None
+    if moved:
+        other.replace(file)
+    else:
+        file.unlink()
+    says = "was replaced while it was open" if moved else "is gone while it was open"
+
+    def change() -> None:
+        if write == "group":
+            group.begin(wait=True)
+        with store.batch() if write == "batch" else nullcontext():
+            store.insert("c", "b", b'{"id":"b"}')
+
+    with pytest.raises(StoreError, match=says):
+        change()
+    with pytest.raises(StoreError, match=says):
+        store.ping()
+    store.close()
+
+
+def test_a_new_file_and_its_folder_are_its_owners_alone(tmp_path: Path) -> None:
+    file = tmp_path / "data" / "s.db"
+    store = open_store(url(file))
+    store.prepare("c", ())
+    store.insert("c", "a", b'{"id":"a"}')
+    assert file.parent.stat().st_mode & 0o777 == 0o700
+    for each in file.parent.iterdir():
+        assert each.stat().st_mode & 0o777 == 0o600, each
+    store.close()
+
+
+def test_the_log_stays_bounded_while_reads_overlap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Always one reader is on: each begins before the one before it ends."""
+    monkeypatch.setattr("storage.sqlite.connections.LARGEST_LOG", 4 * 1024 * 1024)
+    monkeypatch.setattr("storage.sqlite.group._COMMITS_BETWEEN_LOOKS", 5)
+    file = tmp_path / "s.db"
+    store = open_store(url(file), durability="normal")
+    store.prepare("c", ())
+    group = store.group()
+    assert group is not None
+    readers = [sqlite3.connect(file, isolation_level=None) for _ in range(2)]
+    wal, largest = file.with_name("s.db-wal"), 0
+    content = b'{"id":"x","text":"' + b"x" * 50_000 + b'"}'
+    for number in range(600):
+        old, new = readers[number % 2], readers[(number + 1) % 2]
+        new.execute("BEGIN")
+        new.execute("SELECT count(*) FROM document").fetchone()
+        if old.in_transaction:
+            old.execute("COMMIT")
+        group.begin(wait=True)
+        with group.joined():
+            store.insert("c", str(number), content)
+        if number % 5 == 4:  # a moment at which the reader that is on has read all of the log
+            new.execute("COMMIT")
+        group.commit()
+        largest = max(largest, wal.stat().st_size)
+    assert largest < 4 * 1024 * 1024
+    for reader in readers:
+        reader.close()
     store.close()
