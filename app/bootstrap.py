@@ -18,7 +18,7 @@ from app.contract.schema.validators import UnknownTypes
 from app.events.inbound.routes import listeners_of
 from app.events.outbound.delivery_cursors import prepare_cursors
 from app.settings import OPENAPI_FOLDER, Settings
-from app.tmf630.definitions import Limits
+from app.tmf630.definitions import Limits, UnknownFilters
 from app.web.limits.token_bucket import BUCKETS
 from storage import Index, Store, open_store
 
@@ -124,4 +124,5 @@ def limits_of(settings: Settings) -> Limits:
         text_length=settings.max_text,
         resource_size=8 * settings.max_body,
         patch_growth=settings.max_body,
+        unknown_filters=UnknownFilters(settings.unknown_filters),
     )

@@ -136,12 +136,23 @@ class Settings(BaseModel):
     max_offset: int = Field(
         1_000_000, ge=0, description="Largest `offset`; cursors go beyond it at no cost."
     )
-    max_conditions: int = Field(50, ge=1, description="Most conditions in one query.")
+    max_conditions: int = Field(
+        200, ge=1, description="Most conditions in one query; each alternative value is one."
+    )
     max_path_depth: int = Field(
         10, ge=1, description="Deepest attribute path in a query, and most terms to sort by."
     )
     max_text: int = Field(
-        1000, ge=1, description="Longest value, `filter` or regular expression in a query."
+        1000,
+        ge=1,
+        description="Longest value, `filter` or regular expression in a query, and longest path of"
+        " a query patch; each of several alternative values may be so long.",
+    )
+    unknown_filters: Literal["match", "refuse", "ignore"] = Field(
+        "match",
+        description="A filter on an attribute that the contract does not have: `match` resources by"
+        " it, since extensions may have it, `refuse` it (400, as `Prefer: handling=strict` does) or"
+        " `ignore` it.",
     )
     query_seconds: float = Field(5.0, gt=0, description="How long one query may work.")
     cursor_key: str | None = Field(

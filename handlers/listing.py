@@ -38,7 +38,9 @@ class Listing:
         where = stored_query.scoped(self._definition, self._condition(request))
         if (rule := self._rule(request)) is not None:
             where = rule if where is None else And((rule, where))
-        sort = paging.sort_keys(self._definition, request.values("sort"), self._context.limits)
+        sort = paging.sort_keys(
+            self._definition, request.values("sort"), self._context.limits, strict=request.strict
+        )
         window = paging.window(request.parameters, self._context.limits)
         query = paging.fingerprint(self._definition, where, sort)
         cursor = None
@@ -72,7 +74,10 @@ class Listing:
         definition = self._definition
         conditions = [
             filtering.condition(definition, request.raw_query, limits, strict=request.strict),
-            *(jsonpath.condition(definition, text, limits) for text in request.values("filter")),
+            *(
+                jsonpath.condition(definition, text, limits, strict=request.strict)
+                for text in request.values("filter")
+            ),
         ]
         stated = tuple(each for each in conditions if each is not None)
         return And(stated) if len(stated) > 1 else next(iter(stated), None)
@@ -85,7 +90,7 @@ class Listing:
         window: Window,
         cursor: Cursor | None,
     ) -> Page:
-        select = selected(self._definition, request.values("fields"))
+        select = selected(self._definition, request.values("fields"), strict=request.strict)
         elsewhere = [other for path in select for other in self._definition.forms.aliases(path)]
         if select:
             elsewhere.append((KEPT,))

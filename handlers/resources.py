@@ -222,7 +222,7 @@ class ResourceHandlers:
         tag = entity_tag(document)
         if status == 204:
             return empty_response(status, {**(headers or {}), "ETag": tag})
-        select = selected(self._definition, request.values("fields"))
+        select = selected(self._definition, request.values("fields"), strict=request.strict)
         document = in_form(self._definition, document).selected(select)
         return json_response(
             render(self._definition, document, request.base_url),

@@ -43,6 +43,15 @@ class Attributes(Protocol):
     def is_instant(self, path: Path) -> bool:
         """Whether the attribute at this path is a date-time."""
 
+    def type_of(self, path: Path) -> str | None:
+        """Return the type of the values at this path; None when it is not known or not one.
+
+        It is "date-time", or a type of JSON Schema; an array has the type of its elements.
+        """
+
+    def names(self, path: Path) -> frozenset[str]:
+        """Return the names of the attributes that objects at this path have."""
+
 
 class Change(StrEnum):
     """What happens to a resource that others may want to hear of."""
@@ -190,15 +199,24 @@ class ListenerDefinition:
     answers_body: bool
 
 
+class UnknownFilters(StrEnum):
+    """What becomes of a filter on an attribute that the contract does not have."""
+
+    MATCH = "match"
+    REFUSE = "refuse"
+    IGNORE = "ignore"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds on what one request may ask of the store."""
+    """What one request may ask of the store."""
 
     default_page: int = 100
     largest_page: int = 1000
     largest_offset: int = 1_000_000
-    conditions: int = 50
+    conditions: int = 200
     path_depth: int = 10
     text_length: int = 1000
     resource_size: int = 8 * 1024 * 1024
     patch_growth: int = 1024 * 1024
+    unknown_filters: UnknownFilters = UnknownFilters.MATCH

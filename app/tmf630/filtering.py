@@ -2,7 +2,8 @@
 
 Every parameter that is not reserved is a condition on the attribute it names, with dots into
 objects and arrays; conditions must all hold. Values separated by commas, or by repeating the
-parameter, are alternatives. `;` between conditions means "or".
+parameter, are alternatives, and so is the whole text with its commas: sentences hold commas, and
+few clients escape them. `;` between conditions means "or".
 
 Operators come in three notations: a suffix (`a.gt=5`), a symbol (`a>=5`, `a!=x`, `a*=x`), and the
 symbol percent-encoded. They are found in the raw query string: a form decoder would split `a>=5`
@@ -20,11 +21,15 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from app.tmf630 import literals
-from app.tmf630.definitions import Limits, ResourceDefinition
+from app.tmf630.attribute_names import check_known
+from app.tmf630.definitions import Limits, ResourceDefinition, UnknownFilters
 from app.tmf630.errors import BadQuery
 from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 
-RESERVED = frozenset({"fields", "offset", "limit", "sort", "filter", "before", "after"})
+RESERVED = frozenset({"fields", "offset", "limit", "sort", "filter", "before", "after", "_"})
+
+DIRECTIVES = frozenset({"depth", "expand"})
+"""Parameters about references (TMF630 part 2), accepted without effect; attributes come first."""
 
 _NOTHING = Or(())
 _SYMBOLS = {
@@ -35,6 +40,7 @@ _SYMBOL = re.compile("|".join(map(re.escape, sorted(_SYMBOLS, key=len, reverse=T
 _ORDER = {
     "eq": Operator.EQ, "gt": Operator.GT, "gte": Operator.GE, "lt": Operator.LT, "lte": Operator.LE,
 }  # fmt: skip
+_PLUS = re.compile(r"(?:(?<=[=~<>,])|(?<=%3[C-Ec-e]|%2[Cc]))\+(?=\d)")
 _SUFFIXES = frozenset({*_ORDER, "ne", "regex"})
 _COMMA = re.compile(r'\s*((?:"[^"]*"|\\.|[^,\\])*),?')
 
@@ -54,8 +60,8 @@ def condition(
 ) -> Condition | None:
     """Return the condition that a raw query string states; None when it states none.
 
-    Unknown attributes match nothing, unless `strict` (`Prefer: handling=strict`, RFC 7240) makes
-    them an error.
+    What becomes of attributes that the contract does not have is one of the limits, unless `strict`
+    (`Prefer: handling=strict`, RFC 7240) makes them an error.
 
     Raises:
         BadQuery: a condition has no meaning or goes beyond the limits.
@@ -63,18 +69,22 @@ def condition(
     conditions: list[Condition] = []
     alternatives: dict[tuple[Path, str], list[Term]] = {}
     number = 0
+    unknown = UnknownFilters.REFUSE if strict else limits.unknown_filters
     for piece in query.split("&"):
         terms = [_term(definition, each) for each in _split(piece)]
-        terms = [term for term in terms if term.name and term.name not in RESERVED]
-        number += len(terms)
+        terms = [term for term in terms if term.name and not _is_reserved(definition, term)]
+        if unknown is UnknownFilters.IGNORE:
+            terms = [term for term in terms if definition.attributes.knows(term.path)]
         for term in terms:
-            _check(definition, term, limits, strict=strict)
+            number += _check(definition, term, limits, strict=unknown is UnknownFilters.REFUSE)
+            if number > limits.conditions:
+                raise BadQuery(
+                    term.name, f"is one of more than {limits.conditions} conditions and values"
+                )
         if len(terms) == 1:
             alternatives.setdefault((terms[0].path, terms[0].operator), []).append(terms[0])
         elif terms:
             conditions.append(_or(_compiled(definition, term) for term in terms))
-    if number > limits.conditions:
-        raise BadQuery("query", f"has {number} conditions, at most {limits.conditions} are allowed")
     for terms in alternatives.values():
         conditions.append(_repeated(definition, terms))
     return _and(_on_same_elements(conditions)) if conditions else None
@@ -93,10 +103,18 @@ def _split(piece: str) -> list[str]:
 
 
 def _decode(text: str) -> str:
+    """Decode a part of the query; a raw `+` is a space, but before a phone number it is a plus."""
     try:
-        return unquote_to_bytes(text.replace("+", " ")).decode()
+        return unquote_to_bytes(_PLUS.sub("%2B", text).replace("+", " ")).decode()
     except UnicodeDecodeError:
-        raise BadQuery("query", "is not UTF-8 once decoded") from None
+        name = re.split("[=<>!*~]", text, maxsplit=1)[0][:50]
+        raise BadQuery(name, "is not UTF-8 once decoded") from None
+
+
+def _is_reserved(definition: ResourceDefinition, term: Term) -> bool:
+    if term.name in DIRECTIVES:
+        return not definition.attributes.knows(term.path)
+    return term.name in RESERVED
 
 
 def _term(definition: ResourceDefinition, part: str) -> Term:
@@ -105,6 +123,7 @@ def _term(definition: ResourceDefinition, part: str) -> Term:
     if found is None:
         return Term(text.strip(), _path(text), "eq", "") if "=" in text else Term("", (), "eq", "")
     name, operator, value = text[: found.start()].strip(), _SYMBOLS[found[0]], text[found.end() :]
+    name = name.removesuffix("[]")  # as PHP and jQuery write lists
     head, _, suffix = name.rpartition(".")
     suffixed = operator == "eq" and head != "" and suffix in _SUFFIXES
     if suffixed and not definition.attributes.knows(_path(name)):
@@ -116,15 +135,18 @@ def _path(name: str) -> Path:
     return tuple(name.strip().split("."))
 
 
-def _check(definition: ResourceDefinition, term: Term, limits: Limits, *, strict: bool) -> None:
+def _check(definition: ResourceDefinition, term: Term, limits: Limits, *, strict: bool) -> int:
+    """Check a condition, and return how many it counts for: one for each alternative value."""
     if "" in term.path:
         raise BadQuery(term.name, "names no attribute between two dots")
     if len(term.path) > limits.path_depth:
         raise BadQuery(term.name, f"is deeper than {limits.path_depth} attributes")
-    if len(term.text) > limits.text_length:
+    values = [term.text] if term.operator == "regex" else _values(term.text)
+    if any(len(value) > limits.text_length for value in values):
         raise BadQuery(term.name, f"has a value of more than {limits.text_length} characters")
-    if strict and not definition.attributes.knows(term.path):
-        raise BadQuery(term.name, "is not an attribute of this resource")
+    if strict:
+        check_known(definition, term.path)
+    return len(values)
 
 
 def _repeated(definition: ResourceDefinition, terms: list[Term]) -> Condition:
@@ -144,21 +166,23 @@ def _compiled(definition: ResourceDefinition, term: Term) -> Condition:
     if term.operator == "regex":
         return Matches(term.path, term.text[1:-1] if literals.is_quoted(term.text) else term.text)
     operator = _ORDER.get(term.operator, Operator.EQ)
-    found = _or(literals.compare(term.path, operator, value) for value in _values(term.text))
+    type = definition.attributes.type_of(term.path)
+    values = _values(term.text)
+    try:
+        meant = [literals.compare(term.path, operator, value, type) for value in values]
+    except ValueError as error:
+        raise BadQuery(term.name, str(error)) from None
+    if operator is Operator.EQ and len(values) > 1:
+        meant.append(Comparison(term.path, operator, term.text))  # a sentence with commas
+    found = _or(meant)
     return Not(found) if term.operator == "ne" else found
 
 
 def _values(text: str) -> list[str]:
-    r"""Split a value at its commas.
-
-    Quotes and `\,` keep a comma in the text. Where plain commas split it, the whole text stays an
-    alternative too: sentences hold commas, and few clients escape them.
-    """
+    r"""Split a value at its commas; quotes and `\,` keep a comma in the text."""
     if "," not in text:
         return [text]
-    values = [found[1] for found in _COMMA.finditer(text) if found[0]]
-    plain = [value.replace("\\,", ",") for value in values]
-    return plain if len(values) < 2 or '"' in text or "\\," in text else [text, *plain]
+    return [found[1].replace("\\,", ",") for found in _COMMA.finditer(text) if found[0]]
 
 
 def by_href(definition: ResourceDefinition, text: str) -> Condition:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 
 from app.tmf630 import literals
+from app.tmf630.attribute_names import check_all_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
 from app.tmf630.filtering import by_href, some
@@ -43,8 +44,12 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-def condition(definition: ResourceDefinition, text: str, limits: Limits) -> Condition:
+def condition(
+    definition: ResourceDefinition, text: str, limits: Limits, *, strict: bool = False
+) -> Condition:
     """Return the condition of a `filter` parameter.
+
+    `strict` refuses attributes that the contract does not have (`Prefer: handling=strict`).
 
     Raises:
         BadQuery: it is not JSONPath, goes beyond the limits, or uses a construct that is not
@@ -57,6 +62,9 @@ def condition(definition: ResourceDefinition, text: str, limits: Limits) -> Cond
     try:
         tree = _selects(parse(text), at_collection=True)
         number = _check(tree, limits, limits.path_depth)
+        _check_orders(definition, tree)
+        if strict:
+            check_all_known(definition, "filter", tree)
     except RecursionError:
         raise BadQuery("filter", "is nested too deeply") from None
     if number > limits.conditions:
@@ -80,6 +88,25 @@ def _check(tree: Condition, limits: Limits, depth: int) -> int:
     if len(path) > depth:
         raise BadQuery("filter", f"has a path deeper than {limits.path_depth} attributes")
     return sum(_check(each, limits, depth - len(path)) for each in inner) if inner else 1
+
+
+def _check_orders(definition: ResourceDefinition, tree: Condition, here: Path = ()) -> None:
+    """Check that what is greater or less can be so by what the contract says of its type."""
+    match tree:
+        case Comparison(path, operator, value) if operator is not Operator.EQ:
+            try:
+                literals.check_order(definition.attributes.type_of(here + path), value)
+            except ValueError as error:
+                raise BadQuery(
+                    "filter", f"compares {'.'.join(here + path)}, which {error}"
+                ) from None
+        case AnyElement(path, inner):
+            _check_orders(definition, inner, here + path)
+        case Not(inner):
+            _check_orders(definition, inner, here)
+        case And(conditions) | Or(conditions):
+            for each in conditions:
+                _check_orders(definition, each, here)
 
 
 def _with_href(definition: ResourceDefinition, tree: Condition) -> Condition:

@@ -7,17 +7,22 @@ ones, which some of TM Forum's conformance kits put around dates, may be.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
-from storage import And, Comparison, Condition, Operator, Or, Path
+from storage import And, Comparison, Condition, Operator, Or, Path, Value
 
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)\s*([Zz]|[+ -]\d\d:?\d\d)?", re.ASCII
 )
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d++(\.\d*+)?|\.\d++)([eE][+-]?\d{1,3})?", re.ASCII)
-_WORDS = {"true": True, "false": False}
+_WORDS = {"true": True, "false": False, "null": None}
+_SHOWN = 40
+
+EXAMPLE = "2026-01-31T09:30:00Z"
+"""A date-time in the form that is always understood."""
 
 
 def is_quoted(text: str) -> bool:
@@ -25,14 +30,42 @@ def is_quoted(text: str) -> bool:
     return len(text) > 1 and text[0] == text[-1] == '"'
 
 
-def compare(path: Path, operator: Operator, text: str) -> Condition:
-    """Return the condition that a value at `path` stands in `operator` to a literal."""
+def compare(path: Path, operator: Operator, text: str, type: str | None = None) -> Condition:
+    """Return the condition that a value at `path` stands in `operator` to a literal.
+
+    `type` is what the contract says of the values there (`Attributes.type_of`). Where it says
+    nothing, an order compares only values of the type that the literal reads as.
+
+    Raises:
+        ValueError: no value of this type can be greater or less than the literal; the message says
+            what can be compared.
+    """
+    if operator is not Operator.EQ:
+        return _order(path, operator, text, type)
     if is_quoted(text):
         return Comparison(path, operator, text[1:-1])
     if len(text) > 1 and text[0] == text[-1] == "'":
-        inside = _compare_bare(path, operator, text[1:-1])
-        return _either(inside, path, text) if operator is Operator.EQ else inside
-    return _compare_bare(path, operator, text)
+        return _either(_equal(path, text[1:-1]), path, text)
+    return _equal(path, text)
+
+
+def check_order(type: str | None, value: Value) -> None:
+    """Check that values of a type that the contract states can be ordered by a value.
+
+    Raises:
+        ValueError: they cannot; the message says what can be compared.
+    """
+    shown = f"not {value[:_SHOWN]!r}" if isinstance(value, str) else "not a number"
+    if type == "date-time" and not isinstance(value, datetime):
+        raise ValueError(
+            f"is a date-time: compare it with one, as {EXAMPLE} or 2026-01-31, {shown}"
+        )
+    if type in ("number", "integer") and not isinstance(value, int | float):
+        raise ValueError(f"is of type {type}: compare it with a number")
+    if type == "string" and isinstance(value, int | float):
+        raise ValueError("is of type string: compare it with a text in quotes, not a number")
+    if type in ("boolean", "object"):
+        raise ValueError(f"is of type {type}, which has no order")
 
 
 def is_time(text: str) -> bool:
@@ -55,41 +88,43 @@ def instant(text: str) -> datetime | None:
         return None
 
 
-def _compare_bare(path: Path, operator: Operator, text: str) -> Condition:
+def _equal(path: Path, text: str) -> Condition:
     day = _day(text)
     if day is not None:
-        return _compare_day(path, operator, text, day)
+        next_day = day + timedelta(days=1)
+        from_, to = Comparison(path, Operator.GE, day), Comparison(path, Operator.LT, next_day)
+        return _either(And((from_, to)), path, text)
     moment = instant(text)
     if moment is not None:
-        exact = Comparison(path, operator, moment)
-        return _either(exact, path, text) if operator is Operator.EQ else exact
-    meanings: list[Condition] = [Comparison(path, operator, text)]
+        return _either(Comparison(path, Operator.EQ, moment), path, text)
+    meanings: list[Value] = [text]
     number = _number(text)
     if number is not None:
-        meanings.append(Comparison(path, operator, number))
-    if operator is Operator.EQ and text in _WORDS:
-        meanings.append(Comparison(path, operator, _WORDS[text]))
-    if operator is Operator.EQ and text == "null":
-        meanings.append(Comparison(path, operator, None))
-    return meanings[0] if len(meanings) == 1 else Or(tuple(meanings))
+        meanings.append(number)
+    if text in _WORDS:
+        meanings.append(_WORDS[text])
+    found = tuple(Comparison(path, Operator.EQ, value) for value in meanings)
+    return found[0] if len(found) == 1 else Or(found)
 
 
-def _compare_day(path: Path, operator: Operator, text: str, day: datetime) -> Condition:
-    next_day = day + timedelta(days=1)
-    match operator:
-        case Operator.EQ:
-            whole = And(
-                (
-                    Comparison(path, Operator.GE, day),
-                    Comparison(path, Operator.LT, next_day),
-                )
-            )
-            return _either(whole, path, text)
-        case Operator.GT:
-            return Comparison(path, Operator.GE, next_day)
-        case Operator.LE:
-            return Comparison(path, Operator.LT, next_day)
-    return Comparison(path, operator, day)
+def _order(path: Path, operator: Operator, text: str, type: str | None) -> Condition:
+    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    inside = text[1:-1] if quoted else text
+    if type == "date-time" or text[:1] != '"':
+        day = _day(inside)
+        if day is not None:
+            check_order(type, day)
+            late = operator in (Operator.GT, Operator.LE)  # than or as the whole day
+            operator = {Operator.GT: Operator.GE, Operator.LE: Operator.LT}.get(operator, operator)
+            return Comparison(path, operator, day + timedelta(days=1) if late else day)
+        moment = instant(inside)
+        if moment is not None:
+            check_order(type, moment)
+            return Comparison(path, operator, moment)
+    number = None if quoted or type == "string" else _number(text)
+    value = inside if number is None else number
+    check_order(type, value)
+    return Comparison(path, operator, value)
 
 
 def _either(condition: Condition, path: Path, text: str) -> Condition:
@@ -108,7 +143,7 @@ def _day(text: str) -> datetime | None:
 def _number(text: str) -> int | float | None:
     if not _NUMBER.fullmatch(text):
         return None
-    if text.lstrip("+-").isdigit() and len(text) < 19:
-        return int(text)
     number = float(text)
-    return number if abs(number) < float("inf") else None
+    if not math.isfinite(number):
+        return None
+    return int(text) if text.lstrip("+-").isdigit() else number

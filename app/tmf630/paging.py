@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote_plus
 
 from itsdangerous import BadData, URLSafeSerializer
 
+from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import NoSuchPage
 from storage import Condition, Page, Position, SortKey, Window
@@ -61,18 +62,23 @@ def fingerprint(
 
 
 def sort_keys(
-    definition: ResourceDefinition, values: Iterable[str], limits: Limits
+    definition: ResourceDefinition, values: Iterable[str], limits: Limits, *, strict: bool = False
 ) -> tuple[SortKey, ...]:
     """Parse `sort` parameters: `-` before a path is descending, `+` or nothing ascending.
 
     An unencoded `+` arrives as a space. What no resource has sorts nothing; terms beyond the
     limit are left out.
+
+    Raises:
+        BadQuery: `strict`, and the contract does not have the attribute.
     """
     keys = []
     for term in (term.strip() for value in values for term in value.split(",")):
         name = term.lstrip("+-").strip()
         if name:
             path = tuple(name.split(".")[: limits.path_depth])
+            if strict:
+                check_known(definition, path, "sort")
             instant = definition.attributes.is_instant(path)
             keys.append(SortKey(path, term.startswith("-"), instant))
     return tuple(keys[: limits.path_depth])

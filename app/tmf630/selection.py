@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.representation import INSIDE
 from storage import Path
@@ -21,7 +22,16 @@ def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
     return (*paths, *(tuple(name.split(".")) for name in names if name != "none"))
 
 
-def selected(definition: ResourceDefinition, fields: list[str]) -> tuple[Path, ...]:
-    """Return the paths of a resource that the values of `fields` select; none selects all."""
+def selected(
+    definition: ResourceDefinition, fields: list[str], *, strict: bool = False
+) -> tuple[Path, ...]:
+    """Return the paths of a resource that the values of `fields` select; none selects all.
+
+    Raises:
+        BadQuery: `strict`, and the contract does not have one of the attributes.
+    """
     paths = parse(fields, definition.identity)
+    if strict:
+        for path in paths[len(definition.identity) :]:
+            check_known(definition, path, "fields")
     return (*paths, (INSIDE,)) if paths and definition.parent is not None else paths

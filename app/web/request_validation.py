@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -31,6 +31,7 @@ from handlers.preconditions import Preconditions
 from handlers.request_context import RequestContext
 
 _MOST_PARAMETERS = 200
+_LONGEST_NAME = 50
 _PAGE_PARAMETERS = frozenset({"limit", "fields"})
 _SHORT_PAGE = 20
 """Resources in a list that the event loop reads and renders; longer lists go to a thread."""
@@ -270,6 +271,18 @@ def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:
             )
         )
     except UnicodeDecodeError:
-        raise InvalidParameter("query", "is not UTF-8 once decoded") from None
+        name = next(filter(_is_not_utf8, query_string.split(b"&")), b"").partition(b"=")[0]
+        shown = unquote(name.decode(errors="replace"))[:_LONGEST_NAME]
+        raise InvalidParameter(shown, "is not UTF-8 once decoded") from None
     except ValueError:
-        raise InvalidParameter("query", f"has more than {_MOST_PARAMETERS} parameters") from None
+        name = query_string.split(b"&")[_MOST_PARAMETERS].partition(b"=")[0]
+        shown = unquote(name.decode(errors="replace"))[:_LONGEST_NAME]
+        raise InvalidParameter(shown, f"is one of more than {_MOST_PARAMETERS}") from None
+
+
+def _is_not_utf8(piece: bytes) -> bool:
+    try:
+        unquote_to_bytes(piece).decode()
+    except UnicodeDecodeError:
+        return True
+    return False

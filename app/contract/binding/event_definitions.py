@@ -85,6 +85,15 @@ class EventPaths:
         """Whether the attribute at this path is a date-time, in an event that has it."""
         return any(event.is_instant(path) for event in self._events)
 
+    def type_of(self, path: Path) -> str | None:
+        """Return the type of the values at this path, where all events that have it agree."""
+        types = {event.type_of(path) for event in self._events if event.knows(path)}
+        return types.pop() if len(types) == 1 else None
+
+    def names(self, path: Path) -> frozenset[str]:
+        """Return the names of the attributes that objects at this path have in some event."""
+        return frozenset(name for event in self._events for name in event.names(path))
+
 
 def _change_of(name: str, resource: str) -> Change | None:
     for change, suffixes in _SUFFIXES.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from app.contract.document.load import Json
@@ -55,6 +55,7 @@ class AttributePaths:
         self._document = document
         self._schema = schema
         self._found: dict[tuple[str, ...], tuple[Json, bool] | None] = {}
+        self._types: dict[tuple[str, ...], str | None] = {}
 
     def knows(self, path: tuple[str, ...]) -> bool:
         """Whether the contract has an attribute at this path."""
@@ -64,6 +65,27 @@ class AttributePaths:
         """Whether the attribute at this path is a date-time."""
         found = self._find(path)
         return found is not None and found[0].get("format") == "date-time"
+
+    def type_of(self, path: tuple[str, ...]) -> str | None:
+        """Return the type of the values at this path, None when it is not known or not one.
+
+        It is "date-time", or a type of JSON Schema; an array has the type of its elements.
+        """
+        if path not in self._types:
+            if len(self._types) > _MOST_REMEMBERED:
+                self._types.clear()
+            types = {_type_of(each) for each in self._all_at(path)}
+            self._types[path] = types.pop() if len(types) == 1 else None
+        return self._types[path]
+
+    def names(self, path: tuple[str, ...]) -> frozenset[str]:
+        """Return the names of the attributes that objects at this path have."""
+        return frozenset(
+            name
+            for schema in self._all_at(path)
+            for each in self._alternatives(schema)
+            for name in attributes(self._document, each).properties
+        )
 
     def schema_at(self, path: tuple[str, ...]) -> Json | None:
         """Return the schema of the attribute at this path, None when there is none.
@@ -115,11 +137,42 @@ class AttributePaths:
                     return found
         return None
 
+    def _all_at(self, path: tuple[str, ...]) -> list[Json]:
+        """Return the schemas of the values at a path: one for each alternative on the way."""
+        schemas = [self._elements(self._schema)[0]]
+        for name in path:
+            found = {
+                id(declared): declared
+                for schema in schemas
+                for each in self._alternatives(schema)
+                if (declared := attributes(self._document, each).properties.get(name)) is not None
+            }
+            elements = [self._elements(each)[0] for each in found.values()]
+            schemas = list({id(each): each for each in elements}.values())
+        return schemas
+
+    def _alternatives(self, schema: Json, depth: int = 0) -> Iterator[Json]:
+        """Yield a schema and every alternative within it."""
+        schema = follow(self._document, schema)
+        yield schema
+        if depth <= _MOST_ALTERNATIVES:
+            for word in ("oneOf", "anyOf", "allOf"):
+                for part in schema.get(word, []):
+                    yield from self._alternatives(part, depth + 1)
+
     def _elements(self, schema: Json) -> tuple[Json, bool]:
         schema, many = follow(self._document, schema), False
         while schema.get("type") == "array":
             schema, many = follow(self._document, schema.get("items", {})), True
         return schema, many
+
+
+def _type_of(schema: Json) -> str | None:
+    if schema.get("format") == "date-time":
+        return "date-time"
+    stated = schema.get("type")
+    types = [each for each in stated if each != "null"] if isinstance(stated, list) else [stated]
+    return types[0] if len(types) == 1 else None
 
 
 def body_schema(operation: Json) -> Json | None:
