@@ -79,7 +79,7 @@ def create_app(
         worker = delivery_worker(
             settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
         )
-        background.append(DeliveryThread(worker))
+        background.append(DeliveryThread(worker, settings.delivery_timeout))
 
     authenticators = authenticators_of(settings, scopes_of(routed[0].document))
     clients = ClientNames(forwarded=settings.trust_forwarded)

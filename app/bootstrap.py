@@ -17,6 +17,7 @@ from app.contract.evolution.mapping import read_mappings
 from app.contract.schema.validators import UnknownTypes
 from app.events.inbound.routes import listeners_of
 from app.events.outbound.delivery_cursors import prepare_cursors
+from app.events.outbound.heartbeat import prepare_heartbeats
 from app.settings import OPENAPI_FOLDER, Settings
 from app.tmf630.definitions import Limits, UnknownFilters
 from app.web.limits.token_bucket import BUCKETS
@@ -93,6 +94,7 @@ def open_prepared_store(
     for collection, indexes in collections_of(contracts).items():
         store.prepare(collection, indexes)
     prepare_cursors(store)
+    prepare_heartbeats(store)
     if settings.rate_limit and settings.rate_shared:
         store.prepare(BUCKETS, ())
     return store

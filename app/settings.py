@@ -5,7 +5,6 @@ Later sources win, in that order. A value that is not understood stops the start
 
 from __future__ import annotations
 
-import base64
 import os
 import re
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from pydantic import (
 from app.identity.algorithms import ALGORITHMS
 from app.identity.api_keys import parse_entry
 from app.identity.exposure import is_loopback
+from app.setting_checks import check_callback_host, check_webhook_key
 
 OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
 """The contracts, overlays and conformance suites that come with the server."""
@@ -194,8 +194,14 @@ class Settings(BaseModel):
     event_retention_hours: float = Field(
         72.0,
         gt=0,
-        description="How long events are kept, delivered or not; `tmf683 events list` says how many"
-        " a listener that was suspended for longer has missed.",
+        description="How long events are kept; longer while an active subscription has yet to"
+        " receive them. `tmf683 events list` says how many a suspended one has missed.",
+    )
+    event_retention_mb: int = Field(
+        1024,
+        ge=1,
+        description="Most megabytes of events that are kept; beyond it the oldest are removed,"
+        " delivered or not.",
     )
     webhook_keys: tuple[str, ...] = Field(
         (),
@@ -217,7 +223,7 @@ class Settings(BaseModel):
     lease_seconds: float = Field(
         15.0,
         gt=0,
-        description="How long a delivery worker holds a listener's lane without a sign of life.",
+        description="How long a delivery worker holds a subscription without a sign of life.",
     )
     oidc_issuer: str | None = Field(
         None, description="Issuer whose bearer tokens (JWT) are accepted; its `iss`."
@@ -298,12 +304,14 @@ class Settings(BaseModel):
     @classmethod
     def _usable_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for key in value:
-            try:
-                usable = bool(base64.b64decode(key.removeprefix("whsec_") + "==", validate=False))
-            except ValueError:
-                usable = False
-            if not usable:
-                raise ValueError("a key must be base64, with or without whsec_ before it")
+            check_webhook_key(key)
+        return value
+
+    @field_validator("callback_allow")
+    @classmethod
+    def _usable_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            check_callback_host(entry)
         return value
 
     @field_validator("api_keys")

@@ -201,9 +201,10 @@ class Store(Protocol):
     def last_event(self) -> int:
         """Return the number of the newest event, 0 when there has been none."""
 
-    def prune_events(self, before: datetime) -> int:
+    def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """Remove the events logged before an instant, and return how many those were.
 
+        With `through`, those with greater numbers stay.
         The newest event stays: who reads on from before it sees that others were there.
         """
 

@@ -21,10 +21,11 @@ from app.settings import read_settings
 @click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
 @click.option("--store", help="sqlite:///file.db or mongodb://…")
 @click.option("--parent", type=int, hidden=True)
-def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None) -> None:
+@click.option("--restarts", type=int, default=0, hidden=True)
+def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None, restarts: int) -> None:
     """Deliver events to their listeners; any number of these may run on one store.
 
-    With TMF_MANAGEMENT_PORT its metrics are there.
+    TMF_MANAGEMENT_PORT is where its metrics are served.
     """
     with plain_errors():
         settings = read_settings(spec=spec, store=store)
@@ -36,7 +37,13 @@ def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None) -> No
             metrics.serve(settings.host, settings.management_port)
         try:
             worker = delivery_worker(
-                settings, contracts, watched, limits_of(settings), metrics=metrics, tracing=tracing
+                settings,
+                contracts,
+                watched,
+                limits_of(settings),
+                metrics=metrics,
+                tracing=tracing,
+                restarts=restarts,
             )
             run_delivery(worker, parent=parent)
         finally:

@@ -19,7 +19,7 @@ from app.events.outbound.delivery_cursors import (
     DeliveryCursor,
     DeliveryCursors,
     FailedDelivery,
-    resume,
+    resume_cursor,
 )
 from app.settings import Settings, read_settings
 from storage import DocumentNotFound, Query, Store, Window, json
@@ -100,7 +100,7 @@ def retry(
         for each in found:
             cursors.put(replace(each, state="waiting", attempts=0, next=0.0))
         for name in {cursor} if cursor else {each.cursor for each in found}:
-            if not resume(opened, str(name), retry_at=time.time() if found else 0.0):
+            if not resume_cursor(opened, str(name), retry_at=time.time() if found else 0.0):
                 click.echo(f"tmf683: there is no cursor {name}", err=True)
                 sys.exit(2)
         click.echo(f"{len(found)} deliveries are tried again")

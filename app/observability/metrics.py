@@ -27,12 +27,23 @@ OPEN_METRICS = "application/openmetrics-text"
 
 @dataclass(frozen=True, slots=True)
 class Backlog:
-    """What delivery has to do: events behind the slowest listener, and what went wrong."""
+    """What event delivery has yet to do, and who does it.
+
+    `pending` is how many events of the log the subscription that is furthest behind has yet to
+    receive, a suspended one included; `waiting` and `parked` count failed deliveries, `suspended`
+    subscriptions. `workers` is how many delivery workers live, `seen_at` when the latest of them
+    gave a sign of life, `worked_at` when one last attempted a delivery (seconds since 1970, 0 for
+    never), and `restarts` how often they were started again after they had died.
+    """
 
     pending: int = 0
     waiting: int = 0
     parked: int = 0
     suspended: int = 0
+    workers: int = 0
+    seen_at: float = 0.0
+    worked_at: float = 0.0
+    restarts: int = 0
 
 
 def share_metrics() -> Path:
@@ -116,6 +127,12 @@ class Metrics:
         self._failed = Counter(
             "tmf_events_failed", "Attempts to send an event that failed.", registry=registry
         )
+        self._transitions = Counter(
+            "tmf_delivery_transitions",
+            "Deliveries that were parked; subscriptions that were suspended, resumed, recovered.",
+            ("transition",),
+            registry=registry,
+        )
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._methods: dict[str, Histogram] = {}
 
@@ -146,6 +163,10 @@ class Metrics:
     def delivery(self, *, delivered: bool) -> None:
         """Count an attempt to deliver."""
         (self._delivered if delivered else self._failed).inc()
+
+    def delivery_transition(self, transition: str) -> None:
+        """Count a delivery that was parked, or a subscription that changed its state."""
+        self._transitions.labels(transition).inc()
 
     def serve(self, host: str, port: int) -> None:
         """Answer with what this process counts, on a port of its own, from a thread."""

@@ -123,10 +123,10 @@ class ObservedStore:
         """See `Store.last_event`."""
         return self._store.last_event()
 
-    def prune_events(self, before: datetime) -> int:
+    def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`."""
         with self._watch("prune_events", ""):
-            return self._store.prune_events(before)
+            return self._store.prune_events(before, through=through)
 
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""

@@ -67,7 +67,11 @@ class Gunicorn(BaseApplication):
         delivery = None
         if self._settings.delivery == "server" and not self._single_process:
             environment = environment_of(self._settings)
-            delivery = DeliveryProcess(environment, ready=lambda: bool(self._served[0]))
+            delivery = DeliveryProcess(
+                environment,
+                ready=lambda: bool(self._served[0]),
+                seconds=self._settings.delivery_timeout,
+            )
             delivery.start()
         try:
             super().run()

@@ -89,9 +89,10 @@ class Log:
         row = self._log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         return int(row["_id"]) if row else 0
 
-    def forget(self, before: datetime) -> int:
+    def forget(self, before: datetime, through: int | None = None) -> int:
         """Remove events logged before an instant, the last one aside: it keeps the count."""
-        done = self._log.delete_many({"t": {"$lt": before}, "_id": {"$lt": self.last()}})
+        beyond = self.last() if through is None else min(self.last(), through + 1)
+        done = self._log.delete_many({"t": {"$lt": before}, "_id": {"$lt": beyond}})
         return done.deleted_count
 
     def _move(self, collection: Collection[Bson], where: Bson) -> None:

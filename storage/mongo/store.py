@@ -190,10 +190,10 @@ class MongoStore:
             self._collect()
             return self._log.last()
 
-    def prune_events(self, before: datetime) -> int:
+    def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`."""
         with _explained():
-            return self._log.forget(before)
+            return self._log.forget(before, through)
 
     def batch(self) -> AbstractContextManager[None]:
         """See `Store.batch`; each write is durable by itself.

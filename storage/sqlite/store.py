@@ -159,16 +159,18 @@ class SqliteStore:
             ).fetchone()
         return int(row[0]) if row else 0
 
-    def prune_events(self, before: datetime) -> int:
+    def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`."""
+        last = _LARGEST if through is None else through
         forgotten, removed = 0, _FORGOTTEN_AT_ONCE
         with self._connections.use() as connection:
             while removed == _FORGOTTEN_AT_ONCE:  # in steps, between which others write
                 removed = connection.execute(
                     "DELETE FROM event WHERE number IN"
                     " (SELECT number FROM event WHERE at < ?"
-                    " AND number < (SELECT max(number) FROM event) ORDER BY at LIMIT ?)",
-                    (conditions.milliseconds(before), _FORGOTTEN_AT_ONCE),
+                    " AND number <= ? AND number < (SELECT max(number) FROM event)"
+                    " ORDER BY at LIMIT ?)",
+                    (conditions.milliseconds(before), last, _FORGOTTEN_AT_ONCE),
                 ).rowcount
                 forgotten += removed
         return forgotten

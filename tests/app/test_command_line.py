@@ -146,7 +146,7 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         ("store", "mongodb://a:1,b:2/db?tlsCertificateKeyFilePassword=hunter2", "//a:1,b:2/db?"),
         ("store", "sqlite:////data/a:b.db", "sqlite:////data/a:b.db"),
         ("cursor_key", "hunter3", "TMF_CURSOR_KEY=***"),
-        ("webhook_keys", "whsec_hunter2x", "TMF_WEBHOOK_KEYS=***"),
+        ("webhook_keys", "whsec_hunter2xhunter2xhunter2xhunter2x", "TMF_WEBHOOK_KEYS=***"),
         ("public_url", "https://user:hunter2@host/x", "https://user:***@host/x"),
     ],
 )

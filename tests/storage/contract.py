@@ -246,8 +246,12 @@ class StoreContract:
         assert store.last_event() == last
         assert [each.number for each in store.events(0, 10)] == [last]
         store.insert(collection, "c", b'{"id":"c"}', events=[b'{"new":1}'])
+        store.insert(collection, "d", b'{"id":"d"}', events=[b'{"new":2}'])
+        assert store.prune_events(datetime(2100, 1, 1, tzinfo=UTC), through=last - 1) == 0
+        assert store.prune_events(datetime(2100, 1, 1, tzinfo=UTC), through=last) == 1
         assert [(each.number, each.content) for each in store.events(last, 10)] == [
-            (last + 1, b'{"new":1}')
+            (last + 1, b'{"new":1}'),
+            (last + 2, b'{"new":2}'),
         ]
 
     def test_many_writers_lose_no_event(self, store: Store, collection: str) -> None:

@@ -1,20 +1,23 @@
-"""Callbacks: which addresses events may be sent to.
+"""The callback policy: which URLs events may be sent to.
 
 A listener chooses the address, so it could point into the network this server runs in. Private,
 loopback, link-local, multicast and reserved addresses are refused, whatever name or notation leads
-there, unless the operator allows them. The check is made where the connection is made: between the
-two a name cannot come to mean another address.
+there, unless the operator allows them. A URL is judged as the HTTP client has parsed it, and its
+addresses are checked where the connection is made: a name cannot mean another address then.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, TypeAlias
 from urllib.parse import urlsplit
+
+from yarl import URL
 
 from app.tmf630.errors import BadCallback, MalformedCallback
 
@@ -33,6 +36,20 @@ _CLOSED: tuple[Network, ...] = (
     ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
 """What `ipaddress` calls global, and no listener on the public internet has."""
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+"""A name (RFC 3986 reg-name without percent-encoding) or an IPv6 address without a zone."""
+_CLOSED_PORTS = frozenset(
+    {
+        0, 1, 7, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101,
+        102, 103, 104, 109, 110, 111, 113, 115, 117, 119, 123, 135, 137, 138, 139, 143, 161, 162,
+        179, 389, 427, 445, 465, 512, 513, 514, 515, 526, 530, 531, 532, 540, 548, 554, 556, 563,
+        587, 601, 636, 873, 989, 990, 992, 993, 995, 1433, 1521, 1719, 1720, 1723, 2049, 3306, 3389,
+        3659, 4045, 4190, 5060, 5061, 5432, 6000, 6379, 6566, 6665, 6666, 6667, 6668, 6669, 6679,
+        6697, 10080, 11211, 27017,
+    }
+)  # fmt: skip
+"""Ports of well-known services that do not speak HTTP: those that browsers block (WHATWG Fetch,
+"bad port"), and those of databases. Discard (9) harms nobody."""
 _INSIDE = (".localhost", ".local", ".internal", ".home.arpa")
 """Ends of names that mean something within a machine or network alone (RFC 6761, 6762, 8375)."""
 
@@ -69,22 +86,8 @@ class CallbackPolicy:
             MalformedCallback: it is no such URL; the message says why.
             BadCallback: events may not be sent there; the message says why.
         """
-        if len(url) > _LONGEST:
-            raise MalformedCallback(f"has more than {_LONGEST} characters")
-        try:
-            parts = urlsplit(url)
-        except ValueError:  # what no pattern of a contract tells from an address
-            raise BadCallback("has a host in brackets that is no IPv6 address") from None
-        try:
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            raise MalformedCallback("has a port beyond 65535") from None
-        if parts.scheme not in ("http", "https") or not host:
-            raise MalformedCallback("must be an absolute http or https URL")
-        if parts.username is not None or parts.password is not None:
-            raise MalformedCallback("must not hold credentials")
-        if "#" in url:
-            raise MalformedCallback("must not have a fragment")
+        parsed = parse_callback(url)
+        host, port = str(parsed.raw_host), parsed.port
         try:
             found = self._resolve(host.rstrip("."), port or 0, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
@@ -125,6 +128,37 @@ class CallbackPolicy:
         if any(each in network for network in self._networks for each in (ip, plain)):
             return True
         return _is_public(plain)
+
+
+def parse_callback(url: str) -> URL:
+    """Return the URL to send events to, as the HTTP client parses it.
+
+    Raises:
+        MalformedCallback: it is not an absolute http or https URL; the message says why.
+        BadCallback: no event may be sent to such a URL; the message says why.
+    """
+    if len(url) > _LONGEST:
+        raise MalformedCallback(f"has more than {_LONGEST} characters")
+    try:
+        urlsplit(url)
+    except ValueError:  # no pattern of a contract tells these from addresses
+        raise BadCallback("has a host in brackets that is no IPv6 address") from None
+    try:
+        parsed = URL(url)
+        host, port = parsed.raw_host, parsed.port
+    except ValueError:
+        raise MalformedCallback("is not a URL with a host name and a port up to 65535") from None
+    if parsed.scheme not in ("http", "https") or not host:
+        raise MalformedCallback("must be an absolute http or https URL")
+    if "@" in parsed.raw_authority:
+        raise MalformedCallback("must not hold credentials")
+    if "#" in url:
+        raise MalformedCallback("must not have a fragment")
+    if not _HOST.fullmatch(host):
+        raise BadCallback("has a host that is neither an ASCII name nor an address")
+    if port in _CLOSED_PORTS:
+        raise BadCallback(f"has port {port}, which belongs to another protocol than HTTP")
+    return parsed
 
 
 def _is_public(ip: Address) -> bool:

@@ -1,16 +1,21 @@
-"""Delivery cursors: how far each subscription has come in the event log, kept in the store.
+"""Delivery cursors: how far each subscription has come in the event log, and its failed deliveries.
 
-A cursor is one document: the number of the last event that was processed, which worker holds the
-lease and until when, and whether deliveries pause. A failed delivery is a document of its own.
-Every change names the version it is based on, so of two workers that both believe they hold a
+A cursor is one document: the number up to which every event was processed, which worker holds the
+lease, and whether deliveries pause. Events that were acknowledged beyond that number, while an
+earlier one is still being sent, are a document beside it, and so is each failed delivery. Every
+change of a cursor names the version it is based on: of two workers that both believe they hold a
 cursor, one gets a conflict.
+
+Leases do not rely on clocks. The holder changes the cursor several times per lease duration, which
+gives it another version. A cursor whose version stays the same for a lease duration, measured by
+the observer's own monotonic clock, is free. `held_until` is for people, and for earlier releases.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, TypeAlias
 
 from storage import (
@@ -18,7 +23,6 @@ from storage import (
     Comparison,
     Condition,
     Document,
-    DocumentExists,
     DocumentNotFound,
     Index,
     Operator,
@@ -27,22 +31,29 @@ from storage import (
     every,
     json,
 )
+from storage.update import Change, Write, find_document, put, remove, update
 
-CURSORS = "events/lane"  # the names in the store are those of the first release
+CURSORS = "events/lane"
+"""The names in the store are those of the first release."""
+ACKNOWLEDGED = "events/acknowledged"
 FAILED = "events/failed"
 _INDEXES = (Index((("lane",),)), Index((("state",),)))
 
 State: TypeAlias = Literal["waiting", "parked"]
+Ranges: TypeAlias = tuple[tuple[int, int], ...]
+"""Numbers of events as ranges, first and last one included, in ascending order."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryCursor:
     """The progress of one subscription; times are seconds since 1970.
 
-    `holder` is the worker that has the lease, until `held_until`. `failures` counts the rests since
-    the last success; `rest_until` is when the present one ends; `retry_at` is when the next failed
-    delivery is due, 0 when there is none; `suspended` says why nothing is tried any more, empty
-    when something is. `missed` counts the events that were removed before they could be told.
+    Every event up to `position` was processed: delivered, stored as a failed delivery, or not
+    wanted by the subscription. `holder` is the worker that has the lease. `failures` counts the
+    rests since the last success; `rest_until` is when the present one ends; `retry_at` is when the
+    next failed delivery is due, 0 when there is none; `suspended` is the reason why deliveries are
+    stopped, empty when they are not. `missed` counts the events that retention removed before they
+    were delivered.
     """
 
     id: str
@@ -56,11 +67,6 @@ class DeliveryCursor:
     suspended: str = ""
     missed: int = 0
 
-    def is_free(self, holder: str, now: float) -> bool:
-        """Whether a worker may take it."""
-        held = self.holder not in ("", holder) and self.held_until > now
-        return not (held or self.suspended or self.rest_until > now)
-
     def has_work(self, last: int, now: float) -> bool:
         """Whether there are events behind its position, or failed deliveries that are due."""
         return self.position < last or 0 < self.retry_at <= now
@@ -70,7 +76,9 @@ class DeliveryCursor:
 class FailedDelivery:
     """A delivery that did not succeed yet (`waiting`) or was given up (`parked`).
 
-    `resource` is what the event is about: its other events wait behind this one.
+    `cursor` is the id of the subscription's cursor, `number` the event's in the log. `resource` is
+    what the event is about: later events about it wait behind this one. `next` is when the next
+    attempt is due, `trace` the `traceparent` of the request that caused the event.
     """
 
     id: str
@@ -88,153 +96,269 @@ class FailedDelivery:
 
 
 class CursorLost(Exception):
-    """Another worker has taken the cursor, or it is gone."""
+    """Another worker has taken the cursor, an operator has reset it, or it is gone."""
 
 
 class DeliveryCursors:
-    """The cursors of a store, as one worker sees them."""
+    """The cursors of a store, as one worker sees them.
 
-    def __init__(self, store: Store, holder: str, lease_seconds: float) -> None:
+    `clock` is the wall clock in seconds since 1970, `monotonic` measures how long a lease was not
+    renewed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        holder: str,
+        lease_seconds: float,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
-        self._holder = holder
+        self.holder = holder
         self.lease = lease_seconds
+        self.now = clock
+        self._monotonic = monotonic
         self._versions: dict[str, int] = {}
+        self._acknowledged: dict[str, Ranges] = {}
+        self._observed: dict[str, tuple[int, float]] = {}
 
-    @property
-    def holder(self) -> str:
-        """The name under which this worker holds cursors."""
-        return self._holder
+    def all(self) -> Iterator[DeliveryCursor]:
+        """Yield every cursor, and note which of the leases were renewed."""
+        seen = {}
+        for document in every(self._store, CURSORS):
+            self._observe(document)
+            seen[document.id] = self._observed[document.id]
+            yield _decode_cursor(document)
+        self._observed = seen
 
-    def take(self, id: str) -> DeliveryCursor | None:
-        """Return a cursor to work on; None when another works on it, it rests or is suspended."""
-        try:
-            document = self._store.get(CURSORS, id)
-        except DocumentNotFound:
+    def is_free(self, cursor: DeliveryCursor) -> bool:
+        """Whether this worker may take a cursor that `all` yielded."""
+        if cursor.suspended or cursor.rest_until > self.now():
+            return False
+        return not self.is_held(cursor)
+
+    def is_held(self, cursor: DeliveryCursor) -> bool:
+        """Whether another worker holds the lease and is not known to have stopped renewing it."""
+        if cursor.holder in ("", self.holder):
+            return False
+        _, since = self._observed.get(cursor.id, (0, self._monotonic()))
+        return self._monotonic() - since <= self.lease
+
+    def take(self, id: str) -> tuple[DeliveryCursor, Ranges] | None:
+        """Take a cursor, and return it with the events acknowledged beyond its position.
+
+        None when another worker holds it, or the subscription rests or is suspended.
+        """
+        document = find_document(self._store, CURSORS, id)
+        if document is None:
             return None
-        cursor = _cursor(document)
-        if not cursor.is_free(self._holder, time.time()):
+        self._observe(document)
+        cursor = _decode_cursor(document)
+        if not self.is_free(cursor):
             return None
-        if cursor.holder and not cursor.retry_at:  # not let go: what failed last may not be noted
-            cursor = replace(cursor, retry_at=time.time())
+        if cursor.holder and not cursor.retry_at:
+            # Its holder did not release it, so a failed delivery may be stored without a due time.
+            cursor = replace(cursor, retry_at=self.now())
         self._versions[id] = document.version
         try:
-            return self.keep(cursor)
+            cursor = self._renew(cursor)
         except CursorLost:
             return None
+        acknowledged = self._acknowledged[id] = _acknowledged(self._store, id)
+        return cursor, acknowledged
 
-    def keep(self, cursor: DeliveryCursor) -> DeliveryCursor:
-        """Store a cursor that is worked on, and hold it for longer.
+    def keep(self, cursor: DeliveryCursor, acknowledged: Ranges) -> DeliveryCursor:
+        """Store the progress, and renew the lease.
 
         Raises:
-            CursorLost: it is another's by now.
+            CursorLost: another worker holds it by now.
         """
-        held = replace(cursor, holder=self._holder, held_until=time.time() + self.lease)
-        self._write(held)
-        return held
+        self._store_acknowledged(cursor, acknowledged)
+        return self._renew(cursor)
 
-    def release(self, cursor: DeliveryCursor) -> None:
-        """Store a cursor and let any worker take it."""
+    def release(self, cursor: DeliveryCursor, acknowledged: Ranges) -> None:
+        """Store the progress, and let any worker take the cursor."""
+        self._store_acknowledged(cursor, acknowledged)
         try:
             self._write(replace(cursor, holder="", held_until=0.0))
         except CursorLost:
             return
 
     def close(self, id: str) -> None:
-        """Remove a cursor whose subscription is gone, and its failed deliveries."""
+        """Remove a cursor whose subscription was removed, with its failed deliveries."""
         for failed in self.failed(cursor=id):
             self.forget(failed.id)
-        _remove(self._store, CURSORS, id)
-
-    def all(self) -> Iterator[DeliveryCursor]:
-        """Yield every cursor."""
-        for document in every(self._store, CURSORS):
-            yield _cursor(document)
+        remove(self._store, ACKNOWLEDGED, id)
+        remove(self._store, CURSORS, id)
 
     def failed(
         self, *, cursor: str | None = None, state: State | None = None
     ) -> list[FailedDelivery]:
         """Return failed deliveries, the oldest events first."""
-        return _failed(self._store, cursor, state)
+        return failed_deliveries(self._store, cursor=cursor, state=state)
 
     def put(self, failed: FailedDelivery) -> None:
-        """Store a failed delivery, in place of what was known of it."""
-        content = _encode_failed(failed)
-        try:
-            self._store.insert(FAILED, failed.id, content)
-        except DocumentExists:
-            there = self._store.get(FAILED, failed.id)
-            self._store.replace(FAILED, failed.id, content, version=there.version)
+        """Store a failed delivery, in place of an earlier state of it."""
+        put(self._store, FAILED, failed.id, _encode_failed(failed))
 
     def forget(self, id: str) -> None:
         """Remove a failed delivery."""
-        _remove(self._store, FAILED, id)
+        remove(self._store, FAILED, id)
+
+    def _observe(self, document: Document) -> None:
+        """Note since when a cursor has had its version, by this worker's monotonic clock."""
+        known = self._observed.get(document.id)
+        if known is None or known[0] != document.version:
+            self._observed[document.id] = (document.version, self._monotonic())
+
+    def _renew(self, cursor: DeliveryCursor) -> DeliveryCursor:
+        held = replace(cursor, holder=self.holder, held_until=self.now() + self.lease)
+        self._write(held)
+        return held
 
     def _write(self, cursor: DeliveryCursor) -> None:
+        version = self._versions.get(cursor.id, 0)
         try:
             document = self._store.replace(
-                CURSORS,
-                cursor.id,
-                json.dumps(asdict(cursor)),
-                version=self._versions.get(cursor.id, 0),
+                CURSORS, cursor.id, _encode_cursor(cursor), version=version
             )
         except (VersionConflict, DocumentNotFound):
             raise CursorLost(cursor.id) from None
         self._versions[cursor.id] = document.version
 
+    def _store_acknowledged(self, cursor: DeliveryCursor, acknowledged: Ranges) -> None:
+        """Store what was acknowledged beyond the position, before the position itself.
+
+        What another worker has stored meanwhile stays: an acknowledgement is never taken back.
+        """
+        if self._acknowledged.get(cursor.id, ()) == acknowledged:
+            return
+
+        def change(present: Document | None) -> Change:
+            there = () if present is None else _decode_ranges(present)
+            known = [each for each in (*there, *acknowledged) if each[1] > cursor.position]
+            return Write(json.dumps({"ranges": merged_ranges(known)}))
+
+        update(self._store, ACKNOWLEDGED, cursor.id, change)
+        self._acknowledged[cursor.id] = acknowledged
+
 
 def prepare_cursors(store: Store) -> None:
-    """Make the collections that cursors need."""
+    """Create the collections that cursors need."""
     store.prepare(CURSORS, ())
+    store.prepare(ACKNOWLEDGED, ())
     store.prepare(FAILED, _INDEXES)
 
 
-def open_cursor(store: Store, id: str, position: int) -> None:
-    """Begin a cursor behind an event; one that an earlier subscription left begins anew."""
-    cursor = json.dumps(asdict(DeliveryCursor(id, position, opened=time.time())))
-    for _ in range(20):
-        try:
-            store.insert(CURSORS, id, cursor)
-        except DocumentExists:
-            try:
-                there = store.get(CURSORS, id)
-                store.replace(CURSORS, id, cursor, version=there.version)
-            except (DocumentNotFound, VersionConflict):
-                continue
-            for failed in _failed(store, id):
-                _remove(store, FAILED, failed.id)
-        return
+def open_cursor(store: Store, id: str, position: int, *, suspended: str = "") -> None:
+    """Create a cursor at a position; one left by an earlier subscription is reset.
 
-
-def resume(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
-    """Let a cursor go on at once, suspended or resting; return whether there is one.
-
-    `retry_at` says when its failed deliveries are due, if they are to be tried again.
+    `suspended` is the reason why nothing is delivered until an operator resumes it.
     """
-    for _ in range(20):
-        try:
-            document = store.get(CURSORS, id)
-        except DocumentNotFound:
-            return False
-        cursor = replace(_cursor(document), suspended="", failures=0, rest_until=0.0)
-        cursor = replace(cursor, retry_at=retry_at or cursor.retry_at)
-        try:
-            store.replace(CURSORS, id, json.dumps(asdict(cursor)), version=document.version)
-        except VersionConflict:
-            continue
-        return True
-    return False
+    opened = DeliveryCursor(id, position, opened=time.time(), suspended=suspended)
+    existed = False
+
+    def change(present: Document | None) -> Change:
+        nonlocal existed
+        existed = present is not None
+        return Write(_encode_cursor(opened))
+
+    update(store, CURSORS, id, change)
+    if existed:
+        for failed in failed_deliveries(store, cursor=id):
+            remove(store, FAILED, failed.id)
 
 
-def _failed(
-    store: Store, cursor: str | None = None, state: State | None = None
+def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
+    """Let a suspended or resting subscription go on at once; return whether there is one.
+
+    Its lease is cleared, whoever holds it. `retry_at` says when its failed deliveries are due, if
+    they are to be tried again.
+    """
+
+    def resumed(cursor: DeliveryCursor) -> DeliveryCursor:
+        return replace(
+            cursor,
+            suspended="",
+            failures=0,
+            rest_until=0.0,
+            holder="",
+            held_until=0.0,
+            retry_at=retry_at or cursor.retry_at,
+        )
+
+    return _change_cursor(store, id, resumed)
+
+
+def suspend_cursor(store: Store, id: str, reason: str) -> bool:
+    """Stop the deliveries to a subscription; return whether there is one.
+
+    Its holder loses the lease with its next renewal.
+    """
+    return _change_cursor(
+        store, id, lambda cursor: replace(cursor, suspended=reason, holder="", held_until=0.0)
+    )
+
+
+def read_cursors(store: Store) -> list[DeliveryCursor]:
+    """Return every cursor of a store."""
+    return [_decode_cursor(document) for document in every(store, CURSORS)]
+
+
+def failed_deliveries(
+    store: Store, *, cursor: str | None = None, state: State | None = None
 ) -> list[FailedDelivery]:
+    """Return failed deliveries, the oldest events first."""
     stated: list[Condition] = []
     for name, value in (("lane", cursor), ("state", state)):
         if value is not None:
             stated.append(Comparison((name,), Operator.EQ, value))
     found = every(store, FAILED, And(tuple(stated)) if stated else None)
-    deliveries = [_decode_failed(document) for document in found]
-    return sorted(deliveries, key=lambda each: (each.number, each.id))
+    return sorted(map(_decode_failed, found), key=lambda each: (each.number, each.id))
+
+
+def merged_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """Return ranges of numbers in ascending order, with those that touch or overlap joined."""
+    merged: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], last))
+        else:
+            merged.append((first, last))
+    return tuple(merged)
+
+
+def _change_cursor(
+    store: Store, id: str, changed: Callable[[DeliveryCursor], DeliveryCursor]
+) -> bool:
+    def change(present: Document | None) -> Change:
+        return None if present is None else Write(_encode_cursor(changed(_decode_cursor(present))))
+
+    return update(store, CURSORS, id, change) is not None
+
+
+def _acknowledged(store: Store, id: str) -> Ranges:
+    document = find_document(store, ACKNOWLEDGED, id)
+    return () if document is None else _decode_ranges(document)
+
+
+def _decode_ranges(document: Document) -> Ranges:
+    return tuple((first, last) for first, last in json.loads(document.content)["ranges"])
+
+
+_FIELDS = frozenset(each.name for each in fields(DeliveryCursor))
+
+
+def _encode_cursor(cursor: DeliveryCursor) -> bytes:
+    return json.dumps(asdict(cursor))
+
+
+def _decode_cursor(document: Document) -> DeliveryCursor:
+    """Return a cursor; what a later release keeps in it is ignored."""
+    stored = json.loads(document.content)
+    return DeliveryCursor(**{name: value for name, value in stored.items() if name in _FIELDS})
 
 
 def _encode_failed(failed: FailedDelivery) -> bytes:
@@ -246,19 +370,3 @@ def _encode_failed(failed: FailedDelivery) -> bytes:
 def _decode_failed(document: Document) -> FailedDelivery:
     stored = json.loads(document.content)
     return FailedDelivery(cursor=stored.pop("lane"), **stored)
-
-
-def _cursor(document: Document) -> DeliveryCursor:
-    return DeliveryCursor(**json.loads(document.content))
-
-
-def _remove(store: Store, collection: str, id: str) -> None:
-    for _ in range(20):
-        try:
-            document = store.get(collection, id)
-            store.delete(collection, id, version=document.version)
-        except VersionConflict:
-            continue
-        except DocumentNotFound:
-            return
-        return

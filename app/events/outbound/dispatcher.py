@@ -1,16 +1,18 @@
-"""One worker's stay on one cursor: the next events, and those that failed before.
+"""The dispatcher: delivers to one subscription while a worker holds its delivery cursor.
 
-Resources go side by side, the events of one resource one after the other. What fails waits and
-holds back its resource alone. After a few failures in a row the cursor rests; when it goes on, one
-event shows whether the listener is back, and the others follow when it is.
+Events about different resources are sent side by side, those about one resource one after the
+other. A delivery that failed holds back later events about its resource and no others. An event
+that the listener refuses (4xx) is parked after its attempts. A listener that is absent (it cannot
+be reached, times out, or answers 429 or 5xx) lets the subscription rest; when the rest is over, one
+event is sent to find out whether the listener is back.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections import defaultdict
+from bisect import insort
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -19,158 +21,318 @@ from app.events.outbound.delivery_cursors import (
     DeliveryCursor,
     DeliveryCursors,
     FailedDelivery,
+    Ranges,
 )
 from app.events.outbound.event_log import EventLogReader
 from app.events.outbound.payloads import OutgoingEvent
+from app.events.outbound.progress import Progress
 from app.events.outbound.retry_policy import RetryPolicy
 from app.events.outbound.store_executor import StoreExecutor
 from app.events.outbound.subscriptions import Subscription
 from app.events.outbound.webhook import DeliveryResult, WebhookSender
+from app.observability.delivery_reports import DeliveryReports
 from storage import StoreError
 
 _log = logging.getLogger(__name__)
 
 _FAILURES_TO_REST = 3
-_SECONDS_UNKEPT = 0.5
-"""How long deliveries go on before the cursor's new position is stored: a crash repeats those."""
-_LONG_DUE = 1.0
-"""When what has no time of its own is due; 0 would say that nothing is."""
+_STORE_SECONDS = 0.25
+"""How long an acknowledgement may stay unstored: a crash repeats those deliveries."""
+_DUE_NOW = 1.0
+"""Retry time for entries without a schedule; 0 would say that there are none."""
+_WINDOW = 4096
+_WINDOW_BYTES = 16 * 1024 * 1024
+"""Most unfinished events that are read ahead, and most bytes of them."""
+_LONGEST_AHEAD = 32 * _WINDOW
+"""Most events between the position and the last one that was read, finished or not."""
+_HOT = _WINDOW // 4
+"""So many queued events about one resource make room for others when the window is full."""
 
 
 @dataclass(frozen=True, slots=True)
 class DispatcherResources:
-    """What a worker delivers with."""
+    """What all dispatchers of a worker share."""
 
-    threads: StoreExecutor
+    executor: StoreExecutor
     log: EventLogReader
     cursors: DeliveryCursors
     sender: WebhookSender
     retry: RetryPolicy
+    reports: DeliveryReports
+    stopping: asyncio.Event
+
+
+@dataclass(frozen=True, slots=True)
+class _Queued:
+    """An event of the log, as what the listener receives for it; `size` is in bytes."""
+
+    number: int
+    events: tuple[OutgoingEvent, ...]
+    size: int
 
 
 class Dispatcher:
     """The deliveries to one listener while a worker holds its cursor."""
 
     def __init__(
-        self, means: DispatcherResources, subscription: Subscription, cursor: DeliveryCursor
+        self,
+        resources: DispatcherResources,
+        subscription: Subscription,
+        cursor: DeliveryCursor,
+        acknowledged: Ranges = (),
     ) -> None:
-        self._threads = means.threads
-        self._log = means.log
-        self._cursors = means.cursors
-        self._sender = means.sender
-        self._retry = means.retry
+        self._executor = resources.executor
+        self._log = resources.log
+        self._cursors = resources.cursors
+        self._sender = resources.sender
+        self._retry = resources.retry
+        self._reports = resources.reports
+        self._stopping = resources.stopping
         self._subscription = subscription
         self._cursor = cursor
+        self._progress = Progress(cursor.position, acknowledged)
         self._probing = cursor.failures > 0
         self._slots = asyncio.Semaphore(1 if self._probing else self._retry.concurrency)
         self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
+        self._queues: dict[str, deque[_Queued]] = {}
+        self._queued_bytes = 0
         self._failed: dict[str, list[FailedDelivery]] = {}
-        self._loaded = not cursor.retry_at
-        self._keeping = asyncio.Lock()
-        self._kept_at = time.monotonic()
-        self._unkept = asyncio.Event()
-        self._stop = False
+        self._failed_loaded = not cursor.retry_at
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._error: BaseException | None = None
+        self._halted = False
+        self._wake = asyncio.Event()
+        self._unstored = asyncio.Event()
+        self._storing = asyncio.Lock()
 
-    async def work(self, stopping: asyncio.Event) -> None:
-        """Deliver until nothing is left to do now, then let the cursor go."""
-        beat = asyncio.create_task(self._beat())
+    def wake(self) -> None:
+        """Look for new events, or for a reason to stop, at once."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Deliver until nothing is left to do now, then release the cursor.
+
+        Raises:
+            StoreError: the store failed; what was acknowledged before may be sent again.
+        """
+        keeper = asyncio.create_task(self._keep_stored())
         try:
-            if not self._loaded:
+            if not self._failed_loaded:
                 await self._load_failed()
-            while not (stopping.is_set() or self._stop):
-                moved = await self._advance()
-                tried = False if self._stop else await self._retry_due()
-                if not (moved or tried):
+            while not self._stopped():
+                self._wake.clear()
+                if await self._read():
+                    continue
+                self._start_tasks()
+                if not self._tasks:
                     break
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), self._seconds_to_next_retry())
+            if self._tasks:  # what is being sent now is awaited, and what is queued stays
+                await asyncio.wait(self._tasks.values())
+            if self._error is not None:
+                raise self._error
         finally:
-            beat.cancel()
-            async with self._keeping:
-                await self._threads.run(self._cursors.release, self._current())
+            keeper.cancel()
+            for task in self._tasks.values():
+                task.cancel()
+            async with self._storing:
+                current, acknowledged = self._state()
+                await self._executor.run(self._cursors.release, current, acknowledged)
+
+    def _stopped(self) -> bool:
+        """Whether nothing new may be sent."""
+        return self._halted or self._error is not None or self._stopping.is_set()
 
     async def _load_failed(self) -> None:
-        waiting = await self._threads.run(
+        waiting = await self._executor.run(
             self._cursors.failed, cursor=self._cursor.id, state="waiting"
         )
         for each in waiting:
             self._failed.setdefault(each.resource, []).append(each)
-        self._loaded = True
+        self._failed_loaded = True
 
-    def _current(self) -> DeliveryCursor:
-        """Return the cursor as it is to be stored now."""
-        if not self._loaded:
-            return self._cursor
-        due = [held[0].next for held in self._failed.values()]
-        return replace(self._cursor, retry_at=max(min(due), _LONG_DUE) if due else 0.0)
+    def _state(self) -> tuple[DeliveryCursor, Ranges]:
+        """Return the cursor as it is to be stored now, and what was acknowledged beyond it."""
+        cursor = replace(self._cursor, position=self._progress.position)
+        if self._failed_loaded:
+            due = [held[0].next for held in self._failed.values() if held]
+            cursor = replace(cursor, retry_at=max(min(due), _DUE_NOW) if due else 0.0)
+        return cursor, self._progress.acknowledged()
 
-    async def _beat(self) -> None:
-        """Store where the cursor is, and hold it, while deliveries go on: the store may be busy."""
+    async def _keep_stored(self) -> None:
+        """Store the progress and renew the lease while deliveries go on."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._unkept.wait(), self._cursors.lease / 3)
-            self._unkept.clear()
+                await asyncio.wait_for(self._unstored.wait(), self._cursors.lease / 3)
+                await asyncio.sleep(_STORE_SECONDS)
+            self._unstored.clear()
             try:
-                await self._keep()
+                async with self._storing:
+                    await self._executor.run(self._cursors.keep, *self._state())
             except CursorLost:
-                self._stop = True
+                self._halt()
                 return
             except StoreError:
                 continue
 
-    async def _keep(self) -> None:
-        async with self._keeping:
-            await self._threads.run(self._cursors.keep, self._current())
-            self._kept_at = time.monotonic()
+    def _halt(self) -> None:
+        self._halted = True
+        self._wake.set()
 
-    async def _advance(self) -> bool:
-        """Deliver the next events of the log; return whether there were any."""
-        entries = await self._log.after(self._cursor.position)
-        if not entries:
+    async def _read(self) -> bool:
+        """Queue the next events of the log; return whether there were any."""
+        if self._progress.ahead >= _LONGEST_AHEAD:
             return False
-        self._note_missed(entries[0].number - 1)
-        chains: dict[str, list[tuple[int, OutgoingEvent]]] = defaultdict(list)
-        for each in entries:
-            for outgoing in self._subscription.events_of(each.record):
-                resource = f"{each.record['collection']}/{each.record['id']}"
-                chains[resource].append((each.number, outgoing))
-        undone = await asyncio.gather(*(self._send(each, chain) for each, chain in chains.items()))
-        first = min((number for number in undone if number is not None), default=None)
-        done = entries[-1].number if first is None else first - 1
-        self._cursor = replace(self._cursor, position=max(self._cursor.position, done))
-        if time.monotonic() - self._kept_at > _SECONDS_UNKEPT:
-            self._unkept.set()
-        return True
+        if self._progress.unfinished >= _WINDOW or self._queued_bytes >= _WINDOW_BYTES:
+            return await self._make_room()
+        if self._tasks and self._progress.read_to >= self._log.last:
+            return False
+        entries = await self._log.after(self._progress.read_to)
+        if entries:
+            self._note_missed(entries[0].number - 1)
+        for entry in entries:
+            self._progress.begin(entry.number)
+            if self._progress.is_acknowledged(entry.number):
+                events: tuple[OutgoingEvent, ...] = ()
+            else:
+                events = tuple(self._subscription.events_of(entry.record))
+            if not events:
+                self._finish(entry.number)
+                continue
+            resource = f"{entry.record['collection']}/{entry.record['id']}"
+            queue = self._queues.setdefault(resource, deque())
+            queue.append(_Queued(entry.number, events, entry.size))
+            self._queued_bytes += entry.size
+        return bool(entries)
 
     def _note_missed(self, gone: int) -> None:
-        """Go on behind the events up to `gone`, which retention has removed from the log."""
-        missed = gone - self._cursor.position
-        if missed > 0:
-            _log.warning("subscription %s missed %d events: not kept", self._cursor.id, missed)
-            self._cursor = replace(self._cursor, position=gone, missed=self._cursor.missed + missed)
+        """Continue behind the events up to `gone`, which retention has removed from the log."""
+        missed = gone - self._progress.read_to
+        if missed > 0 and not self._progress.ahead:
+            self._reports.missed(self._cursor.id, missed)
+            self._cursor = replace(self._cursor, missed=self._cursor.missed + missed)
+            self._progress.skip_to(gone)
 
-    async def _send(self, resource: str, chain: list[tuple[int, OutgoingEvent]]) -> int | None:
-        """Send the events of one resource, one after the other; what cannot go now waits.
+    async def _make_room(self) -> bool:
+        """Store the queue of a hot resource as waiting deliveries; return whether there is one.
 
-        Returns the number of the first that was not even tried, since the cursor is to rest.
+        Else the events of other resources would wait behind it once the window is full.
         """
-        for number, event in chain:
-            if resource in self._failed:
-                await self._hold_back(resource, number, event)
-                continue
-            async with self._slots:
-                if self._stop:
-                    return number
-                result = await self._sender.send(self._subscription.callback, event)
-            self._count(result)
-            if not result.delivered:
-                await self._hold_back(resource, number, event, result)
-        return None
+        resource = max(self._queues, key=lambda each: len(self._queues[each]))
+        queue = self._queues[resource]
+        if len(queue) < _HOT:
+            return False
+        moved = [queue.pop() for _ in range(len(queue) - 1)]  # the first one may be on its way
+        held: list[FailedDelivery] = []
+        for queued in reversed(moved):
+            for event in queued.events:
+                held.append(self._failed_delivery(resource, queued.number, event))
+                await self._executor.run(self._cursors.put, held[-1])
+        for failed in held:
+            self._hold(failed)
+        for queued in moved:
+            self._queued_bytes -= queued.size
+            self._finish(queued.number)
+        return True
 
-    async def _hold_back(
-        self, resource: str, number: int, event: OutgoingEvent, result: DeliveryResult | None = None
-    ) -> None:
-        """Let an event wait: after an attempt that failed, or behind another of its resource."""
-        held = self._failed.get(resource, [])
-        failed = FailedDelivery(
+    def _finish(self, number: int) -> None:
+        self._progress.finish(number)
+        self._unstored.set()
+
+    def _start_tasks(self) -> None:
+        """Start work on every resource that has something to send; new events go first."""
+        now = self._cursors.now()
+        due = [name for name, held in self._failed.items() if held[0].next <= now]
+        for resource in dict.fromkeys([*self._queues, *due]):
+            if resource not in self._tasks:
+                self._tasks[resource] = task = asyncio.create_task(self._work(resource))
+                task.add_done_callback(lambda done, name=resource: self._ended(name, done))  # type: ignore[misc]
+
+    def _ended(self, resource: str, task: asyncio.Task[None]) -> None:
+        del self._tasks[resource]
+        if not task.cancelled() and task.exception() is not None:
+            self._error = self._error or task.exception()
+        self._wake.set()
+
+    def _seconds_to_next_retry(self) -> float | None:
+        due = [held[0].next for name, held in self._failed.items() if name not in self._tasks]
+        return max(0.0, min(due) - self._cursors.now()) if due else None
+
+    async def _work(self, resource: str) -> None:
+        """Send what there is about one resource, in order."""
+        while not self._stopped():
+            held = self._failed.get(resource, [])
+            queue = self._queues.get(resource)
+            due = bool(held) and held[0].next <= self._cursors.now()
+            if due and not (queue and queue[0].number < held[0].number):
+                await self._send_again(resource, held)
+            elif queue:
+                if not await self._send(resource, queue[0]):
+                    return
+                self._queued_bytes -= queue.popleft().size
+                if not queue:
+                    del self._queues[resource]
+            else:
+                return
+
+    async def _send(self, resource: str, queued: _Queued) -> bool:
+        """Send an event of the log; return whether it is finished.
+
+        An event that the contract renders as several is sent whole once it was begun.
+        """
+        for index, event in enumerate(queued.events):
+            result, held = None, self._failed.get(resource)
+            if not held or held[0].number > queued.number:
+                result = await self._attempt(event, begun=index > 0)
+                if result is None:
+                    return False
+                if result.delivered:
+                    continue
+            failed = self._failed_delivery(resource, queued.number, event)
+            if result is not None:
+                failed = self._after(failed, result)
+            if any(each.id == failed.id for each in self._failed.get(resource, ())):
+                continue  # a worker stored it, and died before it stored its position
+            await self._executor.run(self._cursors.put, failed)
+            if failed.state == "waiting":
+                self._hold(failed)
+        self._finish(queued.number)
+        return True
+
+    async def _send_again(self, resource: str, held: list[FailedDelivery]) -> None:
+        """Send the first of the failed deliveries about a resource."""
+        first = held[0]
+        event = OutgoingEvent(first.event, first.type, first.body, first.trace)
+        result = await self._attempt(event)
+        if result is None:
+            return
+        if result.delivered:
+            await self._executor.run(self._cursors.forget, first.id)
+            held.remove(first)
+        else:
+            failed = self._after(first, result)
+            await self._executor.run(self._cursors.put, failed)
+            held.remove(first)
+            if failed.state == "waiting":
+                held.insert(0, failed)
+        if not held:
+            del self._failed[resource]
+
+    async def _attempt(self, event: OutgoingEvent, *, begun: bool = False) -> DeliveryResult | None:
+        """Send an event once a slot is free; None when nothing new may be sent any more."""
+        async with self._slots:
+            await self._sender.turn()
+            if self._stopped() and not begun:
+                return None
+            result = await self._sender.send(self._subscription.callback, event)
+        self._note(result)
+        if not result.delivered:
+            self._reports.failed(self._cursor.id, event.type, event.id, result.error)
+        return result
+
+    def _failed_delivery(self, resource: str, number: int, event: OutgoingEvent) -> FailedDelivery:
+        return FailedDelivery(
             id=f"{self._cursor.id}/{event.id}",
             cursor=self._cursor.id,
             number=number,
@@ -180,91 +342,60 @@ class Dispatcher:
             body=event.body,
             trace=event.trace,
         )
-        if any(each.id == failed.id for each in held):
-            return  # read again, since its worker died before the cursor's position was stored
-        if result is not None:
-            failed = self._after(failed, result)
-        await self._threads.run(self._cursors.put, failed)
-        if failed.state == "waiting":
-            self._failed.setdefault(resource, []).append(failed)
 
-    async def _retry_due(self) -> bool:
-        """Try again what is due, the first of each resource; return whether there was any."""
-        now = time.time()
-        due = [resource for resource, held in self._failed.items() if held[0].next <= now]
-        await asyncio.gather(*(self._retry_one(each) for each in due))
-        return bool(due)
-
-    async def _retry_one(self, resource: str) -> None:
-        held = self._failed[resource]
-        while held and held[0].next <= time.time() and not self._stop:
-            first = held[0]
-            event = OutgoingEvent(first.event, first.type, first.body, first.trace)
-            async with self._slots:
-                if self._stop:
-                    return
-                result = await self._sender.send(self._subscription.callback, event)
-            self._count(result)
-            if result.delivered:
-                await self._threads.run(self._cursors.forget, first.id)
-                held.pop(0)
-                continue
-            failed = self._after(first, result)
-            await self._threads.run(self._cursors.put, failed)
-            if failed.state == "waiting":
-                held[0] = failed
-                break
-            held.pop(0)
-        if not held:
-            del self._failed[resource]
+    def _hold(self, failed: FailedDelivery) -> None:
+        """Let a delivery wait, in the order of the log."""
+        insort(self._failed.setdefault(failed.resource, []), failed, key=lambda each: each.number)
 
     def _after(self, failed: FailedDelivery, result: DeliveryResult) -> FailedDelivery:
-        """Return a delivery after one more failure."""
-        attempts = failed.attempts + 1
+        """Return a delivery after one more failure.
+
+        An attempt counts unless the listener is absent, which is no fault of the event's.
+        """
+        absent = not result.refused and (self._probing or self._halted)
+        attempts = failed.attempts + (0 if absent else 1)
         parked = attempts >= self._retry.attempts
-        wait = self._retry.wait(attempts, result.wait)
+        if parked:
+            self._reports.parked(failed.cursor, failed.type, failed.event, result.error)
         return replace(
             failed,
             attempts=attempts,
-            next=time.time() + wait,
+            next=self._cursors.now() + self._retry.wait(max(attempts, 1), result.wait),
             error=result.error,
             state="parked" if parked else "waiting",
         )
 
-    def _count(self, result: DeliveryResult) -> None:
-        """Note a success or failure of the listener; too many in a row, and the cursor rests."""
-        if result.delivered:
+    def _note(self, result: DeliveryResult) -> None:
+        """Note whether the listener is present; several failures in a row let it rest."""
+        if result.delivered or result.refused:
             self._failures_in_row = 0
-            if self._cursor.failures:
+            if self._cursor.failures and not self._halted:
+                self._reports.recovered(self._cursor.id, self._cursor.failures)
                 self._cursor = replace(self._cursor, failures=0)
             if self._probing:
-                self._open_slots()
+                self._probing = False
+                for _ in range(self._retry.concurrency - 1):
+                    self._slots.release()
             return
         self._failures_in_row += 1
-        if self._stop:
+        if self._halted:
             return
         if result.gone:
             self._suspend(result.error)
         elif self._failures_in_row >= _FAILURES_TO_REST or result.wait:
             self._rest(result)
 
-    def _open_slots(self) -> None:
-        """Send as many at once as usual: the listener is back."""
-        self._probing = False
-        for _ in range(self._retry.concurrency - 1):
-            self._slots.release()
-
     def _rest(self, result: DeliveryResult) -> None:
-        self._stop = True
         failures = self._cursor.failures + 1
         self._cursor = replace(self._cursor, failures=failures)
         if failures >= self._retry.attempts:
             self._suspend(f"nothing was delivered in {failures} rounds; {result.error}")
-        else:
-            wait = self._retry.wait(failures, result.wait)
-            self._cursor = replace(self._cursor, rest_until=time.time() + wait)
+            return
+        until = self._cursors.now() + self._retry.wait(failures, result.wait)
+        self._cursor = replace(self._cursor, rest_until=until)
+        self._halt()
 
-    def _suspend(self, why: str) -> None:
-        self._cursor = replace(self._cursor, suspended=why)
-        self._stop = True
-        _log.warning("subscription %s is suspended: %s", self._cursor.id, why)
+    def _suspend(self, reason: str) -> None:
+        self._cursor = replace(self._cursor, suspended=reason)
+        self._reports.suspended(self._cursor.id, reason)
+        self._halt()

@@ -1,8 +1,9 @@
-"""Running delivery: in a process of its own beside the server, in a thread, or as a command."""
+"""Where delivery runs: in a process beside the server, in a thread of it, or as a command."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import resource
 import signal
@@ -21,8 +22,10 @@ from app.contract import Contract
 from app.events.outbound.callback_policy import CallbackPolicy
 from app.events.outbound.delivery_cursors import DeliveryCursors
 from app.events.outbound.payloads import EventContent
+from app.events.outbound.retention import RetentionPolicy
 from app.events.outbound.retry_policy import RetryPolicy
 from app.events.outbound.subscriptions import Subscriptions
+from app.observability.delivery_reports import DeliveryReports, report
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.tmf630.definitions import Limits
@@ -32,13 +35,17 @@ if TYPE_CHECKING:
     from app.events.outbound.worker import DeliveryWorker
     from app.observability.tracing import Tracing
 
-_STOP_SECONDS = 10.0
+_STOP_MARGIN_SECONDS = 5.0
 _READY_SECONDS = 10.0
-"""How long delivery waits for the server at most."""
+"""How long the delivery process waits for the server at most."""
+_FIRST_RESTART_SECONDS = 0.5
+_LONGEST_RESTART_SECONDS = 30.0
+_SOUND_SECONDS = 60.0
+"""A process that lived this long is restarted without delay."""
 
 
 def callback_policy(settings: Settings) -> CallbackPolicy:
-    """Return what the settings say about addresses that events may be sent to."""
+    """Return the callback policy of the settings."""
     return CallbackPolicy(settings.callback_allow)
 
 
@@ -50,12 +57,13 @@ def delivery_worker(
     *,
     metrics: Metrics | None = None,
     tracing: Tracing | None = None,
+    restarts: int = 0,
 ) -> DeliveryWorker:
     """Return a delivery worker on a store that is prepared for the contracts."""
     content = EventContent(settings.event_content)
     holder = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
     cursors = DeliveryCursors(store, holder, settings.lease_seconds)
-    # The HTTP client costs start-up time, which servers beside delivery need not spend.
+    # Servers beside a delivery process need not spend the start-up time of the HTTP client.
     from app.events.outbound.webhook import WebhookSender
     from app.events.outbound.worker import DeliveryWorker
 
@@ -75,39 +83,54 @@ def delivery_worker(
             attempts=settings.delivery_attempts,
             first_wait=settings.delivery_wait,
             concurrency=settings.delivery_concurrency,
-            retention_hours=settings.event_retention_hours,
+            timeout=settings.delivery_timeout,
         ),
+        retention=RetentionPolicy(settings.event_retention_hours, settings.event_retention_mb),
+        reports=DeliveryReports(metrics),
+        restarts=restarts,
     )
 
 
 def deliver(worker: DeliveryWorker, *, parent: int | None = None) -> None:
     """Deliver until SIGTERM or SIGINT, or until the process `parent` is gone."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a connection is a file
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection needs one
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(each, worker.stop)
+            loop.add_signal_handler(each, _stop, worker, each.name)
         watch = asyncio.create_task(_watch(worker, parent)) if parent else None
+        report(logging.INFO, "deliverer.started")
         await worker.run()
+        report(logging.INFO, "deliverer.stopped")
         if watch:
             watch.cancel()
 
     uvloop.run(run())
 
 
-async def _watch(worker: DeliveryWorker, parent: int) -> None:
-    while os.getppid() == parent:
-        await asyncio.sleep(0.5)
+def _stop(worker: DeliveryWorker, reason: str) -> None:
+    report(logging.INFO, "deliverer.stopping", reason=reason)
     worker.stop()
 
 
-class DeliveryThread:
-    """Delivery within a server process, for a store that no other process can see."""
+async def _watch(worker: DeliveryWorker, parent: int) -> None:
+    """Stop delivery within a second once the server beside which it runs is gone."""
+    while os.getppid() == parent:
+        await asyncio.sleep(0.5)
+    _stop(worker, "the server is gone")
 
-    def __init__(self, worker: DeliveryWorker) -> None:
+
+class DeliveryThread:
+    """Delivery within a server process, for a store that no other process can open.
+
+    `seconds` is how long the deliveries in flight may take when it stops.
+    """
+
+    def __init__(self, worker: DeliveryWorker, seconds: float = 10.0) -> None:
         self._worker = worker
+        self._seconds = seconds + _STOP_MARGIN_SECONDS
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
@@ -116,10 +139,10 @@ class DeliveryThread:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, once what is being sent is sent."""
+        """End, once the deliveries in flight are answered."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._worker.stop)
-            self._thread.join(_STOP_SECONDS)
+            self._thread.join(self._seconds)
 
     def _run(self) -> None:
         async def run() -> None:
@@ -132,12 +155,24 @@ class DeliveryThread:
 class DeliveryProcess:
     """Delivery in a process beside the server's; one that dies is started again.
 
-    It begins once `ready` says that the server serves: on few cores, each would hold up the other.
+    The wait before each restart doubles up to half a minute, until one has lived for a minute. The
+    first starts once `ready` says that the server serves: on few cores, each would slow down the
+    other's start. `seconds` is how long the deliveries in flight may take when it stops.
     """
 
-    def __init__(self, environment: Mapping[str, str], ready: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        ready: Callable[[], bool],
+        *,
+        seconds: float = 10.0,
+        command: Sequence[str] = (),
+    ) -> None:
         self._environment = {**os.environ, **environment}
         self._ready = ready
+        self._seconds = seconds + _STOP_MARGIN_SECONDS
+        # -P: an `app` in the working directory is not ours.
+        self._command = list(command) or [sys.executable, "-P", "-m", "tmf683", "deliver"]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._supervise, name="delivery", daemon=True)
 
@@ -146,27 +181,47 @@ class DeliveryProcess:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, once what is being sent is sent."""
+        """End, once the deliveries in flight are answered."""
         self._stopping.set()
-        self._thread.join(_STOP_SECONDS)
+        self._thread.join(self._seconds + 1.0)
 
     def _supervise(self) -> None:
-        # -P: an `app` in the working directory is somebody else's.
-        command = [sys.executable, "-P", "-m", "tmf683", "deliver", "--parent", str(os.getpid())]
         latest = time.monotonic() + _READY_SECONDS
         while not self._ready() and time.monotonic() < latest:
             if self._stopping.wait(0.02):
                 return
+        restarts, wait = 0, _FIRST_RESTART_SECONDS
         while not self._stopping.is_set():
-            # In a process group of its own: Ctrl-C is for the server, which ends it then.
-            process = subprocess.Popen(command, env=self._environment, process_group=0)  # noqa: S603
-            while process.poll() is None and not self._stopping.is_set():
-                self._stopping.wait(0.2)
-            if process.poll() is None:
-                process.terminate()
-                try:
-                    process.wait(_STOP_SECONDS)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-            elif not self._stopping.is_set():
-                time.sleep(0.2)
+            started = time.monotonic()
+            status = self._run(restarts)
+            if self._stopping.is_set():
+                return
+            if time.monotonic() - started >= _SOUND_SECONDS:
+                wait = _FIRST_RESTART_SECONDS
+            restarts += 1
+            report(
+                logging.ERROR,
+                "deliverer.exited",
+                status=status,
+                restarts=restarts,
+                restart_seconds=wait,
+            )
+            self._stopping.wait(wait)
+            wait = min(wait * 2, _LONGEST_RESTART_SECONDS)
+
+    def _run(self, restarts: int) -> int:
+        """Run one delivery process until it ends or delivery is to stop; return its status."""
+        # In a process group of its own: Ctrl-C is for the server, which then ends it.
+        options = ["--parent", str(os.getpid()), "--restarts", str(restarts)]
+        process = subprocess.Popen(  # noqa: S603
+            [*self._command, *options], env=self._environment, process_group=0
+        )
+        while process.poll() is None and not self._stopping.is_set():
+            self._stopping.wait(0.2)
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(self._seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        return process.wait()

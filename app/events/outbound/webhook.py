@@ -1,25 +1,27 @@
-"""Sending an event: one POST, signed, to an address that was checked (Standard Webhooks 1.0)."""
+"""Sending one event to a listener: a signed POST to a checked address (Standard Webhooks 1.0)."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import socket
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks.webhooks import Webhook
+from yarl import URL
 
-from app.events.outbound.callback_policy import CallbackPolicy
+from app.events.outbound.callback_policy import CallbackPolicy, parse_callback
 from app.events.outbound.payloads import OutgoingEvent
 from app.observability.metrics import Metrics
 from app.tmf630.errors import BadCallback
@@ -33,24 +35,28 @@ _MOST_READ = 16 * 1024
 _RESOLVED_AT_ONCE = 64
 _BEGUN_AT_ONCE = 32
 _PACE_SECONDS = 0.01
-"""So many posts begin in this time: more would wait for each other until they time out."""
+"""So many requests begin in this time: more would wait for each other until they time out."""
 _LONGEST_WAIT = 24 * 3600.0
+_ABSENT = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing of the event: the listener is busy, or asks for patience."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """What became of one attempt: `error` is empty when the listener has taken the event.
+    """The result of one attempt: `error` is empty when the listener has accepted the event.
 
-    `wait` is how long the listener asks to be left alone, in seconds; `gone` that it wants no more.
+    `refused` says that the listener answered and does not want this event (4xx), `gone` that it
+    wants no events any more (410). `wait` is how many seconds it asks to be left alone.
     """
 
     error: str = ""
     wait: float = 0.0
     gone: bool = False
+    refused: bool = False
 
     @property
     def delivered(self) -> bool:
-        """Whether the listener has taken the event."""
+        """Whether the listener has accepted the event."""
         return not self.error
 
 
@@ -71,12 +77,14 @@ class WebhookSender:
         self._tracing = tracing
         self._webhooks = [Webhook(key) for key in keys]
         self._pace = asyncio.Semaphore(_BEGUN_AT_ONCE)
+        self.sent_at = 0.0  # when the last attempt began, in seconds since 1970
         connector = aiohttp.TCPConnector(
             limit=0, limit_per_host=0, resolver=_CheckedResolver(policy), ttl_dns_cache=10
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=seconds),
+            headers={"User-Agent": f"tmf683/{_version()}"},
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -86,13 +94,17 @@ class WebhookSender:
         """Close every connection."""
         await self._session.close()
 
-    async def send(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
-        """Post an event, once; whatever goes wrong is in the result.
+    async def turn(self) -> None:
+        """Wait until one more request may begin.
 
-        Posts begin at a pace that the event loop keeps up with, however long their answers take.
+        They begin at a pace that the event loop keeps up with, however long the answers take.
         """
         await self._pace.acquire()
         asyncio.get_running_loop().call_later(_PACE_SECONDS, self._pace.release)
+
+    async def send(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
+        """Post an event, once; whatever goes wrong is in the result."""
+        self.sent_at = time.time()
         if self._tracing is None:
             result = await self._post(callback, event)
         else:
@@ -105,15 +117,14 @@ class WebhookSender:
     async def _post(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
         body = orjson.dumps(event.body)
         try:
-            self._check_literal(callback)
             async with self._session.post(
-                callback,
+                self._checked(callback),
                 data=body,
                 headers=self._headers(event, body),
                 allow_redirects=False,
             ) as answer:
                 with suppress(TimeoutError, aiohttp.ClientError, OSError):
-                    await _drain(answer)  # the status has told what there is to know
+                    await _drain(answer)  # the status is all that matters
                 return _result(answer)
         except BadCallback as error:
             return DeliveryResult(f"the callback {error}")
@@ -135,20 +146,20 @@ class WebhookSender:
             )
         return headers
 
-    def _check_literal(self, callback: str) -> None:
-        """Check an address written in the URL itself: no resolver sees it."""
-        host = urlsplit(callback).hostname or ""
-        try:
+    def _checked(self, callback: str) -> URL:
+        """Return the URL of a callback; an address in it is checked here, no resolver sees it."""
+        url = parse_callback(callback)
+        host = str(url.raw_host)
+        with suppress(ValueError):
             ipaddress.ip_address(host)
-        except ValueError:
-            return
-        self._policy.check_address(host, host)
+            self._policy.check_address(host, host)
+        return url
 
 
 class _CheckedResolver(AbstractResolver):
-    """Resolves names to addresses that events may be sent to, and to no others.
+    """Resolves names to addresses that the callback policy allows, and to no others.
 
-    In threads of its own: a name server that does not answer holds up nothing else.
+    It has threads of its own: a name server that does not answer holds up nothing else.
     """
 
     def __init__(self, policy: CallbackPolicy) -> None:
@@ -186,7 +197,7 @@ class _CheckedResolver(AbstractResolver):
         return results
 
     async def close(self) -> None:
-        """Let the threads go; what they wait for is not waited for."""
+        """Release the threads without waiting for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -209,12 +220,17 @@ async def _drain(answer: aiohttp.ClientResponse) -> None:
 def _result(answer: aiohttp.ClientResponse) -> DeliveryResult:
     if 200 <= answer.status < 300:
         return DeliveryResult()
-    wait = _seconds(answer.headers.get("Retry-After", ""))
-    return DeliveryResult(f"it answered {answer.status}", wait=wait, gone=answer.status == 410)
+    gone = answer.status == 410
+    return DeliveryResult(
+        f"it answered {answer.status}",
+        wait=_seconds(answer.headers.get("Retry-After", "")),
+        gone=gone,
+        refused=400 <= answer.status < 500 and answer.status not in _ABSENT and not gone,
+    )
 
 
 def _reason(error: BaseException) -> str:
-    """Return what went wrong, in the words of the check that refused an address if it was one."""
+    """Return what went wrong; the message of the callback policy if that refused the address."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, BadCallback):
@@ -233,3 +249,10 @@ def _seconds(text: str) -> float:
         return 0.0
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0.0, min((at - datetime.now(UTC)).total_seconds(), _LONGEST_WAIT))
+
+
+def _version() -> str:
+    try:
+        return version("tmf683")
+    except PackageNotFoundError:  # run from a folder, without having been installed
+        return "0"

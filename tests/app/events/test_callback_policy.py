@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -73,10 +74,20 @@ REFUSED = [
     "http://93.184.216.34/" + "a" * 2000,
 ]  # fmt: skip
 
+# U+1FBF0 to U+1FBF9 are digits that UTS-46 maps to ASCII, as the HTTP client does.
+REFUSED += [
+    "http://\U0001fbf1\U0001fbf2\U0001fbf7.\U0001fbf0.\U0001fbf0.\U0001fbf1/",
+    "http://\u2460\u2461\u2466.0.0.1/", "http://\U0001d7cf\U0001d7d0\U0001d7d5.0.0.1/",
+    "http://%31%32%37.0.0.1/", "http://ex ample.com/", "http://[fe80::1%25eth0]/",
+    "http://93.184.216.34:0/", "http://93.184.216.34:22/", "http://93.184.216.34:25/",
+    "https://93.184.216.34:6379/", "http://93.184.216.34:3306/", "http://93.184.216.34:53/",
+]  # fmt: skip
+
 ALLOWED = [
     "http://93.184.216.34/", "https://93.184.216.34:8443/a?b=c", "http://public.example.com/",
     "http://[2606:2800:220:1:248:1893:25c8:1946]/", "http://[::ffff:93.184.216.34]/",
-    "http://not-resolved.invalid/",
+    "http://not-resolved.invalid/", "http://crm_prod.not-resolved.invalid/",
+    "http://93.184.216.34:8080/", "http://b\u00fccher.not-resolved.invalid/",
 ]  # fmt: skip
 
 
@@ -151,6 +162,49 @@ def test_the_address_is_checked_again_where_the_connection_is_made(host: str) ->
         error = sent(f"http://{host}:{receiver.port}/", CallbackPolicy())
         assert "no public address" in error or "not a canonical IPv4 address" in error
         assert not receiver.got
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "\U0001fbf1\U0001fbf2\U0001fbf7.\U0001fbf0.\U0001fbf0.\U0001fbf1",
+        "\u2460\u2461\u2466.0.0.1", "\uff11\uff12\uff17.0.0.1", "127\u30020\u30020\u30021",
+    ],
+)  # fmt: skip
+def test_other_digits_lead_nowhere_either(host: str) -> None:
+    """A subscription that was imported is not checked by a contract's pattern."""
+    with receiving() as receiver:
+        assert "no public address" in sent(f"http://{host}:{receiver.port}/", CallbackPolicy())
+        assert not receiver.got
+
+
+def test_a_port_of_another_protocol_is_refused_whatever_is_allowed() -> None:
+    with pytest.raises(BadCallback, match="port 25"):
+        CallbackPolicy(["127.0.0.0/8"]).check("http://127.0.0.1:25/")
+    assert "port 25" in sent("http://127.0.0.1:25/", CallbackPolicy(["127.0.0.0/8"]))
+
+
+def test_an_event_says_which_program_sends_it() -> None:
+    with receiving() as receiver:
+        assert sent(receiver.url(), CallbackPolicy(["127.0.0.1"])) == ""
+    assert receiver.got[0].headers["user-agent"] == f"tmf683/{version('tmf683')}"
+
+
+@pytest.mark.parametrize(
+    ("line", "refused", "gone"),
+    [
+        *((f"{each} No", True, False) for each in (400, 401, 403, 404, 409, 413, 415, 422, 451)),
+        *((f"{each} No", False, False) for each in (302, 408, 425, 429, 500, 502, 503, 504)),
+        ("410 Gone", False, True),
+    ],
+)
+def test_a_refused_event_is_told_from_an_absent_listener(
+    line: str, refused: bool, gone: bool
+) -> None:
+    with receiving() as receiver:
+        receiver.answer = status(line)
+        found = result(receiver.url(), CallbackPolicy(["127.0.0.1"]))
+    assert (found.delivered, found.refused, found.gone) == (False, refused, gone)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -22,7 +22,10 @@ from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, error_of
 from tests.server import clean_environment, running_server
 
-KEYS = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_b2xkIGtleSwgc29vbiB0byBnbw=="]
+KEYS = [
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "whsec_dGhlIG9sZCBrZXksIHNvb24gdG8gYmUgcmVtb3ZlZA==",
+]
 SETTINGS = {
     "TMF_CALLBACK_ALLOW": "127.0.0.0/8",
     "TMF_DELIVERY_WAIT": "0.05",

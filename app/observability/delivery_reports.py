@@ -1,0 +1,115 @@
+"""Reports of event delivery: one log line with a stable `event` name each, and a metric.
+
+| `event` | when |
+|---|---|
+| `delivery.failed` | an attempt to deliver an event failed |
+| `delivery.parked` | an event was given up after its attempts |
+| `delivery.missed` | events were removed by retention before they were delivered |
+| `subscription.suspended` | deliveries to a listener were stopped |
+| `subscription.recovered` | a listener that could not be reached takes events again |
+| `subscription.resumed` | an operator let a suspended subscription go on |
+| `deliverer.exited` | the delivery process ended unexpectedly, and is started again |
+| `deliverer.started`, `deliverer.stopped` | a delivery worker begins and ends |
+| `clock.stepped` | the wall clock jumped |
+
+The same event of one subscription is logged at most once a minute; the next line says in
+`suppressed` how many were left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from app.observability.metrics import Metrics
+
+_log = logging.getLogger("tmf683.delivery")
+
+_QUIET_SECONDS = 60.0
+_REMEMBERED = 4096
+
+
+class RateLimit:
+    """At most one of a kind in a period; `monotonic` is in seconds."""
+
+    def __init__(
+        self, seconds: float = _QUIET_SECONDS, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._kinds: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()
+
+    def admit(self, *kind: str) -> int | None:
+        """Return how many were left out since the last one of a kind; None to leave this one out.
+
+        The latest kinds are remembered, up to a bound.
+        """
+        now = self._monotonic()
+        at, suppressed = self._kinds.pop(kind, (-self._seconds - 1.0 + now, 0))
+        admitted = now - at >= self._seconds
+        self._kinds[kind] = (now, 0) if admitted else (at, suppressed + 1)
+        if len(self._kinds) > _REMEMBERED:
+            self._kinds.popitem(last=False)
+        return suppressed if admitted else None
+
+
+class DeliveryReports:
+    """Logs and counts what happens to deliveries."""
+
+    def __init__(self, metrics: Metrics | None = None, limit: RateLimit | None = None) -> None:
+        self._metrics = metrics
+        self._limit = limit or RateLimit()
+
+    def failed(self, subscription: str, type: str, id: str, error: str) -> None:
+        """Report an attempt that failed."""
+        self._report(
+            logging.WARNING, "delivery.failed", subscription, type=type, id=id, error=error
+        )
+
+    def parked(self, subscription: str, type: str, id: str, error: str) -> None:
+        """Report a delivery that was given up."""
+        self._count("parked")
+        self._report(logging.ERROR, "delivery.parked", subscription, type=type, id=id, error=error)
+
+    def missed(self, subscription: str, number: int) -> None:
+        """Report events that were removed before they were delivered."""
+        self._report(logging.ERROR, "delivery.missed", subscription, events=number)
+
+    def suspended(self, subscription: str, reason: str) -> None:
+        """Report that deliveries to a subscription are stopped."""
+        self._count("suspended")
+        self._report(logging.ERROR, "subscription.suspended", subscription, reason=reason)
+
+    def recovered(self, subscription: str, rests: int) -> None:
+        """Report that an absent listener takes events again."""
+        self._count("recovered")
+        self._report(logging.INFO, "subscription.recovered", subscription, rests=rests)
+
+    def resumed(self, subscription: str) -> None:
+        """Report that an operator let a suspended subscription go on."""
+        self._count("resumed")
+        self._report(logging.INFO, "subscription.resumed", subscription)
+
+    def clock_stepped(self, seconds: float) -> None:
+        """Report that the wall clock jumped, forwards or (negative) backwards."""
+        report(logging.WARNING, "clock.stepped", seconds=round(seconds, 1))
+
+    def _count(self, transition: str) -> None:
+        if self._metrics is not None:
+            self._metrics.delivery_transition(transition)
+
+    def _report(self, level: int, event: str, subscription: str, **fields: Any) -> None:
+        suppressed = self._limit.admit(event, subscription)
+        if suppressed is None:
+            return
+        if suppressed:
+            fields["suppressed"] = suppressed
+        report(level, event, subscription=subscription, **fields)
+
+
+def report(level: int, event: str, **fields: Any) -> None:
+    """Log one line about delivery with a stable event name."""
+    _log.log(level, event.replace(".", " "), extra={"fields": {"event": event, **fields}})
