@@ -9,11 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+import yaml
 
+from app.events.outbound.callback_policy import BadCallback
+from app.events.outbound.processes import callback_policy
 from app.settings import Settings
 from tests.deploy.tools import ROOT, tool
 from tests.http.conftest import MINIMAL
@@ -28,24 +33,102 @@ def test_the_dockerfile_has_nothing_its_linter_warns_of() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
-def test_the_compose_file_is_one() -> None:
-    done = tool("compose", "compose.yaml", "TMF_CURSOR_KEY=secret")
+@pytest.fixture(scope="module")
+def project() -> dict[str, Any]:
+    """Return the compose file as its loader reads it, with nothing set in the environment."""
+    done = tool("compose", "compose.yaml")
     assert done.returncode == 0, done.stderr
-    project = json.loads(done.stdout)
+    loaded: dict[str, Any] = json.loads(done.stdout)
+    return loaded
+
+
+def test_the_compose_file_needs_nothing_to_be_set(project: dict[str, Any]) -> None:
     known = {f"TMF_{name.upper()}" for name in Settings.model_fields}
     for name in ("server", "deliver"):
         service = project["services"][name]
         assert service["environment"].keys() <= known
+        assert "TMF_CURSOR_KEY" not in service["environment"]
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]
     assert project["services"]["server"]["deploy"]["replicas"] == 2
     for service in project["services"].values():  # published on this machine alone
         assert all(port.get("host_ip") == "127.0.0.1" for port in service.get("ports", []))
-    for file in ("deploy/nginx.conf", "deploy/prometheus.yml"):
-        assert (ROOT / file).is_file()
-    missing = tool("compose", "compose.yaml")
-    assert "set a secret of your own" in missing.stderr
+    bound = [
+        volume["source"]
+        for service in project["services"].values()
+        for volume in service.get("volumes", [])
+        if volume["type"] == "bind"
+    ]
+    assert len(bound) == 3
+    assert all(Path(source).is_file() for source in bound)
+    rules = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["rule_files"]
+    mounted = {volume["target"] for volume in project["services"]["prometheus"]["volumes"]}
+    assert set(rules) <= mounted
+
+
+def test_compose_starts_each_service_once_what_it_needs_is_there(project: dict[str, Any]) -> None:
+    for name in ("server", "deliver"):
+        needs = project["services"][name]["depends_on"]
+        conditions = {service: each["condition"] for service, each in needs.items()}
+        assert conditions == {
+            "mongodb": "service_healthy", "secrets": "service_completed_successfully",
+        }  # fmt: skip
+    proxy = project["services"]["proxy"]["depends_on"]
+    assert proxy["server"]["condition"] == "service_healthy"
+    assert "/health/ready" in project["services"]["server"]["healthcheck"]["test"][-1]
+
+
+def shell(service: dict[str, Any], folder: Path, target: str) -> list[str]:
+    """Return a service's entrypoint with the volume of secrets at a folder."""
+    (mounted,) = [each for each in service["volumes"] if each.get("source") == "secrets"]
+    assert mounted["target"] == target
+    return [part.replace(target, str(folder)) for part in service["entrypoint"]]
+
+
+def test_compose_makes_the_key_once_and_servers_read_it(
+    project: dict[str, Any], tmp_path: Path
+) -> None:
+    volume, binaries = tmp_path / "volume", tmp_path / "bin"
+    volume.mkdir()
+    binaries.mkdir()
+    services = project["services"]
+    make = shell(services["secrets"], volume, "/data")
+    path = f"{binaries}:{Path(sys.executable).parent}:/usr/bin:/bin"
+    keys = []
+    for _ in range(2):  # `docker compose up` twice
+        subprocess.run(make, check=True, env={"PATH": path})
+        keys.append((volume / "TMF_CURSOR_KEY").read_text().strip())
+    assert keys[0] == keys[1]
+    assert len(keys[0]) == 64
+    assert (volume / "TMF_CURSOR_KEY").stat().st_mode & 0o777 == 0o600
+    (volume / "TMF_WEBHOOK_KEYS").write_text("whsec_a key, another\n")
+    (binaries / "tmf683").write_text('#!/bin/sh\necho "$*"; env\n')
+    (binaries / "tmf683").chmod(0o755)
+    for name in ("server", "deliver"):
+        command = shell(services[name], volume, "/run/secrets/tmf683") + services[name]["command"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, env={"PATH": path}
+        )
+        lines = done.stdout.splitlines()
+        assert lines[0] == services[name]["command"][0]
+        assert f"TMF_CURSOR_KEY={keys[0]}" in lines
+        assert "TMF_WEBHOOK_KEYS=whsec_a key, another" in lines
+
+
+def test_compose_lets_events_go_to_the_listeners_network_and_no_other(
+    project: dict[str, Any],
+) -> None:
+    (ipam,) = project["networks"]["listeners"]["ipam"]["config"]
+    subnet = ip_network(ipam["subnet"])
+    for name in ("server", "deliver"):  # one checks the address at registration, one sends
+        service = project["services"][name]
+        assert "listeners" in service["networks"]
+        settings = Settings(callback_allow=service["environment"]["TMF_CALLBACK_ALLOW"])
+        policy = callback_policy(settings)
+        policy.check(f"http://{subnet[9]}:9000/")
+        with pytest.raises(BadCallback):
+            policy.check(f"http://{subnet.broadcast_address + 9}:9000/")
+    assert "listeners" not in project["services"]["mongodb"].get("networks", {})
 
 
 def instructions(word: str) -> Iterator[str]:

@@ -35,9 +35,13 @@ OFFER = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Setti
 
 
 def for_one_machine(upstream: int, listen: int) -> str:
-    """Return the configuration as deploy/README.md has it changed for one machine."""
-    text = re.sub(r"\n *resolver .*", "", CONFIGURATION)
-    text = text.replace("server server:8080 resolve", f"server 127.0.0.1:{upstream}")
+    """Return the configuration as the command in deploy/README.md changes it for one machine."""
+    told = re.findall(r"-e '([^']+)'", (ROOT / "deploy/README.md").read_text())
+    assert len(told) == 2
+    command = ["sed", *(part for each in told for part in ("-e", each))]
+    done = subprocess.run(command, input=CONFIGURATION, capture_output=True, text=True, check=True)
+    text = done.stdout.replace("127.0.0.1:8000", f"127.0.0.1:{upstream}")
+    assert text != done.stdout
     return text.replace("listen 8080", f"listen 127.0.0.1:{listen}")
 
 
