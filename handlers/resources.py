@@ -154,8 +154,12 @@ class ResourceHandlers:
         self, request: RequestContext, before: Resource, change: Callable[[Resource], Resource]
     ) -> Resource:
         """Return a resource as a change of what the client sees, `href` included, leaves it."""
-        seen = before | {"href": href(self._definition, request.base_url, before["id"])}
+        seen = before | {
+            "id": self._definition.shown_id(before["id"]),
+            "href": href(self._definition, request.base_url, before["id"]),
+        }
         after = change(seen)
+        after["id"] = before["id"]
         return {name: value for name, value in after.items() if name != "href"}
 
     def _get(self, request: RequestContext, id: str) -> Document:

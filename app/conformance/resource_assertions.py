@@ -25,6 +25,8 @@ def of_contract(
     violations = validator.violations(value)
     if selected:
         violations = [each for each in violations if each.rule != "is required"]
+    if violations and status < 300 and binding.requests_allow(value):
+        violations = []  # a contradiction of the document, no fault of the server
     failure = "; ".join(map(str, violations)) or None
     yield Assertion("Body follows the contract", failure, f"{pointer}/{status}")
 

@@ -21,7 +21,10 @@ _TEXTS = {
     "uuid": "0b9d3f0a-2c1e-4f57-8f0a-6f6a3c1d9e21",
 }
 _LEFT_OUT = frozenset({"id", "href", "@baseType", "@schemaLocation"})
-"""What a sample has only where it must: servers give these, or links and classes need sense."""
+"""What a sample has only where it must: servers give these, or links and classes need sense.
+
+References within a resource have an id all the same: answers may require it where requests do not.
+"""
 
 
 def sample(document: Json, schema: Json, *, mark: str = "sample", whole: bool = True) -> Any:
@@ -72,11 +75,16 @@ def _object(
     described = attributes(document, schema)
     made: Json = {}
     for attribute, inner in described.properties.items():
-        wanted = attribute in described.required or (
-            whole
-            and attribute not in _LEFT_OUT
-            and is_scalar(document, inner)
-            and follow(document, inner).get("readOnly") is not True
+        names_another = attribute == "id" and depth > 0 and is_scalar(document, inner)
+        wanted = (
+            attribute in described.required
+            or names_another
+            or (
+                whole
+                and attribute not in _LEFT_OUT
+                and is_scalar(document, inner)
+                and follow(document, inner).get("readOnly") is not True
+            )
         )
         if wanted and depth < _DEEPEST:
             made[attribute] = _value(document, inner, mark, depth + 1, False)

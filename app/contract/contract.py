@@ -15,7 +15,7 @@ from app.contract.document.examples import without_contradictions
 from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
-from app.contract.document.repair import repair
+from app.contract.document.repair import repair, repair_ids, repair_request_schemas
 from app.contract.document.request_rules import declare_request_rules
 from app.contract.document.upgrade import upgrade
 from app.contract.document.validate import validate
@@ -83,6 +83,7 @@ def open_contract(
     repaired = repair(document)
     validate(document, str(file))
     document = normalise.normalise(upgrade(document))
+    repaired += repair_ids(document) + repair_request_schemas(document)
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()
     document, applied = apply(document, overlays, profile, features)

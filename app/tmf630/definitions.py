@@ -139,10 +139,11 @@ class ResourceDefinition:
     `fills` complete what a client sends, `initial` what a new resource starts with; `announces`
     says which changes have an event; `creatable` are the managed attributes that a client may give
     to a new resource, `frozen` those attributes that no patch may change, `frozen_in_put` no
-    replacement; `chooses_id` that clients may choose ids; `partial` that the contract declares 206
-    for a page that is not the whole list; `identity` are the attributes that come along with every
-    selection, among them those that the contract cannot have left out. `parties` are the paths at
-    which a resource names the parties that have a part in it.
+    replacement; `chooses_id` that clients may choose ids; `integer_ids` that ids are integers,
+    which are stored as text; `partial` that the contract declares 206 for a page that is not the
+    whole list; `identity` are the attributes that come along with every selection, among them those
+    that the contract cannot have left out. `parties` are the paths at which a resource names the
+    parties that have a part in it.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
@@ -159,6 +160,7 @@ class ResourceDefinition:
     initial: tuple[Fill, ...] = ()
     chooses_id: bool = False
     creatable: frozenset[str] = frozenset()
+    integer_ids: bool = False
     frozen: frozenset[str] = frozenset({"id", "href"})
     frozen_in_put: frozenset[str] = frozenset({"id", "href"})
     identity: tuple[str, ...] = ("id", "href")
@@ -178,6 +180,10 @@ class ResourceDefinition:
         for name, id in zip(self.parents, ids, strict=True):
             path = path.replace(f"{{{name}}}", quote(id, safe=""), 1)
         return replace(self, path=path, parent="/".join(ids))
+
+    def shown_id(self, id: str) -> str | int:
+        """Return an id, which is stored as text, in the type that the contract gives it."""
+        return int(id) if self.integer_ids and id.isascii() and id.isdigit() else id
 
     def key(self, id: str) -> str:
         """Return the id under which the store keeps a member of the collection."""

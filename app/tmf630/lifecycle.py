@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Any
 
 import uuid_utils
@@ -30,7 +32,8 @@ def created(definition: ResourceDefinition, body: Resource) -> Resource:
     time = now()
     resource = dict(body)
     if not definition.chooses_id or "id" not in body:
-        resource["id"] = str(uuid_utils.uuid7())
+        resource["id"] = _new_integer_id() if definition.integer_ids else str(uuid_utils.uuid7())
+    resource["id"] = str(resource["id"])
     resource.pop("href", None)
     for name, moment in definition.managed.items():
         given = name in definition.creatable and name in body
@@ -39,6 +42,14 @@ def created(definition: ResourceDefinition, body: Resource) -> Resource:
     resource.setdefault("@type", definition.type)
     fill(definition.fills + definition.initial, resource, time)
     return resource
+
+
+def _new_integer_id() -> str:
+    """Return an integer of at most 53 bits, which every JSON reader holds exactly, as text.
+
+    It is ordered by time: 41 bits of milliseconds, then 12 random ones.
+    """
+    return str(time_ns() // 1_000_000 << 12 | secrets.randbits(12))
 
 
 def changed(definition: ResourceDefinition, before: Resource, after: Resource) -> Resource:

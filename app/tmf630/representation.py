@@ -82,7 +82,11 @@ def render(definition: ResourceDefinition, document: Document, base: str) -> byt
     else:
         after_head = len(b'{"id":') + len(orjson.dumps(id))
     url = orjson.dumps(href(definition, base, id))
-    return b'{"id":%b,"href":%b%b' % (orjson.dumps(id), url, document.content[after_head:])
+    return b'{"id":%b,"href":%b%b' % (
+        orjson.dumps(definition.shown_id(id)),
+        url,
+        document.content[after_head:],
+    )
 
 
 def render_all(definition: ResourceDefinition, documents: tuple[Document, ...], base: str) -> bytes:

@@ -25,15 +25,25 @@ def item(state: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": {"id": TEXT, "state": state}}
 
 
+def states(*values: str) -> dict[str, Any]:
+    return {"type": "string", "enum": list(values)}
+
+
 RESOURCES: dict[str, dict[str, Any]] = {
     "kitchenOrder": {"state": TEXT, "orderDate": TIME, "orderItem": listed(item(TEXT))},
     "flowerOrder": {"state": STATE, "orderDate": TIME, "productOrderItem": listed(item(STATE))},
     "wish": {"state": {"allOf": [STATE], "description": "How far it has come."}, "wishDate": TIME},
     "account": {"state": TEXT, "accountDate": TEXT, "completionDate": TIME},
     "recipe": {"isBundle": {"type": "boolean"}, "lifecycleStatus": TEXT, "lastUpdate": TIME},
+    "offer": {"state": states("rejected", "pending", "inProgress")},
+    "task": {"state": states("terminated-with-error", "done", "In Progress")},
+    "verdict": {"state": states("accepted", "rejected")},
+    "decision": {"status": states("rejected", "feasibilityChecked")},
+    "service": {"serviceDate": TEXT},
     "queryMeal": {"queryMealDate": TIME, "recommendationItem": listed(item(TEXT))},
 }
 NOW = object()
+REQUIRED = {"decision": ["status"]}
 EXPECTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "kitchenOrder",
@@ -54,6 +64,11 @@ EXPECTED: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("account", {}, {}),
     ("recipe", {}, {"isBundle": False, "lifecycleStatus": "In study", "lastUpdate": NOW}),
     ("recipe", {"isBundle": True, "lifecycleStatus": "Active"}, {"lastUpdate": NOW}),
+    ("offer", {}, {"state": "pending"}),
+    ("task", {}, {"state": "In Progress"}),
+    ("verdict", {}, {}),
+    ("decision", {}, {"status": "feasibilityChecked"}),
+    ("service", {}, {"serviceDate": NOW}),
     ("queryMeal", {}, {"queryMealDate": NOW, "recommendationItem": []}),
 ]
 
@@ -64,10 +79,15 @@ def contract() -> dict[str, Any]:
     for name, properties in RESOURCES.items():
         definitions[name] = {"type": "object", "properties": {"id": TEXT, **properties}}
         one = {"$ref": f"#/definitions/{name}"}
+        sent = {**one}
+        if name in REQUIRED:
+            definitions[f"{name}_Create"] = {**definitions[name]}
+            definitions[name]["required"] = REQUIRED[name]
+            sent = {"$ref": f"#/definitions/{name}_Create"}
         paths[f"/{name}"] = {
             "get": {"responses": {"200": {"description": "all", "schema": listed(one)}}},
             "post": {
-                "parameters": [{"name": "body", "in": "body", "required": True, "schema": one}],
+                "parameters": [{"name": "body", "in": "body", "required": True, "schema": sent}],
                 "responses": {"201": {"description": "made", "schema": one}},
             },
         }

@@ -230,3 +230,43 @@ def test_a_deep_error_is_told_in_the_words_of_the_chosen_class(server: Server) -
     message = error_of(answer, 400)["message"]
     place = "/relatedParty/0/partyOrPartyRole/languageAbility/0/languageName"
     assert message == f"{place} must be of type string"
+
+
+def url_of(server: Server, number: str) -> str:
+    (position,) = (index for index, each in enumerate(documents()) if each.name.startswith(number))
+    return server.base_urls[position]
+
+
+def test_the_request_schema_decides_what_is_accepted(server: Server) -> None:
+    """A reference without an id, which the answer's schema requires and the request's does not."""
+    body = {
+        "@type": "Customer",
+        "name": "Moon FC",
+        "engagedParty": {"@type": "PartyRef", "name": "Moon"},
+    }
+    made = httpx.post(f"{url_of(server, 'TMF629')}/customer", json=body, trust_env=False)
+    assert made.status_code == 201, made.text
+    assert made.json()["engagedParty"] == body["engagedParty"]
+    location = made.headers["location"]
+    changed = httpx.patch(location, json={**body, "name": "Mars FC"}, trust_env=False)
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["engagedParty"] == body["engagedParty"]
+    patch = [{"op": "replace", "path": "/engagedParty/name", "value": 5}]
+    refused = httpx.patch(
+        location,
+        json=patch,
+        headers={"Content-Type": "application/json-patch+json"},
+        trust_env=False,
+    )
+    assert refused.status_code in (400, 409), refused.text
+    assert "/engagedParty/name" in refused.json()["message"]
+
+
+def test_a_creation_need_not_bring_what_no_client_can_send(server: Server) -> None:
+    made = httpx.post(
+        f"{url_of(server, 'TMF639')}/resource",
+        json={"name": "router", "@type": "LogicalResource"},
+        trust_env=False,
+    )
+    assert made.status_code == 201, made.text
+    assert made.json().keys() >= {"id", "href", "name"}

@@ -243,7 +243,7 @@ def test_a_hub_may_lie_within_a_resource(things: httpx.Client) -> None:
     ]
 
 
-def test_a_task_is_kept_with_the_first_state_its_contract_lists(things: httpx.Client) -> None:
+def test_a_task_starts_with_an_initial_state_of_its_contract(things: httpx.Client) -> None:
     answer = things.post("/checkThing", json={"name": "a"})
     assert answer.status_code == 200, answer.text
     assert answer.json()["state"] == "queued"
@@ -267,8 +267,17 @@ def test_what_has_no_handler_answers_501(things: httpx.Client) -> None:
     error_of(things.post("/findThing", json={"name": "a"}), 501)
     assert "one object" in error_of(things.get("/weather"), 501)["message"]
     error_of(things.patch("/thing/1", json={}), 405)
-    for answer in (things.get("/counted?name=a"), things.post("/counted", json={"name": "a"})):
-        assert "ids are of type integer" in error_of(answer, 501)["message"]
+
+
+def test_ids_that_are_integers_are_served_as_integers(things: httpx.Client) -> None:
+    made = things.post("/counted", json={"name": "a"})
+    assert made.status_code in (200, 201), made.text
+    id = made.json()["id"]
+    assert isinstance(id, int)
+    assert 0 < id < 2**53
+    assert made.json()["href"].endswith(f"/counted/{id}")
+    listed = things.get("/counted", params={"name": "a", "id": str(id)}).json()
+    assert [each["id"] for each in listed] == [id]
 
 
 def test_a_run_derived_from_the_contract_has_no_complaints(

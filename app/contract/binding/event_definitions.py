@@ -1,13 +1,13 @@
-"""Events: which of them a contract declares for its resources, and their shape.
+"""The events that a contract declares for its resources.
 
 A contract declares an event by the path of its listener, `/listener/{resource}CreateEvent` for
-example (TMF630 part 1, notifications). TM Forum's older documents say `CreationNotification` and
-the like.
+example (TMF630 part 1, notifications). Official documents use several names for one change:
+`CreationNotification`, `ChangeEvent`, `StateChange`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from app.contract.binding.operation_kinds import Kind, kind_of
@@ -19,18 +19,21 @@ from app.contract.schema.validators import SchemaCompiler, Validator, View
 from app.tmf630.definitions import Change
 from storage import Path
 
-_SUFFIXES = {
-    Change.CREATE: ("CreateEvent", "CreationNotification", "CreateNotification"),
-    Change.ATTRIBUTE: ("AttributeValueChangeEvent", "AttributeValueChangeNotification"),
+_CHANGES = {
+    Change.CREATE: ("Create", "Creation", "Created"),
+    Change.ATTRIBUTE: (
+        "AttributeValueChange", "AttributeValuesChange", "AttributeChange", "ValueChange",
+        "AttributeValueChanged", "Change", "Changed", "Update", "Updated",
+    ),
     Change.STATUS: (
-        "StatusChangeEvent", "StateChangeEvent", "StateValueChangeEvent",
-        "StatusChangeNotification", "StateChangeNotification", "StateValueChangeNotification",
+        "StatusChange", "StateChange", "StateValueChange", "StatusValueChange",
+        "LifecycleStatusChange", "LifecycleStateChange", "StatusChanged", "StateChanged",
     ),
-    Change.DELETE: (
-        "DeleteEvent", "RemoveEvent", "DeletionNotification", "DeleteNotification",
-        "RemoveNotification",
-    ),
+    Change.DELETE: ("Delete", "Deletion", "Deleted", "Remove", "Removal", "Removed"),
 }  # fmt: skip
+"""What official documents call each change, the usual name first."""
+
+_ENDINGS = ("Event", "Notification", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +56,35 @@ class EventDefinition:
 def events_of(
     document: Json, compiler: SchemaCompiler, resource: str
 ) -> dict[Change, EventDefinition]:
-    """Return the events that a contract declares for a resource of this name."""
-    found = {}
+    """Return the events that a contract declares for a resource of this name.
+
+    Where several listeners stand for one change, the one with the usual name counts.
+    """
+    found: dict[Change, tuple[int, EventDefinition]] = {}
     for path, method, operation in operations(document):
-        if kind_of(path, method) is not Kind.LISTEN:
-            continue
         name = path.rpartition("/")[2]
-        change = _change_of(name, resource)
         schema = body_schema(operation)
-        if change is not None and schema is not None:
-            found[change] = _definition(document, compiler, change, name, schema, resource)
-    return found
+        meaning = change_of(name, resource) if kind_of(path, method) is Kind.LISTEN else None
+        if meaning is None or schema is None:
+            continue
+        change, rank = meaning
+        if change not in found or rank < found[change][0]:
+            found[change] = (
+                rank,
+                _definition(document, compiler, change, name, schema, resource),
+            )
+    return {change: definition for change, (_, definition) in found.items()}
+
+
+def unplaced_listeners(document: Json, resources: Iterable[str]) -> tuple[str, ...]:
+    """Return the paths of listeners whose name is no change of any of these resources."""
+    resources = tuple(resources)
+    return tuple(
+        path
+        for path, method, _ in operations(document)
+        if kind_of(path, method) is Kind.LISTEN
+        and not any(change_of(path.rpartition("/")[2], each) for each in resources)
+    )
 
 
 class EventPaths:
@@ -95,10 +116,13 @@ class EventPaths:
         return frozenset(name for event in self._events for name in event.names(path))
 
 
-def _change_of(name: str, resource: str) -> Change | None:
-    for change, suffixes in _SUFFIXES.items():
-        if any(name.lower() == f"{resource}{suffix}".lower() for suffix in suffixes):
-            return change
+def change_of(name: str, resource: str) -> tuple[Change, int] | None:
+    """Return the change that a listener's name stands for, and how unusual the name is."""
+    name, resource = name.lower(), resource.rpartition("/")[2].lower()
+    for change, words in _CHANGES.items():
+        for rank, word in enumerate(words):
+            if any(name == f"{resource}{word}{ending}".lower() for ending in _ENDINGS):
+                return change, rank
     return None
 
 

@@ -1,7 +1,8 @@
-"""Define: what handlers need to know of each resource collection, taken from the contract."""
+"""Resource definitions: what handlers need to know of each collection, taken from the contract."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 from app.contract.binding.event_definitions import EventPaths, events_of
@@ -12,6 +13,7 @@ from app.contract.document.load import Json
 from app.contract.document.patch_media_types import IDENTITY
 from app.contract.evolution.mapping import Mapping
 from app.contract.evolution.version_views import MappedForms
+from app.contract.schema.discriminator import discriminator_of
 from app.contract.schema.schemas import (
     AttributePaths,
     attributes,
@@ -21,12 +23,15 @@ from app.contract.schema.schemas import (
     success_schema,
 )
 from app.contract.schema.validators import SchemaCompiler, Validator, View
+from app.contract.schema.violations import MOST
 from app.tmf630.definitions import Answers, Fill, Moment, Resource, ResourceDefinition
 from app.tmf630.definitions import Attributes as Attributed
 from app.tmf630.errors import InvalidResource
 from storage import Index
 
 _ANY_HREF = "http://localhost/"
+_ALL = 1000
+"""More violations than a resource has that was accepted."""
 _COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE, Kind.SUBSCRIPTIONS)
 
 
@@ -72,6 +77,8 @@ def _definition(
     name = path.rpartition("/")[2]
     if name == "hub":
         paths = EventPaths(document)  # what the query of a subscription is about
+    id_schema = follow(document, described.properties.get("id", {}))
+    integer_ids = id_schema.get("type") in ("integer", "number")
     parents = parents_of(path)
     validator = compiler.compile(resource, View.RESPONSE)
     api, version = normalise.api_name(document), normalise.major_version(document)
@@ -81,17 +88,27 @@ def _definition(
         if paths.is_instant((name,))
     }
     return ResourceDefinition(
-        type=name_of(resource) or name[:1].upper() + name[1:],
+        type=_class_name(resource) or name[:1].upper() + name[1:],
         collection=_stored_under(document, path, mappings),
         path=f"{base_path}{path}",
-        check=_checker(validator, demanded.required),
+        check=_checker(
+            validator,
+            [
+                _SentSchema(document, compiler, schema)
+                for schema in (create, update, body_schema(member.get("put", {"responses": {}})))
+                if schema
+            ],
+            demanded.required,
+            integer_ids=integer_ids,
+        ),
         attributes=paths,
         managed=managed,
         fills=tuple(
             Fill(tuple(each["attribute"].split(".")), each["value"])
             for each in follow(document, create).get("x-fill", [])
         ),
-        initial=tuple(initial_values(document, compiler, described_at, name)),
+        initial=tuple(initial_values(document, compiler, described_at, name, described.required)),
+        integer_ids=integer_ids,
         chooses_id="id" in demanded.properties,
         creatable=frozenset(demanded.properties.keys() & managed),
         frozen=_read_only(document, update),
@@ -111,6 +128,12 @@ def _definition(
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
     )
+
+
+def _class_name(schema: Json) -> str | None:
+    """Return the class of a resource: its schema's name, without the suffix of a request's."""
+    name = name_of(schema)
+    return re.sub(r"_(Create|Update|Request|FVO|MVO)$", "", name) if name else None
 
 
 def _member(document: Json, path: str) -> Json:
@@ -179,24 +202,80 @@ def _resource_schema(document: Json, collection: Json, member: Json) -> Json | N
     return items
 
 
-def _checker(validator: Validator, mandatory: frozenset[str]) -> Callable[..., None]:
-    """Hold a whole resource against its schema and against what a create must bring.
+class _SentSchema:
+    """The schema of a request body, asked about single attributes of a resource."""
 
-    A change may not take that away, but need not add what was not there.
+    def __init__(self, document: Json, compiler: SchemaCompiler, schema: Json) -> None:
+        self._validator = compiler.compile(schema, View.REQUEST)
+        self._paths = [
+            AttributePaths(document, each) for each in (schema, *_classes(document, schema))
+        ]
+
+    def broken(self, resource: Resource) -> frozenset[str]:
+        """Return the attributes of a resource that this schema does not allow."""
+        if self._validator.accepts(resource):
+            return frozenset()
+        found = self._validator.violations(resource, _ALL)
+        return frozenset(_top(each.pointer) for each in found)
+
+    def declares(self, name: str) -> bool:
+        """Whether the schema, or one of its classes, has the attribute."""
+        return any(paths.knows((name,)) for paths in self._paths)
+
+
+def _classes(document: Json, schema: Json) -> Iterator[Json]:
+    """Yield the classes that a schema's discriminator leads to."""
+    found = discriminator_of(document, follow(document, schema), name_of(schema))
+    for target in sorted({*found.cases.values()} if found else ()):
+        yield {"$ref": f"#/components/schemas/{target}"}
+
+
+def _checker(
+    validator: Validator,
+    sent: Sequence[_SentSchema],
+    mandatory: frozenset[str],
+    *,
+    integer_ids: bool,
+) -> Callable[..., None]:
+    """Return a function that checks a whole resource.
+
+    The schemas of requests decide what is accepted: a value that one of them allows is valid, even
+    where the schema of answers, which is checked first, contradicts it. A change must not remove
+    what a creation requires or the schema of answers does, but need not add what was not there.
     """
 
     def check(resource: Resource, before: Resource | None = None) -> None:
+        id = resource.get("id")
+        if integer_ids and isinstance(id, str) and id.isdigit():
+            resource = {**resource, "id": int(id)}
         missing = sorted(mandatory - resource.keys())
         if before is not None:
             missing = [name for name in missing if name in before]
         rules = [f"/{name} is required" for name in missing]
         if not validator.accepts(resource):
             # Only what goes out has an href; contracts that require one are not broken yet.
-            rules += map(str, validator.violations({"href": _ANY_HREF, **resource}))
+            violations = validator.violations({"href": _ANY_HREF, **resource}, _ALL)
+            broken = [(each, each.broken(resource)) for each in sent] if violations else []
+            for violation in violations:
+                name = _top(violation.pointer)
+                if name not in resource and violation.rule == "is required":
+                    allowed = before is None or name not in before
+                else:
+                    allowed = any(
+                        name not in names and (not name or schema.declares(name))
+                        for schema, names in broken
+                    )
+                if not allowed:
+                    rules.append(str(violation))
         if rules:
-            raise InvalidResource(list(dict.fromkeys(rules)))
+            raise InvalidResource(list(dict.fromkeys(rules))[:MOST])
 
     return check
+
+
+def _top(pointer: str) -> str:
+    """Return the first part of a JSON pointer, the name of an attribute."""
+    return pointer[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
 
 
 def _indexes(document: Json, paths: Attributed) -> Iterator[Index]:

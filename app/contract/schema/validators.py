@@ -22,7 +22,7 @@ import jsonschema_rs
 from app.contract.document.load import Json
 from app.contract.schema.discriminator import common_schema, discriminator_of, dispatch
 from app.contract.schema.schemas import name_of
-from app.contract.schema.violations import Violation, violations_of
+from app.contract.schema.violations import MOST, Violation, violations_of
 
 _NOT_RULES = frozenset(
     {"description", "example", "examples", "externalDocs", "xml", "deprecated", "discriminator"}
@@ -56,9 +56,9 @@ class Validator:
         self._patterns = patterns
         self.accepts: Callable[[Any], bool] = compiled.is_valid
 
-    def violations(self, instance: Any) -> list[Violation]:
-        """Return what is wrong with a JSON value; nothing when it is valid."""
-        return violations_of(self._compiled.iter_errors(instance), self._patterns)
+    def violations(self, instance: Any, most: int = MOST) -> list[Violation]:
+        """Return at most `most` violations of a JSON value; none when it is valid."""
+        return violations_of(self._compiled.iter_errors(instance), self._patterns, most)
 
 
 class UnknownTypes(StrEnum):

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.contract.errors import pointer
 
-_MOST = 5
+MOST = 5
 _LONGEST_LIST = 120
 
 _SENTENCES = {
@@ -66,18 +66,18 @@ class Violation:
 
 
 def violations_of(
-    errors: Iterable[Any], patterns: Mapping[str, str] | None = None
+    errors: Iterable[Any], patterns: Mapping[str, str] | None = None, most: int = MOST
 ) -> list[Violation]:
-    """Turn a validator's errors into violations, the first few of them.
+    """Return the violations that a validator's errors stand for, at most `most` of them.
 
-    `patterns` says in words what some patterns ask for.
+    `patterns` holds the descriptions of patterns that have one.
     """
     found: dict[Violation, None] = {}  # in order, each once: several schemas may share a rule
     for error in errors:
         found.update(dict.fromkeys(_violations(error, patterns or {})))
-        if len(found) >= _MOST:
+        if len(found) >= most:
             break
-    return list(found)[:_MOST]
+    return list(found)[:most]
 
 
 def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:

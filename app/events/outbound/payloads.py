@@ -103,7 +103,8 @@ class EventRenderer:
             content = definition.forms.read(content, record["form"])
         content.pop(KEPT, None)
         address = f"{record['base']}{definition.path}/{record['id']}"
-        return {"id": record["id"], "href": address, **content}
+        content["id"] = definition.shown_id(record["id"])
+        return {"id": content["id"], "href": address, **content}
 
     def _payload(
         self,
