@@ -102,6 +102,30 @@ class Settings(BaseModel):
     header_seconds: float = Field(
         10.0, gt=0, description="Seconds a client has to send the headers of a request."
     )
+    keep_alive: float = Field(
+        75.0,
+        gt=0,
+        description="Seconds that a connection stays open between requests; longer than a proxy in"
+        " front keeps its own (nginx and most load balancers: 60).",
+    )
+    write_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="Seconds in which a client has to read 64 KB of its response before the"
+        " connection is closed.",
+    )
+    max_connections: int = Field(
+        1000,
+        ge=1,
+        description="Connections that a worker keeps, as far as its file descriptors allow; idle"
+        " ones make room for new ones, and then new ones get 503.",
+    )
+    max_connections_per_client: int = Field(
+        0,
+        ge=0,
+        description="Connections that a worker keeps of one address; 0 is half of all, or any"
+        " number with `TMF_TRUST_FORWARDED`.",
+    )
     max_concurrent: int = Field(
         256, ge=1, description="Requests a worker handles at once; more get 503."
     )

@@ -11,6 +11,7 @@ from app.commands.errors import plain_errors
 from app.contract import Contract, Kind
 from app.observability.traces import check_tracing
 from app.server import gunicorn_server
+from app.server.development import serve_for_development
 from app.settings import Settings, read_settings, shown, unknown_settings
 
 
@@ -64,7 +65,7 @@ def serve(
         if ready_file is not None:
             ready_file.unlink(missing_ok=True)
         if dev:
-            gunicorn_server.serve_for_development(settings)
+            serve_for_development(settings)
         else:
             gunicorn_server.serve(
                 settings,

@@ -1,10 +1,16 @@
-"""Serving: gunicorn with uvicorn workers in production, uvicorn with reload in development."""
+"""The production server: gunicorn with uvicorn workers.
+
+Relies on gunicorn's `BaseApplication` (`load_config`, `load`, `run`), on `Arbiter`'s exit codes and
+on `UvicornWorker` (`CONFIG_KWARGS`, `init_signals`, `_serve`, `ppid`); `TESTED` are the releases
+whose internals these are, and a test fails when others are installed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import gc
 import json
+import logging
 import mmap
 import os
 import secrets
@@ -27,9 +33,16 @@ from app.events.outbound.processes import DeliveryProcess
 from app.identity.exposure import is_loopback
 from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
-from app.server.protocol import BoundedConnection, PoliteServer
+from app.server.connections import ConnectionLimits, Connections
+from app.server.protocol import GracefulServer
 from app.settings import Settings, SettingsError, environment_of
 from storage.store_url import is_private
+
+TESTED = {"gunicorn": "27.0", "uvicorn-worker": "0.4"}
+"""The minor releases whose internals are used."""
+
+_log = logging.getLogger("tmf683.server")
+_MASTER_SECONDS = 1.0
 
 GRACEFUL_SECONDS = 30
 """How long requests in flight may take to finish once the server is told to stop."""
@@ -85,6 +98,10 @@ class Gunicorn(BaseApplication):
         for name, value in gunicorn_options(self._settings).items():
             self.cfg.set(name, value)
 
+    def connection_limits(self) -> ConnectionLimits:
+        """Return the limits on the connections of a worker."""
+        return connection_limits_of(self._settings)
+
     def load(self) -> ASGIApp:
         """Return the application of one worker."""
         configure_logs(self._settings)
@@ -113,7 +130,6 @@ class ServerWorker(UvicornWorker):
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "auto",
-        "http": BoundedConnection,
         "lifespan": "on",
         "proxy_headers": False,
         "server_header": False,
@@ -127,30 +143,56 @@ class ServerWorker(UvicornWorker):
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = PoliteServer(self.config)
-        # What gunicorn tells its workers when it gets SIGINT or SIGQUIT itself.
+        gunicorn: Gunicorn = self.app
+        server = GracefulServer(self.config, Connections(gunicorn.connection_limits()))
+        # gunicorn sends SIGQUIT to its workers when it gets SIGINT or SIGQUIT itself.
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
+        watch = asyncio.create_task(self._stop_without_master(server))
         await server.serve(sockets=self.sockets)
+        watch.cancel()
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
+
+    async def _stop_without_master(self, server: GracefulServer) -> None:
+        """Stop the server when gunicorn's master has died, so that the port becomes free."""
+        while os.getppid() == self.ppid:
+            await asyncio.sleep(_MASTER_SECONDS)
+        fields = {"event": "master_lost"}
+        _log.error("gunicorn's master has died; the worker stops", extra={"fields": fields})
+        server.should_exit = True
 
 
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
     """Return gunicorn's configuration, which its workers inherit as they fork."""
-    BoundedConnection.header_bytes = settings.max_headers
-    BoundedConnection.header_seconds = settings.header_seconds
     return {
         "bind": [f"{settings.host}:{port}" for port in ports_of(settings)],
         "workers": worker_count(settings),
         "worker_class": "app.server.gunicorn_server.ServerWorker",
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 60,
-        "keepalive": 30,
         "proc_name": "tmf683",
         "logconfig_dict": log_configuration(settings),
         "control_socket_disable": True,
     }
+
+
+def connection_limits_of(settings: Settings) -> ConnectionLimits:
+    """Return the limits on connections that the settings state.
+
+    Behind a trusted proxy all connections come from one address.
+    """
+    per_client: int | None = settings.max_connections_per_client
+    if not per_client:
+        per_client = 0 if settings.trust_forwarded else None
+    return ConnectionLimits(
+        header_bytes=settings.max_headers,
+        header_seconds=settings.header_seconds,
+        keep_alive=settings.keep_alive,
+        write_seconds=settings.write_seconds,
+        most=settings.max_connections,
+        most_per_address=per_client,
+    )
 
 
 def ports_of(settings: Settings) -> list[int]:
@@ -220,19 +262,3 @@ def serve(
     Gunicorn(
         settings, contracts, sources, single_process=single_process, ready_file=ready_file
     ).run()
-
-
-def serve_for_development(settings: Settings) -> None:
-    """Serve from one process that starts again when a source file changes."""
-    import uvicorn
-
-    os.environ.update(environment_of(settings))
-    uvicorn.run(
-        "app.application:create_app",
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        reload=True,
-        reload_dirs=["app", "handlers", "storage", "openapi"],
-        log_level="info",
-    )

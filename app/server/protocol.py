@@ -1,28 +1,102 @@
-"""The HTTP protocol of a connection: uvicorn's, with bounds on headers and a graceful end.
+"""The HTTP protocol of a connection: uvicorn's, with limits, strict targets and an orderly end.
 
-A client has a bounded time to send a request's headers, and a bounded number of bytes for them.
-When the worker is to stop, a connection is not cut while a client may be sending on it: its next
-answer says `Connection: close`, and one on which nothing comes is closed a little later. Clients
-that have connected already, and whom nobody has taken up yet, are answered too.
+Of uvicorn this module relies on `HttpToolsProtocol`, `RequestResponseCycle` (`send`, `more_body`,
+`keep_alive`, `response_complete`) and `Server.shutdown`; `TESTED` is the release whose internals
+these are, and a test fails when another one is installed.
+
+A connection always has a deadline, unless a request is being handled. When the worker stops, the
+next response says `Connection: close`; an idle connection is closed a little later, and connections
+that wait in the listening sockets' queues are served first.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any
+from urllib.parse import unquote
 
 import httptools
 import orjson
 from uvicorn import Server
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.server.write_coalescing import AnswerTransport
+from app.server.connections import Connections
+from app.server.response_transport import ResponseTransport
+
+TESTED = {"uvicorn": "0.54", "httptools": "0.9"}
+"""The minor releases whose internals are used."""
 
 DRAIN_SECONDS = 3.0
-"""How long a connection without a request stays open once the worker is to stop."""
+"""How long an idle connection stays open once the worker is to stop."""
+
+_UNREAD = 64 * 1024
+"""Bytes that a client has to read within `write_seconds`."""
+
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++ [^\s]++ HTTP/\d\.\d\r?\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A response to a request that is not handed to the application."""
+
+    status: str
+    code: str
+    reason: str
+    message: str
+
+    def response(self) -> bytes:
+        """Return the response: a TMF Error that closes the connection."""
+        error = {"code": self.code, "reason": self.reason, "message": self.message}
+        content = orjson.dumps({**error, "status": self.status[:3], "@type": "Error"})
+        head = f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\nconnection: close\r\n"
+        if self.status.startswith("503"):
+            head += "retry-after: 1\r\n"
+        return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
+
+
+def _bad_request(code: str, reason: str, message: str) -> Refusal:
+    return Refusal("400 Bad Request", code, reason, message)
+
+
+_MALFORMED = _bad_request(
+    "malformedRequest", "The request is not HTTP.", "it breaks the syntax of HTTP/1.1"
+)
+_BAD_TARGET = _bad_request(
+    "invalidTarget",
+    "The request's target is not valid.",
+    "percent-encode characters that are not ASCII, and spaces (RFC 3986 §2.1)",
+)
+_NO_HOST = _bad_request(
+    "invalidHost",
+    "The Host header is not valid.",
+    "an HTTP/1.1 request has exactly one Host header (RFC 9112 §3.2)",
+)
+_TUNNEL = Refusal(
+    "501 Not Implemented",
+    "notImplemented",
+    "The server does not implement this method.",
+    "CONNECT asks for a tunnel, and this server is no proxy",
+)
+_UNKNOWN_METHOD = Refusal(
+    "501 Not Implemented",
+    "notImplemented",
+    "The server does not implement this method.",
+    "the method of the request is not known",
+)
+_NO_ROOM = Refusal(
+    "503 Service Unavailable", "overloaded", "The server is busy.", "it has too many connections"
+)
+
+
+class _Refused(Exception):
+    """Stops the parser: the request is answered with the connection's refusal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +113,117 @@ class _Offer:
         return b"\r\n".join([*lines, b"", b""])
 
 
+class _Cycle(RequestResponseCycle):
+    """A request and its response; a response before the end of the body closes the connection."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send a part of the response."""
+        if self.more_body and not self.response_started:
+            self.keep_alive = False  # the rest of the body is not read
+        await super().send(message)
+
+
 class BoundedConnection(HttpToolsProtocol):
-    """One connection; the bounds are the same for all of a process."""
+    """One connection of a worker; `connections` are all of them, with their limits."""
 
-    header_bytes: ClassVar[int] = 32 * 1024
-    header_seconds: ClassVar[float] = 10.0
-    stopping: ClassVar[bool] = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, connections: Connections, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._late: asyncio.TimerHandle | None = None
-        self._in_headers = True
+        self._pool = connections
+        self._limits = connections.limits
+        self.deadline: float | None = None
+        self._in_head = False
         self._read = self._partial = 0
         self._offer: _Offer | None = None
+        self._refusal: Refusal | None = None
+        self._lingering = False
+        self._raw: asyncio.Transport | None = None
+        self._unsent = 0
+        self._unsent_since = 0.0
+
+    # The connection
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is awaited."""
-        super().connection_made(AnswerTransport(transport, self.loop))  # type: ignore[arg-type]
-        self._watch()
+        self._raw = transport
+        wrapped = ResponseTransport(transport, self.loop, self._close)
+        super().connection_made(wrapped)  # type: ignore[arg-type]
+        self._set_deadline(self._limits.header_seconds)
+        if not self._pool.add(self, self.client[0] if self.client else ""):
+            self._refuse(_NO_ROOM)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
-        self._in_headers = False
-        self._watch()
+        self.deadline = None
+        self._pool.remove(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take what came in; time runs while headers are not complete."""
-        self._unset_keepalive_if_required()
+        """Parse what arrived."""
+        if self._lingering or self._refusal is not None:
+            return  # read and discarded, so that the client can read its response
+        if self.is_idle() and not self._in_head:
+            self._set_deadline(self._limits.header_seconds)
         self._parse(data)
-        if self._in_headers:
-            self._partial += len(data)  # the parser tells of whole headers alone
-            if self._partial > self.header_bytes and not self.transport.is_closing():
-                self._read = self._partial
-                self.send_400_response("headers too large")
-        if self._in_headers or self._late is not None:
-            self._watch()
+        if self._in_head:
+            self._partial += len(data)  # the parser reports complete headers only
+            if self._partial > self._limits.header_bytes:
+                self._refuse(self._headers_too_large())
+
+    def is_idle(self) -> bool:
+        """Whether no request is being handled."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def end(self) -> None:
+        """Close the connection, whatever its state."""
+        self.deadline = None
+        if self._raw is None:
+            return
+        if self._lingering:
+            self._raw.abort()
+        else:
+            self.transport.close()
+
+    def check_reading(self, now: float) -> None:
+        """Abort when the client has not read enough for too long."""
+        raw = self._raw
+        if raw is None:
+            return
+        unsent = raw.get_write_buffer_size()
+        if not unsent or unsent + _UNREAD <= self._unsent or not self._unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif now - self._unsent_since > self._limits.write_seconds:
+            raw.abort()
+
+    def shutdown(self) -> None:
+        """Let the connection end with its next response, or soon."""
+        self._pool.stopping = True
+        if self.is_idle():
+            self._set_deadline(DRAIN_SECONDS)
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _close(self, transport: asyncio.Transport) -> None:
+        """Close after the last response; if the client may still send, read on for a while.
+
+        A socket that is closed with unread data is reset, and the client may lose the response.
+        """
+        sending = self._refusal is not None or (self.cycle is not None and self.cycle.more_body)
+        if not sending or transport.is_closing() or not transport.can_write_eof():
+            transport.close()
+            return
+        self._lingering = True
+        self._set_deadline(self._limits.linger_seconds)
+        self.flow.resume_reading()
+        transport.write_eof()
+
+    def _set_deadline(self, seconds: float) -> None:
+        self.deadline = self.loop.time() + seconds
+
+    # The parser's callbacks
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_headers = True
+        self._in_head = True
         self._read = self._partial = 0
         super().on_message_begin()
 
@@ -94,22 +239,102 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Begin to handle the request."""
-        self._in_headers = False
+        self._in_head = False
         self._offer = None
-        if self.parser.should_upgrade():
-            self._offer = _Offer(self.parser.get_method(), self.parser.get_http_version().encode())
+        parser = self.parser
+        if parser.should_upgrade():
+            self._offer = _Offer(parser.get_method(), parser.get_http_version().encode())
             return  # `_parse` begins the request again, without the offer
-        super().on_headers_complete()
-        if self.stopping and self.cycle is not None:
-            self.cycle.keep_alive = False  # its answer says so
+        version = parser.get_http_version()
+        self._set_target()
+        self._check_host(version)
+        self.scope["method"] = parser.get_method().decode("ascii")
+        if version != "1.1":
+            self.scope["http_version"] = version
+        self.deadline = None
+        running = not self.is_idle()
+        self.cycle = _Cycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=version != "1.0" and parser.should_keep_alive() and not self._pool.stopping,
+            on_response=self.on_response_complete,
+        )
+        if running:  # a pipelined request waits for its turn
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+        else:
+            self._start_asgi_task(self.cycle, self.app)
 
     def on_message_complete(self) -> None:
         """End the request's body."""
         if self._offer is None:
             super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Start the next pipelined request, or wait for another."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._refusal is not None:
+            self._write_refusal(self._refusal)
+        else:
+            self._set_deadline(DRAIN_SECONDS if self._pool.stopping else self._limits.keep_alive)
+
+    def _set_target(self) -> None:
+        """Put the target into the scope; an absolute one overrides `Host` (RFC 9112 §3.2.2)."""
+        url = self.url
+        if not url.isascii():
+            self._stop(_BAD_TARGET)
+        if url == b"*":
+            raw_path, query = url, b""
+        else:
+            try:
+                parsed = httptools.parse_url(url)
+            except httptools.HttpParserInvalidURLError:
+                self._stop(_BAD_TARGET)
+            raw_path, query = parsed.path or b"/", parsed.query or b""
+            if parsed.host and url[:1] != b"/":
+                authority = url.partition(b"://")[2]
+                authority = re.split(rb"[/?#]", authority, maxsplit=1)[0]
+                self.headers[:] = [each for each in self.headers if each[0] != b"host"]
+                self.headers.append((b"host", authority))
+        path = raw_path.decode("ascii")
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = raw_path
+        self.scope["query_string"] = query
+
+    def _check_host(self, version: str) -> None:
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            self._stop(_NO_HOST)
+
+    def _count(self, length: int) -> None:
+        self._read += length
+        if self._read > self._limits.header_bytes:
+            self._stop(self._headers_too_large())
+
+    def _headers_too_large(self) -> Refusal:
+        return Refusal(
+            "431 Request Header Fields Too Large",
+            "headersTooLarge",
+            "The request's headers are too large.",
+            f"target and headers may have {self._limits.header_bytes} bytes",
+        )
+
+    # Requests that are refused
+
     def _parse(self, data: bytes) -> None:
-        """Parse what arrived, as if nobody had offered another protocol (RFC 9110 §7.8).
+        """Parse what arrived, as if no other protocol had been offered (RFC 9110 §7.8).
 
         The parser stops behind the headers of a request that offers one and takes all that follows
         for that protocol. The body is still the request's (RFC 9112 §6.3): a new parser gets the
@@ -123,89 +348,57 @@ class BoundedConnection(HttpToolsProtocol):
                     return
                 except httptools.HttpParserUpgrade as stopped:
                     if self._offer is None or self._offer.method == b"CONNECT":
-                        self._refuse(
-                            "501 Not Implemented",
-                            "notImplemented",
-                            "The server does not implement this method.",
-                            "CONNECT asks for a tunnel, and this server is no proxy",
-                        )
+                        self._refuse(_TUNNEL)
                         return
                     view = view[stopped.args[0] :]
                     head = self._offer.head(self.url, self.headers)
                     self.parser = httptools.HttpRequestParser(self)
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                     self.parser.feed_data(head)
+        except httptools.HttpParserInvalidMethodError:
+            known = _REQUEST_LINE.match(data.lstrip(b"\r\n"))
+            self._refuse(_UNKNOWN_METHOD if known else _MALFORMED)
+        except httptools.HttpParserInvalidURLError:
+            self._refuse(_BAD_TARGET)
         except httptools.HttpParserError:
-            self.send_400_response("invalid HTTP")
+            self._refuse(self._refusal or _MALFORMED)
 
-    def send_400_response(self, msg: str) -> None:
-        """Answer a request that is not HTTP, or whose headers are too large, and close."""
-        if self._read > self.header_bytes:
-            self._refuse(
-                "431 Request Header Fields Too Large",
-                "headersTooLarge",
-                "The request's headers are too large.",
-                f"target and headers may have {self.header_bytes} bytes",
-            )
-        else:
-            self._refuse(
-                "400 Bad Request",
-                "malformedRequest",
-                "The request is not HTTP.",
-                "it breaks the syntax of HTTP/1.1",
-            )
+    def _stop(self, refusal: Refusal) -> None:
+        """Stop the parser from one of its callbacks; `_parse` then refuses the request."""
+        self._refusal = refusal
+        raise _Refused
 
-    def _refuse(self, line: str, code: str, reason: str, message: str) -> None:
-        error = {"code": code, "reason": reason, "message": message, "status": line[:3]}
-        content = orjson.dumps({**error, "@type": "Error"})
-        head = f"HTTP/1.1 {line}\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        head += f"content-length: {len(content)}\r\n\r\n"
-        self.transport.write(head.encode() + content)
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer with a refusal, after the responses of requests that came before."""
+        self._refusal = refusal
+        self._in_head = False
+        if self.is_idle():
+            self._write_refusal(refusal)
+
+    def _write_refusal(self, refusal: Refusal) -> None:
+        self.transport.write(refusal.response())
         self.transport.close()
 
-    def shutdown(self) -> None:
-        """Let the connection end with its next answer, or soon."""
-        type(self).stopping = True
-        if self._is_idle():
-            self.loop.call_later(DRAIN_SECONDS, self._close_if_idle)
-        elif self.cycle is not None:
-            self.cycle.keep_alive = False
 
-    def _count(self, length: int) -> None:
-        self._read += length
-        if self._read > self.header_bytes:
-            raise ValueError("headers too large")  # the parser stops, and a 431 is sent
+class GracefulServer(Server):
+    """uvicorn's server, which serves waiting connections before it closes its listening sockets.
 
-    def _watch(self) -> None:
-        """Let the time for headers run, or stop it."""
-        if self._in_headers and self._late is None:
-            self._late = self.loop.call_later(self.header_seconds, self.transport.close)
-        elif not self._in_headers and self._late is not None:
-            self._late.cancel()
-            self._late = None
-
-    def _is_idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
-
-    def _close_if_idle(self) -> None:
-        if self._is_idle():
-            self.transport.close()
-
-
-class PoliteServer(Server):
-    """uvicorn's server, which takes up whoever waits before it closes its listening sockets.
-
-    The kernel resets what is in a listening socket's queue when its last owner closes it.
+    The kernel resets the connections in a listening socket's queue when its last owner closes it.
     """
+
+    def __init__(self, config: Config, connections: Connections) -> None:
+        config.http = partial(BoundedConnection, connections=connections)  # type: ignore[assignment]
+        super().__init__(config)
+        self._pool = connections
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, once everybody who had connected is answered."""
-        waiting = list(_taken_up(sockets or ()))
+        waiting = list(_accepted(sockets or ()))
         for server in self.servers:
-            server.close()  # at once: who connects from here on is refused
+            server.close()  # at once: new connections are refused from here on
         for each in sockets or ():
             each.close()
-        BoundedConnection.stopping = True
+        self._pool.stopping = True
         loop = asyncio.get_running_loop()
         for each in waiting:
             await loop.connect_accepted_socket(self._connection, each)
@@ -213,12 +406,15 @@ class PoliteServer(Server):
 
     def _connection(self) -> asyncio.Protocol:
         return BoundedConnection(
-            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            connections=self._pool,
         )
 
 
-def _taken_up(listening: Sequence[socket.socket]) -> Iterator[socket.socket]:
-    """Accept the connections that wait on sockets which do not block."""
+def _accepted(listening: Sequence[socket.socket]) -> Iterator[socket.socket]:
+    """Accept the connections that wait on non-blocking sockets."""
     for each in listening:
         while True:
             try:
@@ -226,6 +422,6 @@ def _taken_up(listening: Sequence[socket.socket]) -> Iterator[socket.socket]:
             except ConnectionAbortedError:
                 continue  # this one is gone again
             except OSError:
-                break  # nobody waits, or there is no room for more
+                break  # none waits, or there is no room for more
             connection.setblocking(False)
             yield connection

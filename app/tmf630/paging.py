@@ -6,18 +6,27 @@ exact while others insert and delete, and costs the same on every page.
 
 from __future__ import annotations
 
+import hmac
+from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Any
 from urllib.parse import quote, unquote_plus
 
-from itsdangerous import BadData, URLSafeSerializer
+import orjson
 
 from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import NoSuchPage
 from storage import Condition, Page, Position, SortKey, Window
+
+
+_SIGNATURE_BYTES = 16
+_LINK_BYTES = 3072
+"""Of the `Link` header: proxies take 4 KB for the head of a response, other headers included."""
+_DISPENSABLE = ("first", "prev", "last", "self", "next")
+"""Links in the order in which they are left out where not all of them fit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +38,15 @@ class Cursor:
 
 
 class Cursors:
-    """Signs cursors, and ties each to the query it came from."""
+    """Signs cursors (HMAC-SHA-256), and ties each to the query it came from."""
 
     def __init__(self, key: str) -> None:
-        self._serializer = URLSafeSerializer(key, salt="cursor")
+        self._key = sha256(b"cursor" + key.encode()).digest()
 
     def write(self, query: str, cursor: Cursor) -> str:
         """Return the cursor as text for a URL."""
-        text = self._serializer.dumps([query, cursor.total, list(cursor.position)])
-        return text.decode() if isinstance(text, bytes) else text
+        content = orjson.dumps([query, cursor.total, cursor.position])
+        return urlsafe_b64encode(self._signature(content) + content).rstrip(b"=").decode()
 
     def read(self, query: str, text: str) -> Cursor:
         """Return a cursor that a client sent back.
@@ -46,12 +55,19 @@ class Cursors:
             NoSuchPage: it is not one of ours, or came from another query.
         """
         try:
-            written, total, position = self._serializer.loads(text)
-        except (BadData, ValueError, TypeError):
-            raise NoSuchPage("parameter after is not a cursor of this server") from None
+            signed = b64decode(text.encode() + b"=" * (-len(text) % 4), b"-_", validate=True)
+        except ValueError:
+            signed = b""
+        signature, content = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
+        if not content or not hmac.compare_digest(signature, self._signature(content)):
+            raise NoSuchPage("parameter after is not a cursor of this server")
+        written, total, position = orjson.loads(content)
         if written != query:
             raise NoSuchPage("parameter after is a cursor of another query")
         return Cursor(tuple(position), total)
+
+    def _signature(self, content: bytes) -> bytes:
+        return hmac.digest(self._key, content, "sha256")[:_SIGNATURE_BYTES]
 
 
 def fingerprint(
@@ -93,7 +109,8 @@ def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
 def links(raw_query: str, url: str, window: Window, page: Page, next_: str | None) -> str:
     """Return the `Link` header's value (RFC 8288): self, first, prev, next and last.
 
-    Pages reached by a cursor know only their first and next.
+    Pages reached by a cursor know only their first and next. What does not fit into the bytes that
+    proxies take is left out, `next` last; "" when nothing fits.
     """
     found = {"self": raw_query, "first": _with(raw_query, offset=None, after=None)}
     if next_ is not None:
@@ -105,10 +122,16 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
             found["prev"] = _with(raw_query, offset=str(before) if before else None)
         last = max(0, (total - 1) // window.limit * window.limit)
         found["last"] = _with(raw_query, offset=str(last) if last else None)
-    return ", ".join(
-        f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
+    written = {
+        relation: f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
         for relation, query in found.items()
-    )
+    }
+    length = sum(len(link) + 2 for link in written.values())
+    for relation in _DISPENSABLE:
+        if length <= _LINK_BYTES:
+            break
+        length -= len(written.pop(relation, "")) + 2
+    return ", ".join(written.values())
 
 
 def _uri(query: str) -> str:

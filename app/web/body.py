@@ -1,7 +1,7 @@
 """Request bodies: strict JSON, read within bounds.
 
-Stricter than a JSON parser has to be where leniency would lose or change a client's data:
-duplicate names, numbers that do not survive, characters a store cannot hold.
+Stricter than JSON requires where leniency would lose or change a client's data: duplicate names,
+numbers that cannot be represented, characters that a store cannot hold.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from typing import Any
 from starlette.types import Receive
 
 from app.tmf630.patching import DEEPEST
+from app.web.limits.deadlines import Deadlines
 
 _SECONDS = 20.0
+_GRACE_SECONDS = 5.0
+_LOWEST_RATE = 500
+"""Bytes a second that a body has to come at, after the grace time."""
 
 _LONGEST_INTEGER = 308
 """Digits of an integer; one more and a reader that knows only doubles reads infinity."""
@@ -40,43 +44,58 @@ class BodyTooLarge(Exception):
 
 
 class BodyTooSlow(Exception):
-    """The body did not come within its time."""
+    """The body did not arrive in time."""
 
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 
-async def receive_body(receive: Receive, declared: int | None, maximum: int) -> bytes:
-    """Read a request's body.
+class BodyReceiver:
+    """Receives request bodies of at most `maximum` bytes, within a time and at a minimum rate."""
 
-    Raises:
-        BodyTooLarge: it is longer than `maximum`, by its declared length or as it comes in.
-        BodyTooSlow: it did not come within `_SECONDS`.
-        ClientGone: the connection closed in the middle.
-    """
-    if declared is not None and declared > maximum:
-        raise BodyTooLarge(maximum)
-    try:
-        async with asyncio.timeout(_SECONDS):
-            return await _receive(receive, maximum)
-    except TimeoutError:
-        raise BodyTooSlow(f"the body did not come within {_SECONDS:g} seconds") from None
+    def __init__(self, maximum: int, *, seconds: float = _SECONDS) -> None:
+        self._maximum = maximum
+        self._deadlines = Deadlines(seconds)
 
+    async def receive(self, receive: Receive, declared: int | None) -> bytes:
+        """Return a request's body; `declared` is its Content-Length.
 
-async def _receive(receive: Receive, maximum: int) -> bytes:
-    parts, length = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        part = message.get("body", b"")
-        length += len(part)
-        if length > maximum:
-            raise BodyTooLarge(maximum)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return b"".join(parts)
+        Raises:
+            BodyTooLarge: it is too long, by its declared length or as it arrives.
+            BodyTooSlow: it did not arrive in time, or at less than the minimum rate.
+            ClientGone: the connection closed in the middle.
+        """
+        if declared is not None and declared > self._maximum:
+            raise BodyTooLarge(self._maximum)
+        deadline = self._deadlines.begin()
+        try:
+            return await self._receive(receive)
+        except asyncio.CancelledError:
+            if not deadline.was_cause():
+                raise
+            message = f"the body did not come within {self._deadlines.seconds:g} seconds"
+            raise BodyTooSlow(message) from None
+        finally:
+            self._deadlines.end(deadline)
+
+    async def _receive(self, receive: Receive) -> bytes:
+        loop = asyncio.get_running_loop()
+        slow_from = loop.time() + _GRACE_SECONDS
+        parts, length = [], 0
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            part = message.get("body", b"")
+            length += len(part)
+            if length > self._maximum:
+                raise BodyTooLarge(self._maximum)
+            parts.append(part)
+            if not message.get("more_body", False):
+                return part if len(parts) == 1 else b"".join(parts)
+            if length < (loop.time() - slow_from) * _LOWEST_RATE:
+                raise BodyTooSlow(f"the body comes at less than {_LOWEST_RATE} bytes a second")
 
 
 def parse(content: bytes) -> Any:
@@ -93,13 +112,7 @@ def parse(content: bytes) -> Any:
     if text.count("[") + text.count("{") > DEEPEST:
         _check_depth(text)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_constant,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedBody(f"{error.msg}, at line {error.lineno}, column {error.colno}") from None
     if "\\ud" in text or "\\uD" in text:
@@ -167,3 +180,11 @@ def _texts(value: Any) -> Iterator[str]:
         for name, inner in value.items():
             yield name
             yield from _texts(inner)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_integer,
+    parse_float=_float,
+    parse_constant=_constant,
+)

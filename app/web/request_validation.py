@@ -68,13 +68,13 @@ class ValidatedOperation:
         next_app: ASGIApp,
         binding: Binding,
         handler: Handler,
-        max_body: int,
+        bodies: body.BodyReceiver,
         public_url: PublicUrl,
     ) -> None:
         self._next_app = next_app
         self._binding = binding
         self._handler = handler
-        self._max_body = max_body
+        self._bodies = bodies
         self._public_url = public_url
         self._query = tuple(each for each in binding.parameters if each.place == "query")
         self._headers = tuple(each for each in binding.parameters if each.place == "header")
@@ -153,7 +153,7 @@ class ValidatedOperation:
                 )
             elif name == b"content-length":
                 length = int(value)
-        content = await body.receive_body(receive, length, self._max_body)
+        content = await self._bodies.receive(receive, length)
         if not content:
             if self._binding.body_required:
                 raise body.MalformedBody("the request has no body, and the operation requires one")
@@ -207,7 +207,7 @@ class ContractValidationAPI(RequestValidationAPI):
     ) -> None:
         self._bindings = bindings
         self._handlers = handlers
-        self._max_body = max_body
+        self._bodies = body.BodyReceiver(max_body)
         self._public_url = public_url
         super().__init__(*args, **kwargs)
 
@@ -217,7 +217,7 @@ class ContractValidationAPI(RequestValidationAPI):
             self.next_app,
             self._bindings[operation.operation_id],
             self._handlers[operation.operation_id],
-            self._max_body,
+            self._bodies,
             self._public_url,
         )
 

@@ -1,16 +1,16 @@
-"""The end of a server: nobody who has connected is left without an answer."""
+"""The end of a server: every client that has connected is answered."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from uvicorn.config import Config
 
-from app.server.protocol import BoundedConnection, PoliteServer
+from app.server.connections import ConnectionLimits, Connections
+from app.server.protocol import GracefulServer
 
 WAITING = 20
 REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -19,12 +19,6 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 async def application(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": []})
     await send({"type": "http.response.body", "body": b""})
-
-
-@pytest.fixture(autouse=True)
-def stopping() -> Iterator[None]:
-    yield
-    BoundedConnection.stopping = False
 
 
 def connected(port: int, count: int) -> list[socket.socket]:
@@ -46,10 +40,10 @@ def answer_of(client: socket.socket) -> bytes:
 def test_who_had_connected_when_a_server_stopped_is_answered(loop: str) -> None:
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]
-    config = Config(application, loop=loop, http=BoundedConnection, lifespan="off", log_config=None)
+    config = Config(application, loop=loop, lifespan="off", log_config=None)
 
     async def serve_and_stop() -> list[socket.socket]:
-        server = PoliteServer(config)
+        server = GracefulServer(config, Connections(ConnectionLimits()))
         config.load()
         server.lifespan = config.lifespan_class(config)
         await server.startup(sockets=[listening])

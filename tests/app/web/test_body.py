@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 
 import pytest
 
-from app.web.body import MalformedBody, parse
+from app.web.body import BodyReceiver, BodyTooLarge, BodyTooSlow, MalformedBody, parse
 
 MANY = "[" + "[]," * 70
 HOSTILE = {
@@ -46,3 +47,32 @@ def test_brackets_in_texts_are_no_levels() -> None:
 
 def test_a_byte_order_mark_is_ignored() -> None:
     assert parse(b'\xef\xbb\xbf{"a":1}') == {"a": 1}
+
+
+def test_a_body_comes_in_time_or_not_at_all() -> None:
+    async def never() -> dict[str, object]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def at_once() -> dict[str, object]:
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    async def run() -> None:
+        bodies = BodyReceiver(10, seconds=0.01)
+        with pytest.raises(BodyTooSlow):
+            await bodies.receive(never, None)
+        assert await bodies.receive(at_once, None) == b"{}"
+        with pytest.raises(BodyTooLarge):
+            await bodies.receive(at_once, 11)
+
+    asyncio.run(run())
+
+
+def test_a_body_that_trickles_is_too_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.web.body._GRACE_SECONDS", -3600)
+
+    async def trickle() -> dict[str, object]:
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    with pytest.raises(BodyTooSlow, match="bytes a second"):
+        asyncio.run(BodyReceiver(10**6).receive(trickle, None))

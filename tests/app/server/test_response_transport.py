@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from app.server.write_coalescing import AnswerTransport
+from app.server.response_transport import ResponseTransport
 
 HEAD = b"HTTP/1.1 200 OK\r\n\r\n"
 
@@ -35,12 +35,16 @@ class Wire:
         return "paused"
 
 
+def close_transport(transport: asyncio.Transport) -> None:
+    transport.close()
+
+
 def written(*parts: bytes, turns: int = 0, close: bool = False) -> list[bytes]:
     wire = Wire()
 
     async def write() -> None:
         loop = asyncio.get_running_loop()
-        transport = AnswerTransport(cast(asyncio.Transport, wire), loop)
+        transport = ResponseTransport(cast(asyncio.Transport, wire), loop, close_transport)
         for part in parts:
             transport.write(part)
             for _ in range(turns):
@@ -71,7 +75,9 @@ def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
     wire = Wire()
 
     async def write() -> None:
-        transport = AnswerTransport(cast(asyncio.Transport, wire), asyncio.get_running_loop())
+        transport = ResponseTransport(
+            cast(asyncio.Transport, wire), asyncio.get_running_loop(), close_transport
+        )
         transport.write(HEAD)
         wire.closed = True
         await asyncio.sleep(0)
@@ -81,7 +87,9 @@ def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
 
 
 def test_the_rest_is_the_transport_s_own() -> None:
-    transport: Any = AnswerTransport(cast(asyncio.Transport, Wire()), cast(Any, None))
+    transport: Any = ResponseTransport(
+        cast(asyncio.Transport, Wire()), cast(Any, None), close_transport
+    )
     assert transport.get_extra_info("peername") == "the peername"
     assert transport.pause_reading() == "paused"
     assert not transport.is_closing()
