@@ -15,6 +15,9 @@ from handlers.request_context import RequestContext
 from handlers.responses import Response, json_response
 from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 
+_PAGE_BYTES = 8 * 1024 * 1024
+"""Of the documents in one response; a longer list goes on with the `Link` header's next."""
+
 
 class Listing:
     """The list operation of one resource definition."""
@@ -54,14 +57,14 @@ class Listing:
         next_ = None
         if page.end is not None:
             next_ = self._context.cursors.write(query, Cursor(page.end, total))
-        url = base + self._definition.path
+        links = paging.links(request.raw_query, base + self._definition.path, window, page, next_)
         return json_response(
             render_all(self._definition, page.documents, base),
             206 if self._definition.partial and len(page.documents) < total else 200,
             {
                 "X-Total-Count": str(total),
                 "X-Result-Count": str(len(page.documents)),
-                "Link": paging.links(request.raw_query, url, window, page, next_),
+                **({"Link": links} if links else {}),
             },
         )
 
@@ -104,6 +107,7 @@ class Listing:
                 after=cursor.position if cursor else None,
                 select=(*select, *elsewhere),
                 count=cursor is None,
+                most_bytes=_PAGE_BYTES,
             ),
         )
         request.check_parse(sum(len(each.content) for each in page.documents))

@@ -138,7 +138,8 @@ class Query:
     order is always total: newest first, or oldest first where the last key ascends (so that one
     index serves a key both ways). `after` starts behind the end of another page of the same
     query, exactly there whatever was inserted or deleted since. `select` keeps only the values at
-    these paths (all when empty). `count` asks for the number of all matches too.
+    these paths (all when empty). `count` asks for the number of all matches too. A page ends early,
+    though not before its first document, when its documents would have more than `most_bytes`.
     """
 
     where: Condition | None = None
@@ -147,3 +148,4 @@ class Query:
     after: Position | None = None
     select: tuple[Path, ...] = ()
     count: bool = True
+    most_bytes: int | None = None

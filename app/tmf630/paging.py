@@ -21,7 +21,6 @@ from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import NoSuchPage
 from storage import Condition, Page, Position, SortKey, Window
 
-
 _SIGNATURE_BYTES = 16
 _LINK_BYTES = 3072
 """Of the `Link` header: proxies take 4 KB for the head of a response, other headers included."""
@@ -130,7 +129,8 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
     for relation in _DISPENSABLE:
         if length <= _LINK_BYTES:
             break
-        length -= len(written.pop(relation, "")) + 2
+        if relation in written:
+            length -= len(written.pop(relation)) + 2
     return ", ".join(written.values())
 
 

@@ -218,8 +218,16 @@ class MongoStore:
                 return emulation.find(finder.everything(), query, _document)
             rows, total = finder.find(query, plain=plain)
         more, rows = len(rows) > query.window.limit, rows[: query.window.limit]
+        documents: list[Document] = []
+        size = 0
+        for envelope in rows:
+            document = _document(envelope)
+            size += len(document.content)
+            if query.most_bytes is not None and documents and size > query.most_bytes:
+                more, rows = True, rows[: len(documents)]
+                break
+            documents.append(document.selected(query.select))
         end = ordering.position(query.sort, rows[-1]) if more and rows else None
-        documents = (_document(envelope).selected(query.select) for envelope in rows)
         return Page(tuple(documents), total, end)
 
     def ping(self) -> None:

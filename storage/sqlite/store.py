@@ -210,14 +210,14 @@ class SqliteStore:
             if query.after is not None:
                 start = _also(where, ordering.behind(query.sort, terms, query.after))
             # Numbers are sorted, not documents: those are read once it is known which.
-            rows = connection.execute(
+            found = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
                 f" FROM document WHERE seq IN (SELECT seq FROM {access.table} WHERE {start.text}"
                 f" ORDER BY {ordering.order(query.sort, terms)} LIMIT ? OFFSET ?)"
                 f" ORDER BY {ordering.order(query.sort, terms)}",
                 (*start.values, limit + 1, offset),
-            ).fetchall()
-            more, rows = len(rows) > limit, rows[:limit]
+            )
+            rows, more = _page_of(found, limit, query.most_bytes)
             total = None
             if query.count:
                 whole = not more and query.after is None and (rows or not offset)
@@ -307,6 +307,23 @@ class _Known:
     def compiler(self) -> conditions.Compiler:
         """Return a compiler of conditions on the collection."""
         return conditions.Compiler(self.scalars, self.hints, self.indexed)
+
+
+def _page_of(
+    found: Iterable[tuple[Any, ...]], limit: int, most_bytes: int | None
+) -> tuple[list[tuple[Any, ...]], bool]:
+    """Return the rows of a page, and whether more follow; the third value of each is its content.
+
+    Rows are read only as far as they belong to the page.
+    """
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    for row in found:
+        size += len(row[2])
+        if len(rows) == limit or (most_bytes is not None and rows and size > most_bytes):
+            return rows, True
+        rows.append(row)
+    return rows, False
 
 
 def _also(left: Sql, right: Sql) -> Sql:

@@ -368,6 +368,19 @@ class StoreContract:
         assert window(0, 2**70)[0] == "kjihgfedcba"
         assert store.find(filled, Query(count=False)).total is None
 
+    def test_a_page_ends_early_at_a_number_of_bytes(self, store: Store, filled: str) -> None:
+        everything = store.find(filled, Query()).documents
+        sizes = [len(each.content) for each in everything]
+        page = store.find(filled, Query(most_bytes=sum(sizes[:4])))
+        assert page.documents == everything[:4]
+        assert page.total == 11
+        rest = store.find(filled, Query(after=page.end, most_bytes=1))
+        assert rest.documents == everything[4:5], "one at least"
+        query = Query(most_bytes=1, window=Window(0, 100))
+        assert walk(store, filled, query) == "kjihgfedcba"
+        whole = store.find(filled, Query(most_bytes=sum(sizes)))
+        assert (len(whole.documents), whole.end) == (11, None)
+
     def test_cursors_stay_exact_while_documents_come_and_go(
         self, store: Store, filled: str
     ) -> None:
