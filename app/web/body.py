@@ -115,8 +115,8 @@ def parse(content: bytes) -> Any:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise MalformedBody(f"{error.msg}, at line {error.lineno}, column {error.colno}") from None
-    if "\\ud" in text or "\\uD" in text:
-        _check_surrogates(value)
+    if "\\ud" in text or "\\uD" in text or "\\u0000" in text:
+        _check_characters(value)
     return value
 
 
@@ -164,8 +164,11 @@ def _constant(text: str) -> float:
     raise MalformedBody(f"{text} is not a JSON number")
 
 
-def _check_surrogates(value: Any) -> None:
+def _check_characters(value: Any) -> None:
+    """Refuse characters that no store keeps and compares alike."""
     for text in _texts(value):
+        if "\0" in text:
+            raise MalformedBody("a text holds U+0000, which is not supported")
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise MalformedBody("a text holds half of a surrogate pair (\\ud800 to \\udfff)")
 

@@ -18,7 +18,7 @@ from app.contract.schema.parameters import InvalidParameter, read_all
 from app.contract.schema.violations import Violation
 from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
-from app.tmf630.patching import OPERATIONS
+from app.tmf630.patching import JSON_PATCH, OPERATIONS
 from app.web import body
 from app.web.connexion_parts import (
     AbstractOperation,
@@ -161,9 +161,19 @@ class ValidatedOperation:
         media_type = self._media_type(content_type)
         validator = self._binding.bodies[media_type]
         value = body.parse(content)
+        if isinstance(value, list) and self._binding.kind is Kind.PATCH:
+            self._check_operations(media_type)
         if not validator.accepts(value):
             raise InvalidBody(validator.violations(value))
         return value, media_type, len(content)
+
+    def _check_operations(self, media_type: str) -> None:
+        """Refuse a list of operations that is sent as a merge patch, which is an object."""
+        if media_type not in OPERATIONS and JSON_PATCH in self._binding.bodies:
+            raise UnsupportedMediaType(
+                f"a list of operations is a JSON Patch: send it as Content-Type: {JSON_PATCH}",
+                self._accepted(),
+            )
 
     def _media_type(self, content_type: bytes) -> str:
         bodies = self._binding.bodies
@@ -277,7 +287,9 @@ def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:
     except ValueError:
         name = query_string.split(b"&")[_MOST_PARAMETERS].partition(b"=")[0]
         shown = unquote(name.decode(errors="replace"))[:_LONGEST_NAME]
-        raise InvalidParameter(shown, f"is one of more than {_MOST_PARAMETERS}") from None
+        raise InvalidParameter(
+            shown, f"is one of more than {_MOST_PARAMETERS} parameters"
+        ) from None
 
 
 def _is_not_utf8(piece: bytes) -> bool:

@@ -92,6 +92,12 @@ def with_parties(*parties: str) -> dict[str, Any]:
     return MINIMAL | ({"relatedParty": related} if parties else {})
 
 
+def named_elsewhere(party: str, other: str) -> dict[str, Any]:
+    """Return a body that names a party, and another where only the next version looks for it."""
+    (related,) = with_parties(party)["relatedParty"]
+    return MINIMAL | {"relatedParty": [related | {"partyOrPartyRole": {"id": other}}]}
+
+
 @pytest.fixture(scope="module", params=["sqlite", "mongo"])
 def guarded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -212,6 +218,9 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("A", "POST", LIST4, with_parties("A", "B"), 201),
     ("A", "POST", LIST4, with_parties("B"), 403),
     ("A", "POST", LIST4, with_parties(), 403),
+    ("A", "POST", LIST4, named_elsewhere("B", "A"), 403),
+    ("A", "PATCH", ONE % "A", {"relatedParty": named_elsewhere("B", "A")["relatedParty"]}, 403),
+    ("A", "POST", LIST4, named_elsewhere("A", "B"), 201),
     ("A", "POST", LIST4, MINIMAL | {"description": "A", "reason": "A"}, 403),
     ("shop", "POST", LIST4, with_parties("A"), 201),
     ("shop", "POST", LIST4, with_parties("B"), 403),
@@ -348,6 +357,8 @@ def test_a_new_form_of_the_contract_binds_as_the_old_one_does(guarded: Guarded) 
     body = {"@type": "PartyInteraction", "reason": "x", "direction": "inbound"}
     body |= {"relatedParty": [related], "relatedChannel": [channel]}
     error_of(guarded.call("A", "POST", LIST5, body), 403)
+    elsewhere = body | {"relatedParty": [related | {"id": "A"}]}
+    error_of(guarded.call("A", "POST", LIST5, elsewhere), 403)
     made = guarded.call("B", "POST", LIST5, body)
     assert made.status_code == 201, made.text
     id = made.json()["id"]

@@ -36,6 +36,8 @@ def post(api: httpx.Client, content: bytes, media_type: str | None) -> httpx.Res
         ('{"a":"x"}'.encode("utf-16"), "not UTF-8"),
         (b"\xef\xbb\xbf\xef\xbb\xbf{}", "line 1, column 1"),
         (b'{"a":"\x00"}', "line 1, column 7"),
+        (b'{"a":"A\\u0000B"}', "U+0000"),
+        (b'{"a":[{"\\u0000":1}]}', "U+0000"),
         (b'{"a":"\\ud800"}', "surrogate"),
         (b'{"\\udfff":1}', "surrogate"),
         (b'{"a":1e400}', "out of range"),
@@ -66,10 +68,10 @@ def test_sixty_four_levels_and_brackets_in_texts_are_accepted(one: httpx.Client)
 
 
 def test_unusual_but_legal_texts_are_kept(one: httpx.Client) -> None:
-    text = "a\u0000b\U0001f600\uffff"
-    body = create(one, description=text, **{"": {"\u0000": 2**63, "n": -(2**64)}})
+    text = "a\u0001b\\u0000\U0001f600\uffff"
+    body = create(one, description=text, **{"": {"\u0001": 2**63, "n": -(2**64)}})
     assert body["description"] == text
-    assert body[""] == {"\u0000": 2**63, "n": -(2**64)}
+    assert body[""] == {"\u0001": 2**63, "n": -(2**64)}
     assert one.get(body["href"]).json() == body
 
 

@@ -117,6 +117,18 @@ WHOLE = {
 }
 
 
+@pytest.mark.parametrize("media_type", ["application/json", MERGE])
+def test_operations_sent_as_a_merge_patch_get_the_right_media_type_named(
+    api: httpx.Client, media_type: str
+) -> None:
+    before = create(api)
+    operation = {"op": "replace", "path": "/reason", "value": "x"}
+    answer = patch(api, before["href"], [operation], media_type)
+    assert JSON_PATCH in error_of(answer, 415)["message"]
+    assert JSON_PATCH in answer.headers["accept-patch"]
+    assert api.get(before["href"]).json() == before
+
+
 def test_a_resource_can_be_sent_back_as_it_was_retrieved(api: httpx.Client) -> None:
     before = create(api, **WHOLE)
     unchanged = patch(api, before["href"], before)
