@@ -14,6 +14,7 @@ import orjson
 
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
+from app.events.outbound.processes import callback_policy
 from app.maintenance.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.maintenance.export import export as write_archive
 from app.maintenance.export import exported_collections
@@ -67,6 +68,7 @@ def export_command(
     help="What to do when another document of the same id exists.",
 )
 @click.option("--dry-run", is_flag=True, help="Validate the documents, and change nothing.")
+@click.option("--subscriptions", is_flag=True, help="Restore event subscriptions too, suspended.")
 @click.option("--rejects", type=click.File("wb", lazy=False), help="File for rejected documents.")
 @_SPEC
 @_STORE
@@ -74,6 +76,7 @@ def import_command(
     archive: Path,
     on_conflict: OnConflict,
     dry_run: bool,
+    subscriptions: bool,
     rejects: IO[bytes] | None,
     spec: tuple[Path, ...],
     store: str | None,
@@ -97,6 +100,8 @@ def import_command(
                     _whole(ArchiveReader(file)),
                     on_conflict=on_conflict,
                     dry_run=dry_run,
+                    subscriptions=subscriptions,
+                    check_callback=callback_policy(settings).check,
                     progress=step,
                 )
         finally:
@@ -106,6 +111,10 @@ def import_command(
         f"{found.added} documents {would}added, {found.replaced} replaced, {found.skipped} skipped,"
         f" {found.already} were there already, {len(found.rejects)} rejected"
     )
+    if found.subscriptions:
+        click.echo(f"{found.subscriptions} subscriptions left out; --subscriptions restores them")
+    elif subscriptions:
+        click.echo("subscriptions are suspended until `tmf683 events retry --subscription ID`")
     _report(found.rejects, rejects)
     sys.exit(1 if found.rejects else 0)
 

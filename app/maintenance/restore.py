@@ -17,7 +17,7 @@ from app.events.outbound.delivery_cursors import open_cursor
 from app.events.outbound.subscriptions import cursor_name
 from app.maintenance.archive import Entry
 from app.tmf630.definitions import ResourceDefinition
-from app.tmf630.errors import InvalidResource
+from app.tmf630.errors import BadCallback, InvalidResource
 from app.tmf630.representation import decode
 from storage import DocumentExists, DocumentNotFound, Store, VersionConflict
 
@@ -50,6 +50,7 @@ class Restored:
     replaced: int = 0
     skipped: int = 0
     already: int = 0
+    subscriptions: int = 0
     rejects: list[Reject] = field(default_factory=list)
 
 
@@ -66,9 +67,15 @@ def restore(
     *,
     on_conflict: OnConflict = "fail",
     dry_run: bool = False,
+    subscriptions: bool = False,
+    check_callback: Callable[[str], None] = lambda url: None,
     progress: Callable[[], object] = lambda: None,
 ) -> Restored:
     """Restore the documents of an archive.
+
+    Event subscriptions are left out, so that a copy does not call the listeners of the original.
+    With `subscriptions` they are restored suspended. `check_callback` raises `BadCallback` for a
+    URL that events may not be sent to.
 
     Raises:
         ArchiveError: the archive is damaged; documents before the damage may be restored.
@@ -80,7 +87,11 @@ def restore(
         with store.batch():
             for entry in batch:
                 place = _place_of(places, entry)
-                rules = _broken(place, entry)
+                if place is not None and place.hub and not subscriptions:
+                    found.subscriptions += 1
+                    progress()
+                    continue
+                rules = _broken(place, entry, check_callback)
                 if place is None or rules:
                     document = entry.document
                     found.rejects.append(Reject(entry.line, entry.collection, document.id, rules))
@@ -113,14 +124,22 @@ def _place_of(places: dict[str, dict[str, _Place]], entry: Entry) -> _Place | No
     return shared.get(own) or next(iter(shared.values()))
 
 
-def _broken(place: _Place | None, entry: Entry) -> tuple[str, ...]:
+def _broken(
+    place: _Place | None, entry: Entry, check_callback: Callable[[str], None]
+) -> tuple[str, ...]:
     """Return the rules that a document breaks."""
     if place is None:
         return (f"no contract that is served keeps {entry.collection}",)
     try:
-        place.definition.check(decode(place.definition, entry.document), {})
+        resource = decode(place.definition, entry.document)
+        place.definition.check(resource, {})
+        if place.hub:
+            place.definition.check(resource)
+            check_callback(resource["callback"])
     except InvalidResource as error:
         return error.rules
+    except BadCallback as error:
+        return (f"/callback {error}",)
     return ()
 
 
@@ -133,7 +152,12 @@ def _put(
             there = store.get(entry.collection, document.id)
         except DocumentNotFound:
             if place.hub:
-                open_cursor(store, cursor_name(place.definition, document.id), store.last_event())
+                open_cursor(
+                    store,
+                    cursor_name(place.definition, document.id),
+                    store.last_event(),
+                    suspended="restored from an archive",
+                )
             try:
                 store.insert(entry.collection, document.id, document.content, form=document.form)
             except DocumentExists:

@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +232,31 @@ def test_a_message_becomes_an_interaction(server: Server, api: httpx.Client, id:
     assert found["relatedParty"][0]["name"] == "Ann Lee"
     tell(server, "communicationMessageStateChangeEvent", {"id": id, "state": "completed"}, 2)
     assert api.get(f"/partyInteraction/message-{id}").json()["status"] == "completed"
+
+
+def test_a_receiver_without_a_party_is_found_by_its_own_id(
+    server: Server, api: httpx.Client, id: str
+) -> None:
+    """And a sender that has no id at all is left out."""
+    message = {
+        "id": id, "subject": "Your bill", "messageType": "email", "state": "inProgress",
+        "sendTime": "2026-11-23T10:00:00Z", "sender": {"name": "Billing"},
+        "receiver": [{"id": "43", "name": "Ann Lee"}],
+    }  # fmt: skip
+    tell(server, "communicationMessageCreateEvent", message, 1)
+    parties = api.get(f"/partyInteraction/message-{id}").json()["relatedParty"]
+    assert [(each["id"], each["role"]) for each in parties] == [("43", "receiver")]
+
+
+def test_an_event_from_the_future_counts_as_now(server: Server, api: httpx.Client, id: str) -> None:
+    """Else its copy would never change again."""
+    tell(
+        server, "partyInteractionCreateEvent", interaction(id), 1, eventTime="2999-01-01T00:00:00Z"
+    )
+    now = datetime.now(UTC) + timedelta(seconds=1)
+    change = {"id": id, "status": "closed"}
+    tell(server, "partyInteractionStatusChangeEvent", change, 2, eventTime=now.isoformat())
+    assert api.get(f"/partyInteraction/{id}").json()["status"] == "closed"
 
 
 def test_what_sources_told_is_shown_the_newest_first(server: Server, store: str, id: str) -> None:

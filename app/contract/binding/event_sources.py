@@ -4,7 +4,7 @@ A source file names the API and resource that events are about (`from`), the API
 become (`into`), and how: `id` and each attribute in `attributes` is a template. `{a.b|c}` stands
 for the first of these paths that has a value; a text that is nothing but one of those takes the
 value as it is, of whatever type. `{from: …, values: {…}}` translates a value. What finds no value
-is left out, and an object without any too.
+is left out, and so is an object without any, or whose `id` finds none.
 """
 
 from __future__ import annotations
@@ -96,8 +96,12 @@ def _object(template: Json, payload: Resource) -> Any:
     found = {name: _rendered(inner, payload) for name, inner in template.items()}
     told = {name: value for name, value in found.items() if value is not _ABSENT}
     asked = [inner for inner in template.values() if not _is_fixed(inner)]
-    missing = asked and not any(
-        not _is_fixed(inner) and found[name] is not _ABSENT for name, inner in template.items()
+    unnamed = "id" in template and found["id"] is _ABSENT
+    missing = unnamed or (
+        asked
+        and not any(
+            not _is_fixed(inner) and found[name] is not _ABSENT for name, inner in template.items()
+        )
     )
     return _ABSENT if missing else told
 

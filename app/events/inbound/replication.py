@@ -7,6 +7,7 @@ and is claimed before the copy is touched.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ from app.tmf630.representation import decode, encode, encode_change
 from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
 
 _ATTEMPTS = 50
+_FUTURE_MICROSECONDS = 300 * 1_000_000
+"""How far an event's time may be ahead of this server's clock."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +181,13 @@ def _told(application: ReplicationRule, event: Resource, received: str) -> _Told
     id = resource.get("id")
     if not isinstance(id, str) or not id or "/" in id:
         return None
-    time = _instant(event.get("eventTime")) or _instant(received) or 0
+    at_receipt = _instant(received) or 0
+    time = _instant(event.get("eventTime")) or at_receipt
+    if time > at_receipt + _FUTURE_MICROSECONDS:  # else nothing true would ever count again
+        _log.warning(
+            "event %s of %s is from the future, and counts as of now", event.get("eventId"), id
+        )
+        time = at_receipt
     path = event.get("fieldPath")
     own = isinstance(path, str) and application.local is dict  # else it is in others' words
     changed = {name.strip() for name in str(path).split(",")} if own else set()
