@@ -94,7 +94,7 @@ def open_contract(
     compiler = SchemaCompiler(document, unknown_types)
     document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
-    bindings = bind(document, base, compiler, mappings)
+    bindings = bind(document, base, compiler, mappings, null_is_absent=profile == "conformance")
     definitions = {each.definition.path: each.definition for each in bindings if each.definition}
     document["servers"] = [{"url": base or "/"}]
     return Contract(

@@ -8,6 +8,13 @@ ABSENT = object()
 """Stands for an attribute that is not there; no JSON value is the same."""
 
 
+def without_nulls(value: Any) -> Any:
+    """Return a value without the attributes that are null, at any depth."""
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
 def same(left: Any, right: Any) -> bool:
     """Whether two values are the same, at any depth; true is not 1."""
     if isinstance(left, dict) and isinstance(right, dict):

@@ -18,6 +18,7 @@ from app.contract.schema.parameters import InvalidParameter, read_all
 from app.contract.schema.violations import Violation
 from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
+from app.tmf630.json_equality import without_nulls
 from app.tmf630.patching import JSON_PATCH, OPERATIONS
 from app.web import body
 from app.web.connexion_parts import (
@@ -163,7 +164,11 @@ class ValidatedOperation:
         value = body.parse(content)
         if isinstance(value, list) and self._binding.kind is Kind.PATCH:
             self._check_operations(media_type)
-        if not validator.accepts(value):
+        accepted = validator.accepts(value)
+        if not accepted and self._binding.null_is_absent:
+            value = without_nulls(value)
+            accepted = validator.accepts(value)
+        if not accepted:
             raise InvalidBody(validator.violations(value))
         return value, media_type, len(content)
 

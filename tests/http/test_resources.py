@@ -61,6 +61,25 @@ def test_dates_that_the_create_schema_lists_can_be_given(api: httpx.Client) -> N
     assert api.get(body["href"]).json() == body
 
 
+def test_null_for_an_optional_attribute_is_absent(api: httpx.Client) -> None:
+    channel = [{"id": "1", "name": None, "href": None}]
+    body = create(
+        api, description=None, note=None, channel=channel, interactionDate={"endDateTime": None}
+    )
+    assert not {"description", "note"} & body.keys()
+    assert body["channel"] == [{"id": "1", "href": "/channel/1"}]
+    assert body["interactionDate"] == {}
+    assert api.get(body["href"]).json() == body
+    refused = api.post("/partyInteraction", json=MINIMAL | {"reason": None, "note": None})
+    assert "/reason is required" in error_of(refused, 400)["message"]
+    assert "/note" not in error_of(refused, 400)["message"]
+    kept = create(api, extension={"a": None})
+    assert kept["extension"] == {"a": None}
+    hub = api.post("/hub", json={"callback": "http://127.0.0.1:9/", "query": None})
+    assert hub.status_code == 201, hub.text
+    assert api.delete(hub.headers["location"]).status_code == 204
+
+
 def test_a_deleted_resource_is_gone(api: httpx.Client) -> None:
     href = create(api)["href"]
     answer = api.delete(href)

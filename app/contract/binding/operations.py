@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,9 @@ from app.tmf630.errors import InvalidResource
 
 _CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
 
+_WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
+"""Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
+
 _ACCEPTS_MORE = "x-accepts-more"
 """Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
 
@@ -29,7 +32,8 @@ class Binding:
     """One operation of the contract, ready to be served.
 
     `bodies` holds a validator for each media type the operation accepts. `definition` is the
-    collection it works on; `unserved` says why there is none.
+    collection it works on; `unserved` says why there is none. `null_is_absent` says that a null
+    which the contract does not allow in a body means that the attribute is not there.
     """
 
     path: str
@@ -43,6 +47,7 @@ class Binding:
     definition: ResourceDefinition | None
     listener: ListenerDefinition | None
     unserved: str | None
+    null_is_absent: bool = False
 
     def requests_allow(self, answer: Any) -> bool:
         """Whether the contract's requests allow an answer that contradicts its answers' schema.
@@ -65,12 +70,21 @@ def bind(
     base_path: str,
     compiler: SchemaCompiler,
     version_mappings: Sequence[VersionMapping] = (),
+    *,
+    null_is_absent: bool = False,
 ) -> tuple[Binding, ...]:
-    """Bind every operation of an effective document, whose schemas `compiler` compiles."""
+    """Bind every operation of an effective document, whose schemas `compiler` compiles.
+
+    `null_is_absent` lets a null that the contract does not allow mean an absent attribute, in the
+    bodies that are whole objects.
+    """
     definitions = definitions_of(document, compiler, base_path, version_mappings)
-    return tuple(
+    bindings = (
         _binding(document, compiler, path, method, operation, base_path, definitions)
         for path, method, operation in normalise.operations(document)
+    )
+    return tuple(
+        replace(each, null_is_absent=null_is_absent and each.kind in _WHOLE) for each in bindings
     )
 
 
