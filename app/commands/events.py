@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
@@ -31,7 +32,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="A JSON object a li
 
 @click.group()
 def events() -> None:
-    """See and mend the delivery of events."""
+    """Show and repair the delivery of events."""
 
 
 @events.command(name="list")
@@ -39,10 +40,10 @@ def events() -> None:
 @_SPEC
 @_STORE
 def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
-    """List every subscription's cursor, and the deliveries that wait or were given up.
+    """List every subscription, and its deliveries that wait or were parked.
 
-    A cursor says how many events of the log lie before it, and how many were removed before they
-    could be told, since they were older than TMF_EVENT_RETENTION_HOURS.
+    A line says how many events the subscription has yet to receive, how many retention removed
+    before they were delivered, and which worker delivers them now.
     """
     with _cursors(spec, store) as (opened, cursors):
         last = opened.last_event()
@@ -56,13 +57,15 @@ def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> Non
                     "callback": callback,
                     "behind": behind,
                     "missed": missed,
+                    "holder": cursor.holder,
+                    "heldUntil": cursor.held_until,
                 }
                 _echo_json(
                     {**told, "state": state, "deliveries": [asdict(each) for each in failed]}
                 )
                 continue
             lost = f"  {missed} missed" if missed else ""
-            click.echo(f"{cursor.id}  {behind} behind{lost}  {callback}  {state}")
+            click.echo(f"{cursor.id}  {behind} behind{lost}  {callback}  {state}{_holder(cursor)}")
             for each in failed:
                 click.echo(f"  {_line(each)}")
 
@@ -182,6 +185,14 @@ def _standing(store: Store, cursor: DeliveryCursor, last: int) -> tuple[int, int
     following = store.events(cursor.position, 1)
     first = following[0].number if following else last + 1
     return last - first + 1, cursor.missed + first - 1 - cursor.position
+
+
+def _holder(cursor: DeliveryCursor) -> str:
+    """Return which worker holds the lease and until when, by its own clock."""
+    if not cursor.holder:
+        return ""
+    until = datetime.fromtimestamp(cursor.held_until, UTC).isoformat(timespec="seconds")
+    return f"  held by {cursor.holder} until {until}"
 
 
 def _state(cursor: DeliveryCursor) -> str:
