@@ -13,6 +13,8 @@ import click
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.contract import Contract
+from app.contract.binding.event_definitions import unplaced_listeners
+from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json, load
 from app.contract.document.normalise import normalise
 from app.contract.document.repair import repair
@@ -32,18 +34,20 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 @click.argument("path", type=Path)
 @click.option("--profile", help="conformance or strict.")
 @click.option("--store", help=f"Check the documents stored here too: {_STORE_HELP}")
-def check(path: Path, profile: str | None, store: str | None) -> None:
+@click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
+def check(path: Path, profile: str | None, store: str | None, strict: bool) -> None:
     """Validate the contract at PATH and list what would be served.
 
-    With --store, hold every stored document against the contract as well; nothing is changed, and
-    the exit code is 1 when one does not fit.
+    Operations that are not served and listeners that stand for no change of a resource are
+    warnings. With --store, hold every stored document against the contract as well; nothing is
+    changed, and the exit code is 1 when one does not fit.
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
         (contract,) = open_contracts(settings)
-        _describe(contract)
+        warned = _describe(contract) and strict
         if store is None:
-            return
+            sys.exit(1 if warned else 0)
         with _opened(settings) as opened, _bar(contract, opened, "checking") as bar:
             found = check_documents(contract, opened, lambda: bar.update(1))
     fitting = True
@@ -57,7 +61,7 @@ def check(path: Path, profile: str | None, store: str | None) -> None:
         _list("kept aside", each.aside)
     if not found:
         click.echo("no documents are stored")
-    sys.exit(0 if fitting else 1)
+    sys.exit(0 if fitting and not warned else 1)
 
 
 @click.command()
@@ -118,7 +122,8 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
     sys.exit(1 if rejected else 0)
 
 
-def _describe(contract: Contract) -> None:
+def _describe(contract: Contract) -> bool:
+    """Print what a contract serves; return whether there are warnings."""
     click.echo(f"{contract.title} {contract.version}, valid")
     click.echo(f"base path  {contract.base_path}")
     for slip in contract.repaired:
@@ -136,7 +141,23 @@ def _describe(contract: Contract) -> None:
         padded = (text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
         click.echo("  ".join(padded))
     served = sum(each.unserved is None for each in contract.bindings)
+    resources = [resource_name(each.definition.path) for each in contract.announced]
+    for name, each in zip(resources, contract.announced, strict=True):
+        events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
+        click.echo(f"events     {name.rpartition('/')[2]}: {events}")
+    warnings = [
+        f"{each.method.upper()} {each.path} is not served: {each.unserved}"
+        for each in contract.bindings
+        if each.unserved is not None
+    ]
+    warnings += [
+        f"{path} stands for no change of a resource"
+        for path in unplaced_listeners(contract.document, resources)
+    ]
+    for warning in warnings:
+        click.echo(f"warning    {warning}")
     click.echo(f"{served} of {len(rows)} operations served")
+    return bool(warnings)
 
 
 def _handler(unserved: str | None, kind: str) -> str:

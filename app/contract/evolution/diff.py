@@ -150,7 +150,9 @@ def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> It
         (subject, f"{method} answer", False, success_schema),
         ("error", "error answer", False, failure_schema),
     ]
-    resources = frozenset(collection_of(path).strip("/") for path in new["paths"])
+    # An event tells of a resource, which is compared where it is served itself.
+    told = frozenset(collection_of(path).strip("/") for path in new["paths"])
+    resources = told if "/listener/" in path else frozenset()
     for place, use, sent, schema_of in bodies:
         mine, others = schema_of(before), schema_of(after)
         if mine is None or others is None:

@@ -220,16 +220,24 @@ def _classes(document: Json, schema: Json) -> frozenset[str]:
     return frozenset(found.cases) if found is not None else frozenset()
 
 
-def _described(document: Json, schema: Json) -> dict[str, tuple[Json, bool]]:
+def _described(
+    document: Json, schema: Json, seen: frozenset[str] = frozenset()
+) -> dict[str, tuple[Json, bool]]:
     """Return an object's attributes, each with whether it is mandatory.
 
-    An object of one of several classes has the attributes of all; what every class makes mandatory
-    is so.
+    An object of one of several classes, alternatives or sub-classes by a discriminator, has the
+    attributes of all; what every class makes mandatory is so. `seen` are sub-classes on the way.
     """
     followed = follow(document, schema)
     own = attributes(document, followed)
     found = {name: (inner, name in own.required) for name, inner in own.properties.items()}
-    members = [_described(document, each) for each in _members(followed)]
+    classes = discriminator_of(document, followed, name_of(schema))
+    cases = sorted({*classes.cases.values()} - seen) if classes is not None else []
+    members = [_described(document, each, seen) for each in _members(followed)] or [
+        _described(document, {"$ref": f"#/components/schemas/{case}"}, seen | {*cases})
+        for case in cases
+        if case != name_of(schema)
+    ]
     for member in members:
         for name, (inner, _) in member.items():
             everywhere = all(name in each and each[name][1] for each in members)

@@ -365,3 +365,62 @@ def test_what_changes_alike_is_said_once() -> None:
     assert len(codes) == 1
     assert codes[0].startswith("| `400`, `401`, `403`, `404`, `405`, `500` of `DELETE /hub/{id}`, ")
     assert max(map(len, diff_report.text("a to b", of_our_versions()).splitlines())) < 170
+
+
+def _nested(unit: dict[str, Any], classes: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a document in which an order has a price, and prices are resources as well."""
+    price = {"type": "object", "properties": {"unit": unit}}
+    part = {"type": "object", "properties": {"name": {"type": "string"}}}
+    schemas: dict[str, Any] = {"Part": part, **(classes or {})}
+    order = {
+        "type": "object",
+        "properties": {"price": price, "part": {"$ref": "#/components/schemas/Part"}},
+    }
+
+    def answer(schema: dict[str, Any]) -> dict[str, Any]:
+        return {"description": "", "content": {"application/json": {"schema": schema}}}
+
+    return normalise(
+        {
+            "openapi": "3.0.3",
+            "info": {"title": "Orders", "version": "1.0.0"},
+            "paths": {
+                f"/{name}/{{id}}": {"get": {"responses": {"200": answer(schema)}}}
+                for name, schema in (("order", order), ("price", price))
+            },
+            "components": {"schemas": schemas},
+        }
+    )
+
+
+def test_an_attribute_named_like_a_resource_is_compared() -> None:
+    found = differences(_nested({"type": "string"}), _nested({"type": "number"}))
+    places = {each.place for each in found if each.group == "attributes"}
+    assert places == {"order.price.unit", "price.unit"}
+
+
+def test_an_attribute_that_every_sub_class_has_is_not_removed() -> None:
+    old = _nested({"type": "string"}, {"Part": {"properties": {"value": {"type": "string"}}}})
+    whole = {
+        "Part": {
+            "type": "object",
+            "discriminator": {
+                "propertyName": "@type",
+                "mapping": {
+                    "Small": "#/components/schemas/Small",
+                    "Large": "#/components/schemas/Large",
+                },
+            },
+        },
+        **{
+            name: {
+                "allOf": [
+                    {"$ref": "#/components/schemas/Part"},
+                    {"properties": {"value": {"type": "string"}}},
+                ]
+            }
+            for name in ("Small", "Large")
+        },
+    }
+    found = differences(old, _nested({"type": "string"}, whole))
+    assert not [each for each in found if each.what == "removed"]
