@@ -51,6 +51,7 @@ def fuzz(
     command += [f"{server.base_url}/openapi.json", "--max-examples", str(examples)]
     command += ["--generation-database", "none"]
     command += ["--seed", str(seed)]
+    command += ["--generation-allow-x00", "false"]  # refused, which a schema cannot say
     command += ["--phases", phases] if phases else []
     command += ["--header", f"X-API-Key: {key}"] if key else []
     with tempfile.TemporaryDirectory() as folder:

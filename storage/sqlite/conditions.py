@@ -108,7 +108,11 @@ class Compiler:
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
         if isinstance(value, int) and abs(value) >= 2**63:
-            value = float(value)  # as SQLite reads such numbers in JSON too
+            # SQLite reads such numbers in JSON as floating point; the digits are in the text.
+            near = self._comparison(Comparison(path, operator, float(value)), content)
+            if operator is not Operator.EQ:
+                return near
+            return _joined(" AND ", "1", [near, Sql(f"instr({content}, ?)", (str(value),))])
         root = content == "content"
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")

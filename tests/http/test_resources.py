@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, create, error_of
+from tests.server import running_server
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -206,3 +208,43 @@ def test_a_party_and_a_channel_need_little_at_every_depth(api: httpx.Client) -> 
     seven = {"id": "7", "@referredType": "Individual", "href": "/party/7"}
     assert found["relatedParty"] == [party | filled, seven]
     assert found["channel"] == [{"id": "mail", "href": "/channel/mail"}]
+
+
+def test_null_is_absent_where_the_contract_has_no_null(one: httpx.Client) -> None:
+    body = create(one, description=None, note=[{"text": "t", "author": None}], extra={"kept": 1})
+    assert "description" not in body
+    assert body["note"] == [{"text": "t"}]
+    assert body["extra"] == {"kept": 1}
+    answer = one.post("/partyInteraction", json=MINIMAL | {"reason": None})
+    assert error_of(answer, 400)["message"] == "/reason is required"
+    answer = one.post("/hub", json={"callback": "https://example.com/null", "query": None})
+    assert answer.status_code == 201, answer.text
+    assert "query" not in answer.json()
+
+
+def test_the_strict_profile_names_every_null() -> None:
+    whole = {
+        "channel": [{"id": "1", "href": "x", "name": None}],
+        "direction": "inbound",
+        "reason": "r",
+        "status": "s",
+        "interactionDate": {},
+        "description": None,
+    }
+    with running_server(OURS, profile="strict", store="memory:") as server:
+        answer = httpx.post(f"{server.base_url}/partyInteraction", json=whole, trust_env=False)
+    message = error_of(answer, 400)["message"]
+    assert "/channel/0/name must be of type string" in message
+    assert "/description must be of type string" in message
+
+
+@pytest.mark.parametrize("location", ["", "string", "schemas/mine.json"])
+def test_a_schema_location_as_tools_fill_it_in_is_taken(one: httpx.Client, location: str) -> None:
+    assert create(one, **{"@schemaLocation": location})["@schemaLocation"] == location
+
+
+def test_a_long_integer_is_found_by_its_digits_alone(one: httpx.Client) -> None:
+    create(one, serial=12345678901234567890123)
+    for serial, count in ((12345678901234567890123, 1), (12345678901234567890124, 0)):
+        answer = one.get(f"/partyInteraction?serial={serial}&fields=serial")
+        assert [each["serial"] for each in answer.json()] == [serial] * count

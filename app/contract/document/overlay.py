@@ -137,7 +137,11 @@ def _act(document: Json, action: Json) -> int:
             raise _Misfit("removes the whole document")
         # The last first, so that removing one does not move those still to go.
         for node in sorted(nodes, key=lambda node: _position(node.location), reverse=True):
-            del _parent(document, node.location)[node.location[-1]]
+            parent, name = _parent(document, node.location), node.location[-1]
+            if isinstance(parent, dict):
+                parent.pop(name, None)  # places of a document may share one object
+            else:
+                del parent[name]
     elif "update" in action:
         for node in nodes:
             _merge(node.value, copy.deepcopy(action["update"]))
