@@ -35,6 +35,10 @@ OPEN = {"Accept": "application/openmetrics-text; version=1.0.0"}
 @pytest.fixture(scope="module")
 def observed() -> Iterator[Server]:
     with running_server(OURS, workers=2, env={"TMF_LOG_FORMAT": "json"}) as server:
+        # Metrics exist once something has happened: no test depends on the requests of another.
+        for body, status in ((MINIMAL, 201), (MINIMAL | {"channel": []}, 400)):
+            answer = httpx.post(server.url + COLLECTION, json=body, trust_env=False)
+            assert answer.status_code == status, answer.text
         yield server
 
 
