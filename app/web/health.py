@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from app.events.outbound.backlog import BacklogReader
@@ -50,7 +51,13 @@ class Health:
             "indexes": "ready" if not missing else f"{missing} indexes are being built",
             "delivery": self._delivery(late=late),
         }
-        events = {"pending": backlog.pending, "parked": backlog.parked}
+        events = {
+            "pending": backlog.pending,
+            "parked": backlog.parked,
+            "suspended": backlog.suspended,
+            "workers": backlog.workers,
+            "lastWorked": _time(backlog.worked_at),
+        }
         status = "unavailable" if late else "ready"
         return 503 if late else 200, {"status": status, "checks": checks, "events": events}
 
@@ -65,3 +72,10 @@ class Health:
             return self._metrics.text(accept, self._backlog.read(), self._missing_indexes())
         except StoreError:
             return self._metrics.text(accept, None)
+
+
+def _time(seconds: float) -> str | None:
+    """Return seconds since 1970 as a date-time; None for 0, which is never."""
+    if not seconds:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -220,3 +220,12 @@ def test_a_server_that_is_away_is_an_error_that_says_when_to_come_again(tmp_path
     assert json.loads(answer.text)["status"] == "503"
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["retry-after"] == "1"
+
+
+def test_nginx_closes_idle_connections_before_the_server_does() -> None:
+    upstream = re.search(r"upstream servers \{(.*?)\n  \}", CONFIGURATION, re.DOTALL)
+    assert upstream
+    found = re.search(r"keepalive_timeout (\d+)s;", upstream[1])
+    assert found
+    default = Settings.model_fields["keep_alive"].default
+    assert int(found[1]) < default
