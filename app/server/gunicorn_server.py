@@ -1,8 +1,8 @@
 """The production server: gunicorn with uvicorn workers.
 
 Relies on gunicorn's `BaseApplication` (`load_config`, `load`, `run`), on `Arbiter`'s exit codes and
-on `UvicornWorker` (`CONFIG_KWARGS`, `init_signals`, `_serve`, `ppid`); `TESTED` are the releases
-whose internals these are, and a test fails when others are installed.
+`SIG_QUEUE`, and on `UvicornWorker` (`CONFIG_KWARGS`, `init_signals`, `_serve`, `ppid`); `TESTED`
+are the releases whose internals these are, and a test fails when others are installed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, ClassVar
 
 from gunicorn.app.base import BaseApplication
@@ -121,6 +122,9 @@ def _write_addresses(file: Path, settings: Settings, contracts: Sequence[Contrac
     part.replace(file)
 
 
+_STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
+
 class ServerWorker(UvicornWorker):
     """uvicorn's worker, leaving to our own settings what is decided there.
 
@@ -135,11 +139,17 @@ class ServerWorker(UvicornWorker):
         "server_header": False,
     }
 
+    inherited_signals: SimpleQueue[int]
+
     def init_signals(self) -> None:
-        """Leave SIGINT to the server, and go in peace when told before that is there."""
+        """Leave SIGINT to gunicorn's master, and exit quietly when stopped before serving."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))  # nothing is in hand yet
+        # Until here the master's handlers were in force, which only put a signal into a queue.
+        while not self.inherited_signals.empty():
+            if self.inherited_signals.get_nowait() in _STOP_SIGNALS:
+                os._exit(0)
 
     async def _serve(self) -> None:
         self.config.app = self.wsgi
@@ -163,12 +173,18 @@ class ServerWorker(UvicornWorker):
         server.should_exit = True
 
 
+def keep_inherited_signals(arbiter: Arbiter, worker: ServerWorker) -> None:
+    """Give a forked worker its copy of the queue that the master's signal handlers write to."""
+    worker.inherited_signals = arbiter.SIG_QUEUE
+
+
 def gunicorn_options(settings: Settings) -> dict[str, Any]:
     """Return gunicorn's configuration, which its workers inherit as they fork."""
     return {
         "bind": [f"{settings.host}:{port}" for port in ports_of(settings)],
         "workers": worker_count(settings),
         "worker_class": "app.server.gunicorn_server.ServerWorker",
+        "post_fork": keep_inherited_signals,
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 60,
         "proc_name": "tmf683",
