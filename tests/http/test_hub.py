@@ -70,6 +70,14 @@ def test_what_is_wrong_with_a_callback_is_said_in_words(
     assert error["message"].startswith(f"/callback {says}")
 
 
+@pytest.mark.parametrize("host", ["my_listener.example", "_tmf.example:8443", "listener_1"])
+def test_a_host_name_may_have_underscores(one: httpx.Client, host: str) -> None:
+    callback = f"https://{host}/{uuid.uuid4()}"
+    answer = one.post("/hub", json={"callback": callback})
+    assert answer.status_code == 201
+    assert answer.json()["callback"] == callback
+
+
 def test_an_address_that_is_refused_is_no_broken_request(one: httpx.Client) -> None:
     for callback in ("http://10.0.0.1/", "http://[94ca:2]/", "http://[1:2:3:4:5:6:7:8:9]/"):
         error = error_of(one.post("/hub", json={"callback": callback}), 403)
