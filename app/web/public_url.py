@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
-_PAIR = re.compile(r'([A-Za-z]+)=(?:"((?:[^"\\]|\\.)*+)"|([^";,\s]++))')
+_PAIR = re.compile(r'(?<![A-Za-z])([A-Za-z]++)=(?:"((?:[^"\\]|\\.)*+)"|([^";,\s]++))')
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 

@@ -32,7 +32,7 @@ def test_check_lists_what_would_be_served() -> None:
     assert ["base path", "/tmf-api/partyInteraction/v4"] in lines
     assert ["PATCH", "/partyInteraction/{id}", "patchPartyInteraction", "patch"] in lines
     assert ["POST", "/hub", "registerListener", "subscribe"] in lines
-    assert sum(line[0] == "overlay" for line in lines) == 2
+    assert sum(line[0] == "overlay" for line in lines) == 3
     strict = tmf683("check", str(OURS), "--profile", "strict").stdout
     assert "conformance" not in strict
 

@@ -36,7 +36,7 @@ _CLOSED: tuple[Network, ...] = (
     ipaddress.IPv6Network("3fff::/20"),  # documentation (RFC 9637)
 )
 """What `ipaddress` calls global, and no listener on the public internet has."""
-_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]*:[0-9a-f:.]*")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f.]*:[0-9a-f:.]*")
 """A name (RFC 3986 reg-name without percent-encoding) or an IPv6 address without a zone."""
 _CLOSED_PORTS = frozenset(
     {
