@@ -5,7 +5,7 @@ This is the specification of every adapter; `tests/storage/contract.py` is its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -198,8 +198,12 @@ class Store(Protocol):
         What is returned is complete: no event with a smaller number can come later.
         """
 
-    def last_event(self) -> int:
-        """Return the number of the newest event, 0 when there has been none."""
+    def last_event(self, *, collect: bool = True) -> int:
+        """Return the number of the newest event, 0 when there has been none.
+
+        Where writes keep their events with their documents at first, the events of finished writes
+        are moved into the log before; without `collect` the log is only looked at.
+        """
 
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """Remove the events logged before an instant, and return how many those were.
@@ -210,6 +214,9 @@ class Store(Protocol):
 
     def indexes(self, collection: str) -> frozenset[str]:
         """Return the names of the indexes the collection has."""
+
+    def index_builds(self, collection: str) -> Mapping[str, float | None]:
+        """Return the indexes being built, and what part of each is done; None where unknown."""
 
     def ping(self) -> None:
         """Return when the store can serve.

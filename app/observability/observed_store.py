@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from time import perf_counter
@@ -119,9 +119,9 @@ class ObservedStore:
         with self._watch("events", ""):
             return self._store.events(after, limit)
 
-    def last_event(self) -> int:
+    def last_event(self, *, collect: bool = True) -> int:
         """See `Store.last_event`."""
-        return self._store.last_event()
+        return self._store.last_event(collect=collect)
 
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`."""
@@ -131,6 +131,10 @@ class ObservedStore:
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         return self._store.indexes(collection)
+
+    def index_builds(self, collection: str) -> Mapping[str, float | None]:
+        """See `Store.index_builds`."""
+        return self._store.index_builds(collection)
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
-from storage.mongo.envelope import INSTANT_SUFFIX, field
+from storage.mongo.envelope import DIGITS_SUFFIX, INSTANT_SUFFIX, NESTED, as_double, field, is_long
+from storage.mongo.patterns import as_pcre
 from storage.query import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 from storage.regex import compiled
 
@@ -21,37 +21,40 @@ _OPERATORS = {
 _VALUES = ["string", "double", "int", "long", "bool", "object", "date"]
 """BSON types of everything but null and arrays, whose elements count instead of them."""
 
-_MULTILINE = re.compile(r"\(\?[A-Za-z]*m")
-_DOLLAR = re.compile(
-    r"\\Q.*?(?:\\E|$)|\\.|\[\^?+\]?+(?:\\.|\[:\^?\w++:\]|[^\]\\])*+\]?+|\$", re.DOTALL
-)
-
 _NOTHING: Filter = {"$nor": [{}]}
+_JSON_OBJECT: Filter = {NESTED: None, DIGITS_SUFFIX: None}
+"""What an element of an array is that stands for an object, not for a nested array or a number."""
 
 
-def condition(tree: Condition, prefix: str = "d.") -> Filter:
+def condition(
+    tree: Condition, prefix: str = "d.", scalars: frozenset[Path] = frozenset()
+) -> Filter:
     """Compile a condition; `prefix` leads to the object its paths begin at.
+
+    The paths in `scalars` are indexed and have no array on their way, below the envelope.
 
     Raises:
         UnsupportedQuery: an ordering that has no meaning, or a pattern that is not RE2's.
     """
     match tree:
         case Comparison():
-            return _comparison(tree, prefix)
+            return _comparison(tree, prefix, scalars)
         case Matches(path, pattern):
             compiled(pattern)
-            return {field(path, prefix): {"$regex": _as_pcre(pattern)}}
+            return {field(path, prefix): {"$regex": as_pcre(pattern)}}
         case AnyElement(path, inner):
-            return _some(path, inner, prefix)
+            return _any_element(path, inner, prefix)
         case Not(inner):
-            return {"$nor": [condition(inner, prefix)]}
+            return {"$nor": [condition(inner, prefix, scalars)]}
         case And(conditions):
-            return _joined("$and", [condition(each, prefix) for each in conditions], {})
+            return _joined("$and", [condition(each, prefix, scalars) for each in conditions], {})
         case Or(conditions):
-            return _joined("$or", [condition(each, prefix) for each in conditions], _NOTHING)
+            return _joined(
+                "$or", [condition(each, prefix, scalars) for each in conditions], _NOTHING
+            )
 
 
-def _comparison(tree: Comparison, prefix: str) -> Filter:
+def _comparison(tree: Comparison, prefix: str, scalars: frozenset[Path]) -> Filter:
     path, operator, value = tree.path, tree.operator, tree.value
     if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
         raise UnsupportedQuery("booleans and null can only be compared for equality")
@@ -61,13 +64,15 @@ def _comparison(tree: Comparison, prefix: str) -> Filter:
     if prefix == "d." and path == ("id",):
         return {"_id": {_OPERATORS[operator]: value}} if isinstance(value, str) else _NOTHING
     if value is None:
-        return {"$nor": [{field(path, prefix): {"$type": _VALUES}}]}
-    if isinstance(value, int) and abs(value) >= 2**63:
-        value = float(value)
+        name = field(path, prefix)
+        empty: Filter = {"$nor": [{name: {"$type": _VALUES}}]}
+        return {"$and": [{name: None}, empty]} if path in scalars and prefix == "d." else empty
+    if isinstance(value, int) and is_long(value):
+        value = as_double(value)
     return {field(path, prefix): {_OPERATORS[operator]: value}}
 
 
-def _some(path: Path, inner: Condition, prefix: str) -> Filter:
+def _any_element(path: Path, inner: Condition, prefix: str) -> Filter:
     """Find one object on the path that satisfies the condition, in an array or alone.
 
     `$elemMatch` knows only arrays, and dotted paths would let several conditions meet different
@@ -87,17 +92,10 @@ def _some(path: Path, inner: Condition, prefix: str) -> Filter:
     alone = {"$and": [{name: {"$type": "object"}}, condition(inner, f"{name}.")]}
     return {
         "$or": [
-            {name: {"$elemMatch": condition(inner, "")}},
+            {name: {"$elemMatch": {**_JSON_OBJECT, **condition(inner, "")}}},
             {"$and": [{name: {"$not": {"$type": "array"}}}, alone]},
         ]
     }
-
-
-def _as_pcre(pattern: str) -> str:
-    """Return a pattern of RE2's for MongoDB, whose `$` would match before a last newline too."""
-    if _MULTILINE.search(pattern):
-        return pattern  # `$` is the end of a line in both
-    return _DOLLAR.sub(lambda found: r"\z" if found[0] == "$" else found[0], pattern)
 
 
 def _joined(word: str, parts: list[Filter], empty: Filter) -> Filter:

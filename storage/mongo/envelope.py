@@ -6,12 +6,14 @@ NUL in JSON from clients are data, never operators or paths. Endings that no esc
 ours:
 
 - `a%t` beside `a` holds the instant (or the instants of an array) that the text of `a` reads as;
-- `a%n` holds the digits of an integer that BSON has no type for;
+- `a%n` holds the digits of an integer that BSON has no type for, or of those within an array, by
+  their positions; `a` holds the nearest numbers;
 - `{"%a": […]}` is an array directly within an array.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -73,42 +75,70 @@ def encode(value: Any) -> Any:
                 instants = _instants(inner)
                 if instants:
                     encoded[key + INSTANT_SUFFIX] = instants
-            elif _is_long(inner):
-                encoded[key] = float(inner)
+                if digits := _digits(inner):
+                    encoded[key + DIGITS_SUFFIX] = digits
+            elif is_long(inner):
                 encoded[key + DIGITS_SUFFIX] = str(inner)
         return encoded
     if isinstance(value, list):
         return [_element(inner) for inner in value]
-    return value
+    return as_double(value) if is_long(value) else value
 
 
 def decode(value: Any) -> Any:
     """Return the JSON value that `encode` made BSON of."""
     if isinstance(value, dict):
         if NESTED in value:
-            return decode(value[NESTED])
-        if DIGITS_SUFFIX in value:
+            return _with_digits(decode(value[NESTED]), value.get(NESTED + DIGITS_SUFFIX))
+        if DIGITS_SUFFIX in value:  # an element, as earlier versions stored it
             return int(value[DIGITS_SUFFIX])
         decoded = {}
         for key, inner in value.items():
             if key.endswith((INSTANT_SUFFIX, DIGITS_SUFFIX)):
                 continue
-            digits = value.get(key + DIGITS_SUFFIX)
-            decoded[unescape(key)] = decode(inner) if digits is None else int(digits)
+            decoded[unescape(key)] = _with_digits(decode(inner), value.get(key + DIGITS_SUFFIX))
         return decoded
     if isinstance(value, list):
         return [decode(inner) for inner in value]
     return value
 
 
-def _element(value: Any) -> Any:
-    if isinstance(value, list):
-        return {NESTED: encode(value)}
-    return {DIGITS_SUFFIX: str(value)} if _is_long(value) else encode(value)
-
-
-def _is_long(value: Any) -> bool:
+def is_long(value: Any) -> bool:
+    """Whether the value is an integer that BSON has no type for."""
     return isinstance(value, int) and not -_LARGEST <= value < _LARGEST
+
+
+def as_double(value: int) -> float:
+    """Return the nearest number that BSON has, infinite beyond the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def _element(value: Any) -> Any:
+    if not isinstance(value, list):
+        return encode(value)
+    digits = _digits(value)
+    return {NESTED: encode(value), **({NESTED + DIGITS_SUFFIX: digits} if digits else {})}
+
+
+def _digits(value: str | list[Any]) -> Bson:
+    """Return the digits of the long integers directly in an array, by position."""
+    if isinstance(value, str):
+        return {}
+    return {str(place): str(each) for place, each in enumerate(value) if is_long(each)}
+
+
+def _with_digits(value: Any, digits: Any) -> Any:
+    """Return a decoded value with its long integers as they were."""
+    if digits is None:
+        return value
+    if isinstance(digits, str):
+        return int(digits)
+    for place, each in digits.items():
+        value[int(place)] = int(each)
+    return value
 
 
 def _instants(value: str | list[Any]) -> datetime | list[datetime] | None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from pymongo import errors
 from pymongo.collection import Collection
 
-from storage.mongo import log, ordering
+from storage.mongo import ordering
 from storage.mongo.conditions import Filter, condition
 from storage.mongo.envelope import Bson, field
-from storage.query import Query
+from storage.mongo.event_log import DELETED, EVENTS
+from storage.query import Path, Query
 
-_THERE: Filter = {"x": None}
+_THERE: Filter = {DELETED: None}
 """What is no tombstone."""
+
+_TOMBSTONE: Filter = {DELETED: True}
+"""What is left of a deleted document while its events wait."""
+
+WITHOUT_EVENTS = {EVENTS: 0}
+"""The projection of a whole document."""
+
+_COUNT_SHARE = 4
+"""A count may take this part of the time of a query: the page does not fail for its total."""
 
 _LARGEST = 2**31 - 1
 """MongoDB's largest skip and limit."""
@@ -21,20 +31,25 @@ _LARGEST = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """Asks one collection; each question may take so many milliseconds."""
+    """Queries one collection, each within so many milliseconds.
+
+    The paths in `scalars` are indexed and have no array on their way.
+    """
 
     collection: Collection[Bson]
     milliseconds: int
+    scalars: frozenset[Path] = frozenset()
 
-    def find(self, query: Query, *, plain: bool) -> tuple[list[Bson], int | None]:
+    def find(self, query: Query) -> tuple[list[Bson], int | None]:
         """Return the envelopes of a window, one more when there is one, and how many match.
 
-        A `plain` order is one that stored fields give (`ordering.is_plain`).
+        The number is None where the query does not ask for it, or counting takes too long.
         """
-        stated = condition(query.where) if query.where is not None else {}
+        stated = condition(query.where, scalars=self.scalars) if query.where is not None else {}
         where = {"$and": [_THERE, stated]} if stated else _THERE
         rows: list[Bson] = []
         if query.window.offset <= _LARGEST:
+            plain = ordering.is_plain(query.sort, self.scalars)
             rows = (self._plain if plain else self._computed)(query, where)
         if not query.count:
             return rows, None
@@ -43,18 +58,29 @@ class Finder:
             return rows, query.window.offset + len(rows)
         return rows, self._total(stated)
 
-    def everything(self) -> Any:
-        """Return a cursor over all envelopes."""
-        return self.collection.find(_THERE, max_time_ms=self.milliseconds)
+    def explain(self, query: Query) -> list[Bson]:
+        """Return the server's plans for the queries that the first page of `query` takes."""
+        stated = condition(query.where, scalars=self.scalars) if query.where is not None else {}
+        where = {"$and": [_THERE, stated]} if stated else _THERE
+        database, name = self.collection.database, self.collection.name
+        if not ordering.is_plain(query.sort, self.scalars):
+            computed = {"aggregate": name, "pipeline": self._stages(query, where), "cursor": {}}
+            return [database.command({"explain": computed, "verbosity": "executionStats"})]
+        part = ordering.parts(query.sort, query.after)[0]
+        command: Filter = {
+            "find": name,
+            "filter": {"$and": [where, part]} if part else where,
+            "sort": ordering.order(query.sort, plain=True),
+            "skip": query.window.offset,
+            "limit": _wanted(query),
+        }
+        return [database.command({"explain": command, "verbosity": "executionStats"})]
 
     def _plain(self, query: Query, where: Filter) -> list[Bson]:
-        conditions = [where]
-        if query.after is not None:
-            conditions.append(ordering.behind(query.sort, query.after, plain=True))
         offset, wanted = query.window.offset, _wanted(query)
         rows: list[Bson] = []
-        for part in ordering.parts(query.sort):
-            asked = {"$and": [*conditions, part]} if part or len(conditions) > 1 else where
+        for part in ordering.parts(query.sort, query.after):
+            asked = {"$and": [where, part]} if part else where
             rows += self.collection.find(
                 asked,
                 _projection(query),
@@ -62,6 +88,7 @@ class Finder:
                 skip=offset,
                 limit=wanted - len(rows),
                 max_time_ms=self.milliseconds,
+                allow_disk_use=True,
             )
             if len(rows) == wanted:
                 break
@@ -70,29 +97,43 @@ class Finder:
         return rows
 
     def _computed(self, query: Query, where: Filter) -> list[Bson]:
-        stages: list[Filter] = [{"$match": where}, {"$addFields": ordering.computed(query.sort)}]
-        if query.after is not None:
-            stages.append({"$match": ordering.behind(query.sort, query.after, plain=False)})
-        stages.append({"$sort": ordering.order(query.sort, plain=False)})
-        if query.window.offset:
-            stages.append({"$skip": query.window.offset})
-        stages.append({"$limit": _wanted(query)})
-        if projection := _projection(query):
-            stages.append({"$project": projection})
+        stages = self._stages(query, where)
         return list(
             self.collection.aggregate(stages, maxTimeMS=self.milliseconds, allowDiskUse=True)
         )
 
-    def _total(self, stated: Filter) -> int:
-        """Return how many match, in a way that an index can tell: tombstones are counted apart."""
-        known = self._count(stated) if stated else self._estimate()
-        return max(0, known - self._count({"$and": [log.TOMBSTONE, stated]}))
+    @staticmethod
+    def _stages(query: Query, where: Filter) -> list[Filter]:
+        stages: list[Filter] = [{"$match": where}, {"$addFields": ordering.computed(query.sort)}]
+        if query.after is not None:
+            stages.append({"$match": ordering.behind(query.sort, query.after)})
+        stages.append({"$sort": ordering.order(query.sort, plain=False)})
+        if query.window.offset:
+            stages.append({"$skip": query.window.offset})
+        stages.append({"$limit": _wanted(query)})
+        stages.append({"$project": _projection(query)})
+        return stages
+
+    def _total(self, stated: Filter) -> int | None:
+        """Return how many match, counted by an index where there is one: tombstones separately.
+
+        None when that takes more than a part of the time that a query may take.
+        """
+        try:
+            known = self._count(stated) if stated else self._estimate()
+            return max(0, known - self._count({"$and": [_TOMBSTONE, stated]}))
+        except errors.ExecutionTimeout:
+            return None
 
     def _count(self, where: Filter) -> int:
-        return self.collection.count_documents(where, maxTimeMS=self.milliseconds)
+        return self.collection.count_documents(where, maxTimeMS=self._count_milliseconds)
 
     def _estimate(self) -> int:
-        return self.collection.estimated_document_count(maxTimeMS=self.milliseconds)
+        return self.collection.estimated_document_count(maxTimeMS=self._count_milliseconds)
+
+    @property
+    def _count_milliseconds(self) -> int:
+        return max(1, self.milliseconds // _COUNT_SHARE)
 
 
 def _wanted(query: Query) -> int:
@@ -100,10 +141,13 @@ def _wanted(query: Query) -> int:
     return min(query.window.limit, _LARGEST - 1) + 1
 
 
-def _projection(query: Query) -> dict[str, int] | None:
-    """Return what is to be read of each envelope: the selected paths, and those sorted by."""
+def _projection(query: Query) -> dict[str, int]:
+    """Return what is to be read of each envelope: the selected paths, and those sorted by.
+
+    Never the waiting events, which may be many.
+    """
     if not query.select:
-        return None
+        return WITHOUT_EVENTS
     names = [field(path) for path in query.select if path != ("href",)]
     names += [ordering.sort_field(key) for key in query.sort]
     chosen: dict[str, int] = {"v": 1, "n": 1, "f": 1}

@@ -32,18 +32,49 @@ def sort_field(key: SortKey) -> str:
     return field(key.path) + (INSTANT_SUFFIX if key.instant else "")
 
 
+def distinct(keys: tuple[SortKey, ...]) -> tuple[SortKey, ...]:
+    """Return the keys that decide: none after the id, which no two documents share."""
+    for number, key in enumerate(keys):
+        if key.path == ("id",):
+            return keys[: number + 1]
+    return keys
+
+
 def is_plain(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> bool:
     """Whether the stored fields give the order; `scalars` are the paths that lead to one value."""
+    keys = distinct(keys)
     known = all(key.path in scalars or key.path == ("id",) for key in keys)
     return known and all(key.descending or key.path == ("id",) for key in keys[1:])
 
 
-def parts(keys: tuple[SortKey, ...]) -> tuple[Filter, ...]:
-    """Return the conditions of the parts that a plain order is asked for in, one after another."""
-    if not keys or keys[0].descending or keys[0].path == ("id",):
-        return ({},)
-    name = sort_field(keys[0])
-    return ({name: {"$ne": None}}, {name: None})
+def parts(keys: tuple[SortKey, ...], after: Position | None) -> tuple[Filter, ...]:
+    """Return the conditions of the parts that a plain order is asked for in, one after another.
+
+    Each part is a range of an index. Together they hold what comes after the position, or all.
+
+    Raises:
+        UnsupportedQuery: the position is not one of a query with these keys.
+    """
+    keys_that_decide = distinct(keys)
+    first = keys_that_decide[0] if keys_that_decide else None
+    if after is None:
+        if first is None or first.descending or first.path == ("id",):
+            return ({},)
+        name = sort_field(first)
+        return ({name: {"$ne": None}}, {name: None})
+    values, number, id = _checked(keys, after)
+    if first is None or first.path == ("id",):
+        return (_following(keys_that_decide, values, number, id, newest_first(keys)),)
+    name, value = sort_field(first), values[0]
+    rest = _following(keys_that_decide[1:], values[1:], number, id, newest_first(keys))
+    if value is None:
+        return ({"$and": [{name: None}, rest]},)
+    at = _bson(value, first)
+    bound = {name: {"$lte" if first.descending else "$gte": at}}
+    within: Filter = {**bound, "$nor": [{"$and": [{name: at}, {"$nor": [rest]}]}]}
+    types = [] if first.instant else _types_behind(at, descending=first.descending)
+    others: tuple[Filter, ...] = ({name: {"$type": types}},) if types else ()
+    return (within, *others, {name: None})
 
 
 def computed(keys: tuple[SortKey, ...]) -> Filter:
@@ -61,12 +92,14 @@ def computed(keys: tuple[SortKey, ...]) -> Filter:
 def order(keys: tuple[SortKey, ...], *, plain: bool) -> dict[str, int]:
     """Return the sort document: of stored fields for a plain order, else of `computed` ones."""
     terms: dict[str, int] = {}
-    for number, key in enumerate(keys):
+    for number, key in enumerate(distinct(keys)):
         if not plain and not key.descending:
             terms[f"m{number}"] = 1
         terms.setdefault(_sorted(key, number, plain), -1 if key.descending else 1)
+    if any(key.path == ("id",) for key in keys):
+        return terms
     ties = -1 if newest_first(keys) else 1
-    return {name: terms.get(name, ties) for name in (*terms, "n", "_id")}
+    return {**terms, "n": ties, "_id": ties}
 
 
 def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
@@ -75,32 +108,50 @@ def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
     return (*values, int(envelope["n"]), envelope["_id"])
 
 
-def behind(keys: tuple[SortKey, ...], place: Position, *, plain: bool) -> Filter:
-    """Return the condition that an envelope comes after a position; see `order`.
-
-    The bounds that are stated twice are those an index can begin at.
+def behind(keys: tuple[SortKey, ...], place: Position) -> Filter:
+    """Return the condition that an envelope with `computed` fields comes after a position.
 
     Raises:
         UnsupportedQuery: the position is not one of a query with these keys.
     """
+    values, number, id = _checked(keys, place)
+    return _following(distinct(keys), values, number, id, newest_first(keys), plain=False)
+
+
+def _checked(keys: tuple[SortKey, ...], place: Position) -> tuple[tuple[Scalar, ...], int, Scalar]:
     *values, number, id = place
     if len(values) != len(keys) or not isinstance(number, int):
         raise UnsupportedQuery("the position belongs to another query")
-    further = "$lt" if newest_first(keys) else "$gt"
+    return tuple(values), number, id
+
+
+def _following(
+    keys: tuple[SortKey, ...],
+    values: tuple[Scalar, ...],
+    number: int,
+    id: Scalar,
+    newest: bool,
+    *,
+    plain: bool = True,
+) -> Filter:
+    """Return the condition that an envelope comes after these values of these keys."""
+    further = "$lt" if newest else "$gt"
     found: Filter = {"n": {f"{further}e": number}}
     found["$or"] = [{"n": {further: number}}, {"n": number, "_id": {further: id}}]
-    for position, (key, value) in reversed(list(enumerate(zip(keys, values, strict=True)))):
+    for position, (key, value) in reversed(list(enumerate(zip(keys, values, strict=False)))):
         name = _sorted(key, position, plain)
+        beyond: Filter = {name: {"$lt" if key.descending else "$gt": value}}
+        if key.path == ("id",):
+            found = beyond
+            continue
         if value is None:
             found = {"$and": [{name: None}, found]}
             continue
         at = _bson(value, key)
         beyond = {name: {"$lt" if key.descending else "$gt": at}}
-        bound = {name: {"$lte" if key.descending else "$gte": at}}
-        following = {**bound, "$or": [beyond, {"$and": [{name: at}, found]}]}
         types = _types_behind(at, descending=key.descending)
         others = [{name: {"$type": types}}] if types and not key.instant else []
-        found = {"$or": [following, {name: None}, *others]}
+        found = {"$or": [beyond, {"$and": [{name: at}, found]}, {name: None}, *others]}
     return found
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,32 +13,29 @@ import pymongo
 from pymongo import MongoClient
 from pymongo import errors as failures
 from pymongo.collection import Collection
+from pymongo.read_preferences import ReadPreference
 
 from storage import json
 from storage.errors import (
     DocumentExists,
     DocumentNotFound,
-    DocumentTooLarge,
-    QueryTooSlow,
-    StoreError,
     StoreUrlError,
-    UnsupportedQuery,
     VersionConflict,
 )
-from storage.mongo import emulation, indexing, log, ordering
+from storage.mongo import event_log, ordering
+from storage.mongo import indexes as index_builds
 from storage.mongo.envelope import Bson, decode, encode
-from storage.mongo.finding import Finder
-from storage.mongo.log import Log
+from storage.mongo.event_log import DELETED, PENDING, BackgroundMover, EventLog
+from storage.mongo.failures import is_too_large, translated
+from storage.mongo.finding import WITHOUT_EVENTS, Finder
+from storage.mongo.indexes import IndexBuilder
 from storage.port import Document, Event, Index, Page
 from storage.query import Path, Query
 
 _DEFAULTS = {"retryWrites": True, "w": "majority", "appname": "tmf683"}
 _DATABASE = "tmf683"
-_REFUSED = frozenset({2, 9, 15, 51091, 51108, 51109})
-"""MongoDB's codes for a query that it does not understand: values, nesting, patterns."""
-
-_TOO_LARGE = frozenset({10334, 17419, 17420})
-"""MongoDB's codes for a document beyond 16 MB."""
+_ATTEMPTS = 20
+"""How often a write is repeated whose document was moved, cleared or freed in between."""
 
 
 class MongoStore:
@@ -46,10 +43,12 @@ class MongoStore:
 
     Every option of the URL is pymongo's. Unless it says otherwise, writes wait for a majority of
     the replica set and are retried once; a server that cannot be reached is an error within
-    `patience_seconds`, and is used again as soon as it is back.
+    `patience_seconds`, and is used again as soon as it is back. Single documents and events are
+    read from the primary; lists from where the URL's read preference says.
     """
 
     reads_without_io_wait = False
+    single_process = False
 
     def __init__(
         self, url: str, *, query_seconds: float = 5.0, patience_seconds: float = 5.0
@@ -67,43 +66,47 @@ class MongoStore:
             raise StoreUrlError(f"not a MongoDB URL: {error}") from None
         self._query_milliseconds = max(1, round(query_seconds * 1000))
         self._numbers = _Numbers()
-        self._turn = threading.Lock()
-        self._emulated: bool | None = None
-        self._log = Log(self._database)
+        self._log = EventLog(self._database, self._query_milliseconds)
+        self._mover = BackgroundMover(lambda: self._move_events(wait=False))
+        unbounded = {**options, "socketTimeoutMS": None}
+        self._builder = IndexBuilder(
+            lambda: MongoClient(url, tz_aware=True, **unbounded), self._database.name
+        )
         self._scalars: dict[str, frozenset[Path]] = {}
 
-    @property
-    def single_process(self) -> bool:
-        """See `Store.single_process`; MongoDB is not, what stands in for it in tests is."""
-        with _explained():
-            return self._is_emulated()
-
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
-        """See `Store.prepare`."""
+        """See `Store.prepare`; the indexes of a large collection are built in the background."""
         indexes = tuple(indexes)
-        wanted = indexing.definitions(indexes)
-        with _explained():
+        with translated():
             found = self._collection(collection)
-            there = {each["name"] for each in found.list_indexes()}
+            states = index_builds.states(found)
             missing = [
-                pymongo.IndexModel(keys, name=name)
-                for name, keys in wanted.items()
-                if name not in there
+                model
+                for model in self._definitions(indexes)
+                if index_builds.name_of(model) not in states.ready
             ]
-            if log.PENDING_INDEX not in there:
-                missing.append(log.index())
-            if missing:
+            if not missing:
+                self._remove_ghosts(found)
+            elif self._is_small(found):
                 found.create_indexes(missing)
+                self._remove_ghosts(found)
+            else:
+                self._builder.add(found.name, missing, lambda: self._remove_ghosts(found))
             self._log.prepare()
+            self._prepare_pruning()
         self._scalars[collection] = frozenset(
             path for index in indexes if not index.many for path in index.paths
         )
 
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
-        with _explained():
-            names = {each["name"] for each in self._collection(collection).list_indexes()}
-        return indexing.hinted(names - {log.PENDING_INDEX})
+        with translated():
+            return index_builds.hinted(index_builds.states(self._collection(collection)).ready)
+
+    def index_builds(self, collection: str) -> Mapping[str, float | None]:
+        """See `Store.index_builds`."""
+        with translated():
+            return index_builds.progress(self._collection(collection))
 
     def insert(
         self,
@@ -117,26 +120,20 @@ class MongoStore:
         """See `Store.insert`."""
         envelope: Bson = {"v": 1, "n": self._numbers.next(), "f": form}
         envelope["d"] = encode(json.loads(content))
-        envelope |= {"_id": id, **log.nested(log.pending(events, 1))}
-        with _explained(), self._turns():
-            found = self._collection(collection)
-            try:
-                found.insert_one(envelope)
-            except failures.DuplicateKeyError:
-                self._log.collect_of(found, id)  # what is gone makes room when its events are told
-                try:
-                    found.insert_one(envelope)
-                except failures.DuplicateKeyError:
-                    raise DocumentExists(collection, id) from None
+        envelope |= {"_id": id, **event_log.nested(event_log.pending(events, 1))}
+        with translated():
+            self._insert(self._collection(collection), envelope, collection)
+        self._mover.count(len(events))
         return Document(id, 1, content, form)
 
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
-        with _explained():
-            envelope = self._collection(collection).find_one({"_id": id, "x": None})
+        with translated():
+            found = self._of_primary(collection)
+            envelope = found.find_one({"_id": id, DELETED: None}, WITHOUT_EVENTS)
         if envelope is None:
             raise DocumentNotFound(collection, id)
-        return _document(envelope)
+        return document_of(envelope)
 
     def replace(
         self,
@@ -150,50 +147,64 @@ class MongoStore:
     ) -> Document:
         """See `Store.replace`."""
         changed = {"d": encode(json.loads(content)), "v": version + 1, "f": form}
-        change = {"$set": {**changed, **log.pending(events, version + 1)}}
-        this = {"_id": id, "v": version, "x": None}
-        with _explained(), self._turns():
-            done = self._collection(collection).update_one(this, change)
-        if not done.matched_count:
+        change = {"$set": {**changed, **event_log.pending(events, version + 1)}}
+        this = {"_id": id, "v": version, DELETED: None}
+        with translated():
+            found = self._collection(collection)
+            try:
+                matched = found.update_one(this, change).matched_count
+            except failures.PyMongoError as error:
+                if not is_too_large(error):
+                    raise
+                self._log.move_of(found, id)  # events that wait may be what makes it too large
+                matched = found.update_one(this, change).matched_count
+        if not matched:
             self.get(collection, id)
             raise VersionConflict(collection, id, version)
+        self._mover.count(len(events))
         return Document(id, version + 1, content, form)
 
     def delete(
         self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
     ) -> None:
         """See `Store.delete`."""
-        this = {"_id": id, "v": version, "x": None}
-        with _explained(), self._turns():
-            found = self._collection(collection)
-            if events or self._has_pending(found, this):
-                change = {
-                    "$set": {"x": True, **log.pending(events, version + 1)},
-                    "$unset": {"d": 1},
-                }
-                done = found.update_one(this, change).matched_count
-            else:
-                done = found.delete_one({**this, log.PENDING: None}).deleted_count
-        if not done:
-            self.get(collection, id)
-            raise VersionConflict(collection, id, version)
+        this = {"_id": id, "v": version, DELETED: None}
+        added = event_log.pending(events, version + 1)
+        change = {"$set": {DELETED: True, **added}, "$unset": {"d": 1}}
+        for _ in range(_ATTEMPTS):
+            with translated():
+                found = self._collection(collection)
+                if events:
+                    done = found.update_one(this, change).matched_count
+                else:  # earlier events may wait or not, and a mover may log them at any time
+                    done = (
+                        found.delete_one({**this, PENDING: None}).deleted_count
+                        or found.update_one({**this, PENDING: True}, change).matched_count
+                    )
+            if done:
+                self._mover.count(len(events))
+                return
+            if self.get(collection, id).version != version:
+                break
+        raise VersionConflict(collection, id, version)
 
     def events(self, after: int, limit: int) -> tuple[Event, ...]:
         """See `Store.events`."""
-        with _explained():
-            self._collect()
+        with translated():
+            self._move_events(wait=False)
             return self._log.read(after, limit)
 
-    def last_event(self) -> int:
+    def last_event(self, *, collect: bool = True) -> int:
         """See `Store.last_event`."""
-        with _explained():
-            self._collect()
+        with translated():
+            if collect:
+                self._move_events(wait=True)
             return self._log.last()
 
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:
-        """See `Store.prune_events`."""
-        with _explained():
-            return self._log.forget(before, through)
+        """See `Store.prune_events`; one process prunes, and the calls of others do nothing."""
+        with translated():
+            return self._log.prune(before, through)
 
     def batch(self) -> AbstractContextManager[None]:
         """See `Store.batch`; each write is durable by itself.
@@ -210,18 +221,13 @@ class MongoStore:
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
-        with _explained():
-            scalars = self._scalars.get(collection, frozenset())
-            plain = ordering.is_plain(query.sort, scalars)
-            finder = Finder(self._collection(collection), self._query_milliseconds)
-            if self._is_emulated() and emulation.is_beyond(query, plain=plain):
-                return emulation.find(finder.everything(), query, _document)
-            rows, total = finder.find(query, plain=plain)
+        with translated():
+            rows, total = self.finder(collection).find(query)
         more, rows = len(rows) > query.window.limit, rows[: query.window.limit]
         documents: list[Document] = []
         size = 0
         for envelope in rows:
-            document = _document(envelope)
+            document = document_of(envelope)
             size += len(document.content)
             if query.most_bytes is not None and documents and size > query.most_bytes:
                 more, rows = True, rows[: len(documents)]
@@ -230,35 +236,78 @@ class MongoStore:
         end = ordering.position(query.sort, rows[-1]) if more and rows else None
         return Page(tuple(documents), total, end)
 
+    def finder(self, collection: str) -> Finder:
+        """Return what queries a collection."""
+        scalars = self._scalars.get(collection, frozenset())
+        return Finder(self._collection(collection), self._query_milliseconds, scalars)
+
     def ping(self) -> None:
         """See `Store.ping`."""
-        with _explained():
+        with translated():
             self._client.admin.command("ping")
 
     def close(self) -> None:
         """See `Store.close`."""
+        self._mover.close()
+        self._builder.close()
+        with suppress(failures.PyMongoError):  # else the leases expire by themselves
+            self._log.close()
         self._client.close()
 
-    def _collect(self) -> None:
-        with self._turns():
-            self._log.collect(map(self._collection, sorted(self._scalars)))
+    def _insert(self, found: Collection[Bson], envelope: Bson, collection: str) -> None:
+        """Insert an envelope, in place of a tombstone if there is one."""
+        for _ in range(_ATTEMPTS):
+            try:
+                found.insert_one(envelope)
+                return
+            except failures.DuplicateKeyError:
+                if not self._free(found, envelope["_id"]):
+                    break
+        raise DocumentExists(collection, envelope["_id"])
+
+    def _free(self, found: Collection[Bson], id: str) -> bool:
+        """Remove a tombstone, its events logged; False when a document has the id."""
+        present = event_log.pinned(found).find_one({"_id": id}, {DELETED: 1, PENDING: 1})
+        if present is not None and not present.get(DELETED):
+            return False
+        if present is not None and not present.get(PENDING):
+            found.delete_one({"_id": id, DELETED: True, PENDING: None})
+        else:
+            self._log.move_of(found, id)
+        return True
+
+    @staticmethod
+    def _remove_ghosts(found: Collection[Bson]) -> None:
+        """Remove tombstones without events: earlier versions could leave them behind."""
+        found.delete_many({DELETED: True, PENDING: None})
+
+    def _definitions(self, indexes: Iterable[Index]) -> list[pymongo.IndexModel]:
+        return index_builds.definitions(indexes)
+
+    def _prepare_pruning(self) -> None:
+        """Create the index of the log by time."""
+        log = self._log.collection
+        model = event_log.TIME_INDEX
+        if index_builds.name_of(model) in index_builds.states(log).ready:
+            return
+        if self._is_small(log):
+            log.create_indexes([model])
+        else:
+            self._builder.add(log.name, [model], lambda: None)
+
+    @staticmethod
+    def _is_small(found: Collection[Bson]) -> bool:
+        return found.estimated_document_count() <= index_builds.SMALL
+
+    def _move_events(self, *, wait: bool) -> None:
+        self._log.move(map(self._collection, sorted(self._scalars)), wait=wait)
 
     def _collection(self, name: str) -> Collection[Bson]:
         return self._database[name.replace("/", ".")]
 
-    @staticmethod
-    def _has_pending(found: Collection[Bson], this: Bson) -> bool:
-        """Whether earlier events of a document still wait in its envelope."""
-        return found.find_one({**this, log.PENDING: True}, {"_id": 1}) is not None
-
-    def _turns(self) -> AbstractContextManager[Any]:
-        """Let changes take turns where the server does not make them atomic."""
-        return self._turn if self._is_emulated() else nullcontext()
-
-    def _is_emulated(self) -> bool:
-        if self._emulated is None:
-            self._emulated = emulation.is_needed(self._client)
-        return self._emulated
+    def _of_primary(self, name: str) -> Collection[Bson]:
+        """Return the collection as writes find it, for what is read to be written."""
+        return self._collection(name).with_options(read_preference=ReadPreference.PRIMARY)
 
 
 class _Numbers:
@@ -274,29 +323,7 @@ class _Numbers:
             return self._last
 
 
-def _document(envelope: Bson) -> Document:
+def document_of(envelope: Bson) -> Document:
+    """Return the document in an envelope."""
     content = json.dumps(decode(envelope.get("d", {})))
     return Document(envelope["_id"], int(envelope["v"]), content, envelope.get("f", ""))
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Let pymongo's failures leave as the port's."""
-    try:
-        yield
-    except failures.ExecutionTimeout:
-        raise QueryTooSlow("the query took longer than queries may") from None
-    except failures.DocumentTooLarge:
-        raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
-    except failures.OperationFailure as error:
-        if error.code in _TOO_LARGE:
-            raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
-        if error.code in _REFUSED:
-            raise UnsupportedQuery(f"MongoDB refuses it: {_first_line(error)}") from None
-        raise StoreError(f"MongoDB: {_first_line(error)}") from error
-    except failures.PyMongoError as error:
-        raise StoreError(f"MongoDB: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).split(", full error", 1)[0].split(", Timeout", 1)[0][:300]

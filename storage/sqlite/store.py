@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -151,7 +151,7 @@ class SqliteStore:
             ).fetchall()
         return tuple(Event(number, content) for number, content in rows)
 
-    def last_event(self) -> int:
+    def last_event(self, *, collect: bool = True) -> int:
         """See `Store.last_event`."""
         with self._connections.use() as connection:
             row = connection.execute(
@@ -225,6 +225,10 @@ class SqliteStore:
         end = _position(rows[-1][4:]) if more and rows else None
         documents = (Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows)
         return Page(tuple(each.selected(query.select) for each in documents), total, end)
+
+    def index_builds(self, collection: str) -> Mapping[str, float | None]:
+        """See `Store.index_builds`."""
+        return {}
 
     def ping(self) -> None:
         """See `Store.ping`."""

@@ -11,15 +11,15 @@ import pytest
 from pymongo import MongoClient
 from pymongo.collection import Collection
 
-from storage.mongo import MongoStore
-from tests.mongo.running import own_mongo_server
+from tests.mongo.emulation import FerretStore
+from tests.mongo.running import own_ferret_server
 
 Found = list[Any]
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    with own_mongo_server() as server:
+    with own_ferret_server() as server:
         yield f"{server.url}standin"
 
 
@@ -87,7 +87,7 @@ def test_an_order_by_id_stops_at_the_limit(
 def test_a_change_costs_the_same_in_a_large_collection(url: str) -> None:
     """All of these, the log's too, once read every document that there is."""
     client: MongoClient[Any] = MongoClient(url)
-    store = MongoStore(url)
+    store = FerretStore(url)
     store.prepare("large", ())
 
     def seconds(round: int) -> float:

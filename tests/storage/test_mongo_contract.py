@@ -6,8 +6,20 @@ import pytest
 import uuid_utils
 
 from storage import Store, open_store
+from tests.mongo.emulation import FerretStore
+from tests.mongo.running import own_ferret_server
 from tests.storage.contract import StoreContract
 from tests.storage.edges import StoreEdges
+
+
+class TestFerret(StoreContract, StoreEdges):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def store(cls) -> Iterator[Store]:
+        with own_ferret_server() as server:
+            store = FerretStore(f"{server.url}contract")
+            yield store
+            store.close()
 
 
 class TestMongo(StoreContract, StoreEdges):
@@ -25,7 +37,7 @@ class TestMongo(StoreContract, StoreEdges):
         store.prepare("clocks", ())
         start = store.last_event()
         keys = iter(sorted((uuid_utils.uuid7() for _ in range(3)), reverse=True))
-        monkeypatch.setattr("storage.mongo.log.uuid_utils.uuid7", lambda: next(keys))
+        monkeypatch.setattr("storage.mongo.event_log.uuid_utils.uuid7", lambda: next(keys))
         store.insert("clocks", "a", b'{"id":"a"}', events=[b"1"])
         store.replace("clocks", "a", b'{"id":"a"}', version=1, events=[b"2"])
         store.delete("clocks", "a", version=2, events=[b"3"])

@@ -36,7 +36,7 @@ class BacklogReader:
             return self._backlog
 
     def _count(self) -> Backlog:
-        last = self._store.last_event()
+        last = self._store.last_event(collect=False)
         cursors = read_cursors(self._store)
         workers = self._heartbeats.read()
         return Backlog(

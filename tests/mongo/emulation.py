@@ -1,24 +1,27 @@
-"""What FerretDB 1 lacks of MongoDB, done here so that it can stand in for it in tests.
+"""The adapter on FerretDB 1, with what that lacks of MongoDB done here.
 
-FerretDB 1 has neither `$elemMatch` with conditions nor computed fields. Queries that need them are
-answered by reading the collection and holding each document against the query tree: right, but
-without an index. Nor does it make a change that names a version atomic: the store's changes take
-turns, so only one process may use such a server. MongoDB never comes this way.
+FerretDB 1 has neither `$elemMatch` with conditions, computed fields nor partial indexes. Queries
+that need the first two are answered by reading the collection and evaluating the query tree on each
+document: right, but without an index. Nor does it make a change that names a version atomic:
+changes take turns, so only one process may use such a server.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Iterable, Sequence
 from functools import cmp_to_key
 from typing import Any
 
-from pymongo import MongoClient
+import pymongo
 
 from storage.errors import UnsupportedQuery
 from storage.evaluation import holds, kind_of
 from storage.mongo import ordering
 from storage.mongo.envelope import Bson, decode
-from storage.port import Document, Page
+from storage.mongo.finding import WITHOUT_EVENTS
+from storage.mongo.store import MongoStore, document_of
+from storage.port import Document, Index, Page
 from storage.query import (
     And,
     AnyElement,
@@ -32,17 +35,66 @@ from storage.query import (
 )
 
 
-def is_needed(client: MongoClient[Bson]) -> bool:
-    """Whether the server is one that lacks what `find` below does."""
-    return "ferretdbVersion" in client.admin.command("buildInfo")
+class FerretStore(MongoStore):
+    """`MongoStore` on FerretDB 1, in one process."""
+
+    single_process = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._turn = threading.RLock()
+
+    def insert(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
+        with self._turn:
+            return super().insert(collection, id, content, form=form, events=events)
+
+    def replace(
+        self,
+        collection: str,
+        id: str,
+        content: bytes,
+        *,
+        version: int,
+        form: str = "",
+        events: Sequence[bytes] = (),
+    ) -> Document:
+        with self._turn:
+            return super().replace(
+                collection, id, content, version=version, form=form, events=events
+            )
+
+    def delete(
+        self, collection: str, id: str, *, version: int, events: Sequence[bytes] = ()
+    ) -> None:
+        with self._turn:
+            super().delete(collection, id, version=version, events=events)
+
+    def find(self, collection: str, query: Query) -> Page:
+        plain = ordering.is_plain(query.sort, self._scalars.get(collection, frozenset()))
+        if plain and (query.where is None or not _meets_elements(query.where)):
+            return super().find(collection, query)
+        return _find(self._collection(collection).find({"x": None}, WITHOUT_EVENTS), query)
+
+    def _move_events(self, *, wait: bool) -> None:
+        with self._turn:
+            super()._move_events(wait=wait)
+
+    def _definitions(self, indexes: Iterable[Index]) -> list[pymongo.IndexModel]:
+        found = super()._definitions(indexes)
+        for model in found:
+            model.document.pop("partialFilterExpression", None)
+        return found
 
 
-def is_beyond(query: Query, *, plain: bool) -> bool:
-    """Whether a query, in a plain order or not, needs what such a server lacks."""
-    return not plain or (query.where is not None and _meets_elements(query.where))
-
-
-def find(envelopes: Iterable[Bson], query: Query, document_of: Callable[[Bson], Document]) -> Page:
+def _find(envelopes: Iterable[Bson], query: Query) -> Page:
     """Answer a query from all the envelopes of its collection."""
     found = [
         envelope

@@ -1,0 +1,167 @@
+"""Tombstones, moving of events and pruning on a MongoDB server."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from storage import DocumentNotFound, Query, Window
+from storage.mongo import MongoStore
+from storage.mongo.lease import Lease
+from storage.mongo.patterns import as_pcre
+
+
+@pytest.fixture
+def database(mongo: str) -> Iterator[Database[Any]]:
+    client: MongoClient[Any] = MongoClient(f"{mongo}log{uuid.uuid4().hex[:12]}")
+    database = client.get_default_database()
+    yield database
+    client.drop_database(database.name)
+    client.close()
+
+
+@pytest.fixture
+def store(mongo: str, database: Database[Any]) -> Iterator[MongoStore]:
+    store = MongoStore(f"{mongo}{database.name}")
+    store.prepare("things", ())
+    yield store
+    store.close()
+
+
+def test_deleting_without_an_event_while_events_move_leaves_nothing(
+    store: MongoStore, database: Database[Any]
+) -> None:
+    stop = threading.Event()
+
+    def move() -> None:
+        while not stop.is_set():
+            store.last_event()
+
+    def write(writer: int) -> None:
+        for number in range(40):
+            id = f"{writer}-{number}"
+            store.insert("things", id, b'{"id":"x"}', events=[b"{}"])
+            store.delete("things", id, version=1)
+
+    mover = threading.Thread(target=move)
+    writers = [threading.Thread(target=write, args=(writer,)) for writer in range(4)]
+    for thread in (mover, *writers):
+        thread.start()
+    for thread in writers:
+        thread.join()
+    stop.set()
+    mover.join()
+    assert store.last_event() == 160
+    assert database["things"].count_documents({}) == 0
+    assert store.find("things", Query(window=Window(0, 1))).total == 0
+
+
+def test_an_envelope_that_changed_since_it_was_read_keeps_its_events(
+    store: MongoStore, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mover reads, a delete without events comes in between, the mover clears."""
+    store.insert("things", "a", b'{"id":"a"}', events=[b"{}"])
+    append = store._log._append
+
+    def delete_first(found: list[tuple[str, str]]) -> None:
+        monkeypatch.undo()
+        store.delete("things", "a", version=1)
+        append(found)
+
+    monkeypatch.setattr(store._log, "_append", delete_first)
+    assert store.last_event() == 1
+    assert store.last_event() == 1
+    assert database["things"].count_documents({}) == 0
+
+
+def test_tombstones_without_events_are_removed_at_the_start(
+    store: MongoStore, database: Database[Any]
+) -> None:
+    database["things"].insert_many([{"_id": each, "v": 1, "n": 1, "x": True} for each in "abc"])
+    assert store.insert("things", "a", b'{"id":"a"}').version == 1
+    store.prepare("things", ())
+    assert [each["_id"] for each in database["things"].find()] == ["a"]
+    with pytest.raises(DocumentNotFound):
+        store.get("things", "b")
+
+
+def test_events_move_without_a_reader(store: MongoStore, database: Database[Any]) -> None:
+    for number in range(500):
+        store.insert("things", str(number), b'{"id":"x"}', events=[b"{}"])
+    store._mover.close()
+    assert database["events.log"].count_documents({}) == 500
+    assert database["things"].count_documents({"p": True}) == 0
+
+
+def test_looking_at_the_log_moves_nothing(store: MongoStore, database: Database[Any]) -> None:
+    store.insert("things", "a", b'{"id":"a"}', events=[b"{}"])
+    assert store.last_event(collect=False) == 0
+    assert database["things"].count_documents({"p": True}) == 1
+    assert store.last_event() == 1
+
+
+def test_one_process_moves_and_prunes(
+    mongo: str, store: MongoStore, database: Database[Any]
+) -> None:
+    store.insert("things", "a", b'{"id":"a"}', events=[b"{}", b"{}"])
+    assert store.last_event() == 2
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    assert store.prune_events(later) == 1
+    store.insert("things", "b", b'{"id":"b"}', events=[b"{}"])
+    assert store.last_event() == 3
+    other = MongoStore(f"{mongo}{database.name}")
+    try:
+        other.prepare("things", ())
+        assert other.prune_events(later) == 0
+        store.close()
+        assert other.prune_events(later) == 1
+    finally:
+        other.close()
+
+
+def test_a_lease_is_taken_over_when_its_beat_stands_still(database: Database[Any]) -> None:
+    now = 0.0
+    first = Lease(database, "work", seconds=10, clock=lambda: now)
+    second = Lease(database, "work", seconds=10, clock=lambda: now)
+    assert first.acquire()
+    assert not second.acquire()
+    now = 9.0
+    assert first.acquire()
+    assert not second.acquire(), "the beat went on"
+    now = 20.0
+    assert second.acquire(), "the holder stopped"
+    assert not first.acquire()
+    second.release()
+    assert first.acquire()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "pcre"),
+    [
+        ("a$", r"a\z"),
+        (r"a\$", r"a\$"),
+        (r"\v", r"\x0b"),
+        (r"[\v]", r"[\x0b]"),
+        (r"\s", r"[\t\n\f\r ]"),
+        (r"[\S]", r"[\S\x0b]"),
+        (r"\Qa.b\E$", r"a\.b\z"),
+        ("(?m)a$", "(?m)a$"),
+        (r"\(?ma$", r"\(?ma\z"),
+        ("(?m:a$)b$", r"(?m:a$)b\z"),
+        ("((?m)a$)b$", r"((?m)a$)b\z"),
+        ("(?m)^a", r"(?m)(?:^|(?<=\n))a"),
+        ("(?-m)a$", r"(?-m)a\z"),
+        ("a{,5}", r"a\{,5}"),
+        ("a{1,5}", "a{1,5}"),
+        ("[$^{]", "[$^{]"),
+    ],
+)
+def test_a_pattern_means_in_pcre_what_it_means_in_re2(pattern: str, pcre: str) -> None:
+    assert as_pcre(pattern) == pcre
