@@ -204,6 +204,7 @@ class MongoStore:
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`; one process prunes, and the calls of others do nothing."""
         with translated():
+            self._move_events(wait=False)  # the newest event in the log stays
             return self._log.prune(before, through)
 
     def batch(self) -> AbstractContextManager[None]:
