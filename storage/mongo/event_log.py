@@ -92,7 +92,7 @@ class EventLog:
             LOG,
             read_preference=ReadPreference.PRIMARY,
             read_concern=ReadConcern("local"),  # the next number is free as of now, or it is not
-            write_concern=WriteConcern(w="majority", wtimeout=max(milliseconds, 10_000)),
+            write_concern=WriteConcern(w="majority", j=True, wtimeout=max(milliseconds, 10_000)),
         )
         self._committed = pinned(self._log)
         self._milliseconds = milliseconds

@@ -32,7 +32,7 @@ from storage.mongo.indexes import IndexBuilder
 from storage.port import Document, Event, Index, Page
 from storage.query import Path, Query
 
-_DEFAULTS = {"retryWrites": True, "w": "majority", "appname": "tmf683"}
+_DEFAULTS = {"journal": True, "retryWrites": True, "w": "majority", "appname": "tmf683"}
 _DATABASE = "tmf683"
 _ATTEMPTS = 20
 """How often a write is repeated whose document was moved, cleared or freed in between."""
