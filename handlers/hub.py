@@ -11,7 +11,7 @@ from app.tmf630.caller import Access, Identity
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import SubscriptionExists
 from app.tmf630.representation import OWNER, PARTIES, decode, encode, href, render
-from app.tmf630.subscription_query import parse_query
+from app.tmf630.subscription_query import check_can_match, parse_query
 from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
 from handlers.preconditions import entity_tag
@@ -50,12 +50,13 @@ class HubHandlers:
         Raises:
             MalformedCallback: the callback is no URL that events could be sent to.
             BadCallback: events may not be sent there.
-            BadQuery, UnsupportedQuery: the query has no meaning.
+            BadQuery, UnsupportedQuery: the query has no meaning, or no event can match it.
             SubscriptionExists: the callback is registered with this query already.
         """
         body = request.body
         query = body.get("query") or ""
         parse_query(self._definition, query, self._context.limits)
+        check_can_match(self._definition, query, self._context.limits)
         self._context.check_callback(body["callback"])
         owned = _ownership(request.identity)
         mark = "".join(f"\n{each}" for each in owned.values())

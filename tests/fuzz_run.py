@@ -22,6 +22,8 @@ from tests.server import Server, running_server
 
 SEED = 683
 
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+
 
 @contextmanager
 def fuzzed_server(
@@ -47,7 +49,8 @@ def fuzz(
     Without `phases` there are all of them; "coverage" takes longest by far. With a `key` the server
     must refuse requests without it. The same `seed` makes the same requests.
     """
-    command = [str(Path(sys.executable).with_name("schemathesis")), "run"]
+    command = [str(Path(sys.executable).with_name("schemathesis"))]
+    command += ["--config-file", str(CONFIGURATION), "run"]
     command += [f"{server.base_url}/openapi.json", "--max-examples", str(examples)]
     command += ["--generation-database", "none"]
     command += ["--seed", str(seed)]

@@ -22,7 +22,8 @@ def check_known(definition: ResourceDefinition, path: Path, parameter: str | Non
         return
     name = ".".join(path)
     what = f"names {name[:_LONGEST]}, which is not" if parameter else "is not"
-    message = f"{what} an attribute of this resource{_suggestion(definition, path)}"
+    of = "the events of this API" if definition.event_types else "this resource"
+    message = f"{what} an attribute of {of}{_suggestion(definition, path)}"
     raise BadQuery(parameter or name, message)
 
 
@@ -54,5 +55,7 @@ def _suggestion(definition: ResourceDefinition, path: Path) -> str:
     names = {name.lower(): name for name in sorted(definition.attributes.names(path[:known]))}
     close = get_close_matches(wrong.lower(), names, n=1)
     if not close:
-        return ""
+        return (
+            f"; there are {', '.join(names.values())}" if names and definition.event_types else ""
+        )
     return f"; did you mean {'.'.join((*path[:known], names[close[0]], *path[known + 1 :]))}?"

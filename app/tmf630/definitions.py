@@ -143,7 +143,7 @@ class ResourceDefinition:
     which are stored as text; `partial` that the contract declares 206 for a page that is not the
     whole list; `identity` are the attributes that come along with every selection, among them those
     that the contract cannot have left out. `parties` are the paths at which a resource names the
-    parties that have a part in it.
+    parties that have a part in it. A hub has in `event_types` the events that its API declares.
 
     A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
     `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
@@ -169,6 +169,7 @@ class ResourceDefinition:
     answers: Answers = Answers()
     announces: frozenset[Change] = frozenset()
     parties: tuple[Path, ...] = ()
+    event_types: tuple[str, ...] = ()
     forms: Forms = OneForm()  # noqa: RUF009 - it never changes
     parents: tuple[str, ...] = ()
     within: str | None = None

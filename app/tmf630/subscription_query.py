@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from difflib import get_close_matches
+from urllib.parse import parse_qsl, unquote
 
 from app.tmf630 import filtering, jsonpath, selection
+from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
-from storage import And, Condition, Path, holds
+from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Path, holds
+
+_TYPE: Path = ("eventType",)
+_RAW = re.compile(r"[=<>&;]")
+_ENCODED = re.compile(r"([^%=<>;]+)%3[Dd]")
+_PAYLOAD = 2
+"""Attributes on the way to an event's resource, `event.partyInteraction`."""
 
 _OF_LISTS = frozenset({"offset", "limit", "sort", "before", "after"})
 
@@ -27,7 +37,7 @@ def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> S
     Raises:
         BadQuery, UnsupportedQuery: it has no meaning.
     """
-    query = query.removeprefix("?")
+    query = _decoded(query).removeprefix("?")
     given = parse_qsl(query, keep_blank_values=True)
     for name in _OF_LISTS.intersection(name for name, _ in given):
         raise BadQuery(name, "is for lists; events have no order to choose, and no pages")
@@ -41,3 +51,81 @@ def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> S
         holds(where, {})  # refuses patterns that are not RE2's
     fields = [value for name, value in given if name == "fields"]
     return SubscriptionQuery(where, selection.parse(fields, ("eventId", "eventType")))
+
+
+def check_can_match(definition: ResourceDefinition, query: str, limits: Limits) -> None:
+    """Check that a subscription's query can match an event of the API.
+
+    Parameters have to name attributes of an event, as the contract has them. A JSONPath has to name
+    the resource of an event; below that it may name extension attributes (TMF630 part 2).
+
+    Raises:
+        BadQuery: no event has such a type or attribute; the message names those there are.
+        UnsupportedQuery: see `parse_query`.
+    """
+    if not definition.event_types:
+        return
+    query = _decoded(query).removeprefix("?")
+    for parameter, text in parse_qsl(query):
+        if parameter == "filter" and (found := jsonpath.condition(definition, text, limits)):
+            for path in _paths(found):
+                check_known(definition, path[:_PAYLOAD], parameter)
+            _check_types(definition, found)
+    stated = filtering.condition(definition, query, limits, strict=True)
+    if stated is not None:
+        _check_types(definition, stated)
+
+
+def _decoded(query: str) -> str:
+    """Return a query as it is without percent-encoding of its operators.
+
+    Clients encode it as a whole, as a form's value, or each of its conditions.
+    """
+    if _RAW.search(query) is None:
+        return unquote(query)
+    return "&".join(
+        _ENCODED.sub(r"\1=", each, count=1) if _RAW.search(each) is None else each
+        for each in query.split("&")
+    )
+
+
+def _check_types(definition: ResourceDefinition, tree: Condition) -> None:
+    types = definition.event_types
+    match tree:
+        case Comparison(path, Operator.EQ, value) if path == _TYPE:
+            if value not in types and "," not in str(value):  # alternatives as one text
+                raise BadQuery(_TYPE[0], f"is not an event of this API{_type_hint(types, value)}")
+        case Matches(path) if path == _TYPE:
+            if not any(holds(tree, {_TYPE[0]: each}) for each in types):
+                raise BadQuery(_TYPE[0], f"matches no event of this API; it has {_joined(types)}")
+        case Comparison() | Matches() | Not():
+            return
+        case AnyElement(_, inner):
+            _check_types(definition, inner)
+        case _:
+            for each in tree.conditions:
+                _check_types(definition, each)
+
+
+def _type_hint(types: tuple[str, ...], value: object) -> str:
+    names = {each.lower(): each for each in types}
+    close = get_close_matches(str(value)[:100].lower(), names, n=1)
+    meant = f"did you mean {names[close[0]]}? It" if close else "it"
+    return f"; {meant} has {_joined(types)}"
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
+
+
+def _paths(tree: Condition, here: Path = ()) -> Iterator[Path]:
+    match tree:
+        case Comparison(path) | Matches(path):
+            yield here + path
+        case AnyElement(path, inner):
+            yield from _paths(inner, here + path)
+        case Not(inner):
+            yield from _paths(inner, here)
+        case _:
+            for each in tree.conditions:
+                yield from _paths(each, here)

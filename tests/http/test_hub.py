@@ -30,7 +30,7 @@ def test_the_same_callback_and_query_register_once(api: httpx.Client) -> None:
     wanted = listener(query="eventType=PartyInteractionCreateEvent")
     first = api.post("/hub", json=wanted).json()
     assert first["id"] in error_of(api.post("/hub", json=wanted), 409)["message"]
-    assert api.post("/hub", json=wanted | {"query": "other=1"}).status_code == 201
+    assert api.post("/hub", json=wanted | {"query": "eventId=1"}).status_code == 201
 
 
 def test_an_empty_query_is_no_query(api: httpx.Client) -> None:
@@ -68,6 +68,54 @@ def test_what_is_wrong_with_a_callback_is_said_in_words(
 ) -> None:
     error = error_of(one.post("/hub", json={"callback": callback}), 400)
     assert error["message"].startswith(f"/callback {says}")
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        (
+            "eventType=PartyInteractionCreatedEvent",
+            "did you mean PartyInteractionCreateEvent? It has",
+        ),
+        (
+            "eventType=partyInteractionCreateEvent",
+            "did you mean PartyInteractionCreateEvent? It has",
+        ),
+        ("eventType=x", "it has PartyInteraction"),
+        ("eventType=PartyInteractionCreateEvent,x", "it has PartyInteraction"),
+        ("eventType%3Dx", "it has PartyInteraction"),
+        ("eventType*=Created", "matches no event of this API; it has PartyInteraction"),
+        ("filter=$[?(@.eventType=='x')]", "it has PartyInteraction"),
+        ("eventTyp=PartyInteractionCreateEvent", "did you mean eventType?"),
+        ("other=1", "; there are "),
+        ("event.partyInteraction.zzz=1", "; there are "),
+        ("event.partyInteraction.reasn=1", "did you mean event.partyInteraction.reason?"),
+        ("event.troubleTicket.id=1", "; there are partyInteraction"),
+        ("filter=$[?(@.event.troubleTicket.id=='1')]", "; there are partyInteraction"),
+    ],
+)
+def test_a_query_that_no_event_can_match_is_refused(
+    one: httpx.Client, query: str, says: str
+) -> None:
+    message = error_of(one.post("/hub", json=listener(query=query)), 400)["message"]
+    assert says in message
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "eventType!=x", "eventType*=Create", "?eventType=PartyInteractionCreateEvent&fields=x",
+        "eventType=PartyInteractionCreateEvent,PartyInteractionDeleteEvent",
+        "eventType%3DPartyInteractionCreateEvent",
+        "eventType%3DPartyInteractionCreateEvent%26event.partyInteraction.reason%3Dx",
+        "eventType%3DPartyInteractionCreateEvent&event.partyInteraction.reason%3Dx",
+        "event.partyInteraction.relatedParty.id=7", "eventTime%3E%3D2026-01-01T00:00:00Z",
+        "filter=$[?(@.event.partyInteraction.extension=='1')]",
+    ],
+)  # fmt: skip
+def test_a_query_that_an_event_can_match_is_accepted(one: httpx.Client, query: str) -> None:
+    answer = one.post("/hub", json=listener(query=query))
+    assert answer.status_code == 201, answer.text
 
 
 @pytest.mark.parametrize("host", ["my_listener.example", "_tmf.example:8443", "listener_1"])

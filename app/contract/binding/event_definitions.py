@@ -87,6 +87,15 @@ def unplaced_listeners(document: Json, resources: Iterable[str]) -> tuple[str, .
     )
 
 
+def event_types(document: Json) -> tuple[str, ...]:
+    """Return what `eventType` may say, for every event that a contract declares."""
+    return tuple(
+        _type(path.rpartition("/")[2])
+        for path, method, operation in operations(document)
+        if kind_of(path, method) is Kind.LISTEN and body_schema(operation) is not None
+    )
+
+
 class EventPaths:
     """Answers for all the events of a contract which attributes they have, at any depth."""
 
@@ -138,12 +147,16 @@ def _definition(
     payload = attributes(document, described.properties.get("event", {})).properties
     return EventDefinition(
         change=change,
-        type=name[:1].upper() + name[1:],
+        type=_type(name),
         class_name=_class_name(document, schema) if "@type" in described.properties else None,
         attributes=frozenset(described.properties),
         payload=_payload_name(tuple(payload), resource),
         validator=compiler.compile(schema, View.REQUEST),
     )
+
+
+def _type(listener: str) -> str:
+    return listener[:1].upper() + listener[1:]
 
 
 def _payload_name(names: Sequence[str], resource: str) -> str:

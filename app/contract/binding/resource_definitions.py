@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
-from app.contract.binding.event_definitions import EventPaths, events_of
+from app.contract.binding.event_definitions import EventPaths, event_types, events_of
 from app.contract.binding.initial_values import initial_values
 from app.contract.binding.operation_kinds import Kind, collection_of, is_member, kind_of, parents_of
 from app.contract.document import normalise
@@ -124,6 +124,7 @@ def _definition(
             for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
             if name != "hub" and paths.knows(place)
         ),
+        event_types=event_types(document) if name == "hub" else (),
         forms=MappedForms(api, version, resource_name(path), mappings, validator),
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,

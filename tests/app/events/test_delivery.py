@@ -424,7 +424,7 @@ def test_a_bad_listener_does_not_delay_another(local: Hub, receiver: Receiver, b
 def test_a_duplicate_can_be_answered_with_what_is_there(tmp_path: Path) -> None:
     settings = SETTINGS | {"TMF_HUB_DUPLICATE": "return"}
     with running_server(OURS, store=f"sqlite:///{tmp_path}/s.db", env=settings) as server:
-        body = {"callback": "http://127.0.0.1:9/", "query": "eventType=x"}
+        body = {"callback": "http://127.0.0.1:9/", "query": "eventType=PartyInteractionCreateEvent"}
         first, second = (
             httpx.post(f"{server.base_url}/hub", json=body, trust_env=False) for _ in range(2)
         )
