@@ -260,10 +260,11 @@ def _checker(
             for violation in violations:
                 name = _top(violation.pointer)
                 if name not in resource and violation.rule == "is required":
-                    allowed = before is None or name not in before
+                    # A change need not add it; documents that are brought in whole must have it.
+                    allowed = before is None or (bool(before) and name not in before)
                 else:
                     allowed = any(
-                        name not in names and (not name or schema.declares(name))
+                        not names & {"", name} and (not name or schema.declares(name))
                         for schema, names in broken
                     )
                 if not allowed:
