@@ -16,9 +16,9 @@ from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operat
 
 _TYPE: Path = ("eventType",)
 _RAW = re.compile(r"[=<>&;]")
-_ENCODED = re.compile(r"([^%=<>;]+)%3[Dd]")
+_ENCODED = re.compile(r"(?<![^%=<>;])([^%=<>;]++)%3[Dd]")
 _PAYLOAD = 2
-"""Attributes on the way to an event's resource, `event.partyInteraction`."""
+"""Attributes on the way to an event's resource, `event.thing`."""
 
 _OF_LISTS = frozenset({"offset", "limit", "sort", "before", "after"})
 

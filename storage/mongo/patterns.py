@@ -11,7 +11,7 @@ import re
 _TOKEN = re.compile(
     r"\\Q(?P<quoted>.*?)(?:\\E|\Z)"
     r"|\\(?P<escaped>.)"
-    r"|(?P<class>\[\^?+\]?+(?:\\.|\[:\^?\w++:\]|[^\]\\])*+\])"
+    r"|(?P<class>\[\^?+\]?+(?:\\.|\[:\^?\w++:\]|[^\]\\])*+(?:\]|\\?\Z))"
     r"|\(\?(?P<flags>[A-Za-z]*+(?:-[A-Za-z]*+)?)(?P<scope>[:)])"
     r"|(?P<open>\()|(?P<close>\))"
     r"|(?P<repeat>\{\d++(?:,\d*+)?\})|(?P<brace>\{)"
