@@ -89,8 +89,12 @@ class Connections:
         except OSError:
             return
         if size > LARGEST_LOG // 2:
+            (wait,) = connection.execute("PRAGMA busy_timeout").fetchone()
             connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {wait}")
 
     @contextmanager
     def lent(self, connection: sqlite3.Connection) -> Iterator[None]:

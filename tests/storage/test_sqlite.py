@@ -401,3 +401,17 @@ def test_the_log_stays_bounded_while_reads_overlap(
     for reader in readers:
         reader.close()
     store.close()
+
+
+def test_bounding_the_log_leaves_the_wait_for_other_writers_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.sqlite.connections.LARGEST_LOG", 1)
+    store = open_store(url(tmp_path / "s.db"), busy_seconds=7)
+    assert isinstance(store, SqliteStore)
+    store.prepare("c", ())
+    with store.batch():
+        store.insert("c", "a", b'{"id":"a"}')
+    with store._connections.use() as connection:
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 7000
+    store.close()
