@@ -208,9 +208,15 @@ class _SentSchema:
 
     def __init__(self, document: Json, compiler: SchemaCompiler, schema: Json) -> None:
         self._validator = compiler.compile(schema, View.REQUEST)
-        self._paths = [
-            AttributePaths(document, each) for each in (schema, *_classes(document, schema))
-        ]
+        described = [schema, *_classes(document, schema)]
+        self._paths = [AttributePaths(document, each) for each in described]
+        # A patch lists what it may not change as well, without saying what that may be.
+        self._read_only = {
+            name
+            for each in described
+            for name, property in attributes(document, each).properties.items()
+            if property.get("readOnly") is True
+        }
 
     def broken(self, resource: Resource) -> frozenset[str]:
         """Return the attributes of a resource that this schema does not allow."""
@@ -220,8 +226,8 @@ class _SentSchema:
         return frozenset(_top(each.pointer) for each in found)
 
     def declares(self, name: str) -> bool:
-        """Whether the schema, or one of its classes, has the attribute."""
-        return any(paths.knows((name,)) for paths in self._paths)
+        """Whether the schema, or one of its classes, lets clients write the attribute."""
+        return name not in self._read_only and any(paths.knows((name,)) for paths in self._paths)
 
 
 def _classes(document: Json, schema: Json) -> Iterator[Json]:
