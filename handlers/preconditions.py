@@ -38,19 +38,19 @@ class Preconditions:
             PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
             PreconditionRequired: `If-Match` is required and absent.
         """
-        tags = self.if_match
+        tags, tag = self.if_match, entity_tag(document)
         if tags is None:
             if required:
                 raise PreconditionRequired("send If-Match with the ETag of the resource you read")
         elif not _TAGS.fullmatch(tags):
             raise BadPrecondition('If-Match takes * or entity tags in double quotes: "1-ab"')
-        elif not _matches(tags, entity_tag(document), strong=True):
-            if _matches(tags, entity_tag(document), strong=False):
+        elif not _matches(tags, tag, strong=True):
+            if _matches(tags, tag, strong=False):
                 raise PreconditionFailed(
                     "weak tags never match (RFC 9110 §13.1.1); ask the proxy to keep strong ETags"
                 )
             raise PreconditionFailed("the resource has changed since the version If-Match names")
-        if self.if_none_match is not None and self.is_unchanged(document):
+        if self.if_none_match is not None and _matches(self.if_none_match, tag, strong=False):
             raise PreconditionFailed("If-None-Match excludes the version that exists")
 
     def is_unchanged(self, document: Document) -> bool:

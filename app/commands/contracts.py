@@ -12,14 +12,10 @@ import click
 
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
-from app.contract import Contract
+from app.contract import Contract, read_document
 from app.contract.binding.event_definitions import unplaced_listeners
 from app.contract.binding.resource_definitions import resource_name
-from app.contract.document.load import Json, load
-from app.contract.document.normalise import normalise
-from app.contract.document.repair import repair
-from app.contract.document.upgrade import upgrade
-from app.contract.document.validate import validate
+from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
 from app.contract.evolution.mapping import read_mappings
@@ -75,7 +71,7 @@ def diff(old: Path, new: Path, as_json: bool, markdown: IO[str] | None) -> None:
     The exit code is 1 when something breaks clients.
     """
     with plain_errors():
-        before, after = _plain_document(old), _plain_document(new)
+        (before, _), (after, _) = read_document(old), read_document(new)
         changes = differences(before, after, read_mappings(OPENAPI_FOLDER / "mappings"))
     title = f"{_named(before)} to {_named(after)}"
     if markdown:
@@ -162,18 +158,6 @@ def _describe(contract: Contract) -> bool:
 
 def _handler(unserved: str | None, kind: str) -> str:
     return f"501: {unserved}" if unserved else kind
-
-
-def _plain_document(file: Path) -> Json:
-    """Return a document as its author meant it: without overlays, in one dialect."""
-    return normalise(upgrade(_valid_document(file)))
-
-
-def _valid_document(file: Path) -> Json:
-    document = load(file)
-    repair(document)
-    validate(document, str(file))
-    return document
 
 
 def _named(document: Json) -> str:

@@ -98,6 +98,15 @@ def send(
     )
 
 
+def is_removed(client: httpx.Client, url: str) -> bool:
+    """Delete a resource that a run created; return whether the server has it no more."""
+    try:
+        status = send(client, "DELETE", url).status
+    except NoAnswer:
+        return False
+    return status < 300 or status == 404
+
+
 _IMPLIED = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent"})
 
 

@@ -43,8 +43,7 @@ class CollectionChecks:
         created: Resource | None = None
         if creating is not None and creating.definition is not None:
             sent, created = self._try_creation(path, creating, creating.definition)
-        if listing is not None:
-            self._try_list(path, listing, sent, created)
+        listed = self._try_list(path, listing, sent, created) if listing is not None else []
         definition = next(
             (
                 each.definition
@@ -56,7 +55,7 @@ class CollectionChecks:
         if definition is None:
             return
         mine = created is not None
-        subject = created or self._any_of(path, listing)
+        subject = created or _first_with_id(listed)
         if subject is not None:
             self._try_reading(path, definition, subject)
             self._try_changes(path, definition, subject, mine=mine)
@@ -125,16 +124,18 @@ class CollectionChecks:
 
     def _try_list(
         self, path: str, listing: Binding, sent: Resource, created: Resource | None
-    ) -> None:
+    ) -> list[Any]:
+        """Try a list in every way; return what is listed without any conditions."""
         demanded = self._run.demanded(listing, created or {})
-        self._run.ask(listing, "GET", path + query_string(demanded), None, "list", returns=list)
+        target = path + query_string(demanded)
+        listed = self._run.ask(listing, "GET", target, None, "list", returns=list) or []
         declared = self._run.declared_parameters(listing)
         if "limit" in declared:
             self._try_pages(path, listing, demanded, offset="offset" in declared)
         if "sort" in declared:
             self._try_sorting(path, listing, demanded)
         if created is None:
-            return
+            return listed
         scalars = {name: created.get(name) for name, value in sent.items() if is_scalar(value)}
         for name, value in {"id": created["id"], **scalars}.items():
             if not is_scalar(value):
@@ -149,6 +150,7 @@ class CollectionChecks:
                 Assertion("What was created is found", not_among(created["id"], found)),
                 Assertion("Nothing else is found", wrong),
             )
+        return listed
 
     def _try_pages(self, path: str, listing: Binding, demanded: Resource, *, offset: bool) -> None:
         first_target = path + query_string({**demanded, "limit": 1})
@@ -197,16 +199,6 @@ class CollectionChecks:
                     Assertion("The list is in the order of sort", "ids are out of order")
                 )
                 return
-
-    def _any_of(self, path: str, listing: Binding | None) -> Resource | None:
-        """Return a resource that exists, for the checks that only read."""
-        if listing is None:
-            return None
-        found = self._run.ask(
-            listing, "GET", path + query_string(self._run.demanded(listing, {})), None, "list"
-        )
-        first = found[0] if isinstance(found, list) and found else None
-        return first if isinstance(first, dict) and isinstance(first.get("id"), str) else None
 
     def _try_reading(self, path: str, definition: ResourceDefinition, subject: Resource) -> None:
         reading = self._run.bindings.get((Kind.RETRIEVE, path))
@@ -319,3 +311,9 @@ class CollectionChecks:
 
 def _no_number(text: str | None) -> str | None:
     return None if text is None or text.isdecimal() else f"it is {shown(text)}"
+
+
+def _first_with_id(listed: list[Any]) -> Resource | None:
+    """Return a resource that exists, for the checks that only read."""
+    found = (each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str))
+    return next(found, None)

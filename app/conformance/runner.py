@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from app.conformance.assertions import Answer, Item, Unreadable, evaluate, read
-from app.conformance.client import NoAnswer, Transport, send
+from app.conformance.client import NoAnswer, Transport, is_removed, send
 from app.conformance.outcome import Assertion, Exchange, Outcome
 from app.conformance.suite import PLACEHOLDER, Request, Suite
 
@@ -90,7 +90,7 @@ class _Session:
 
     def remove(self) -> tuple[str, ...]:
         """Delete what the run created; return the URLs that remain."""
-        return tuple(url for url in self._urls if not _is_removed(self._client, url))
+        return tuple(url for url in self._urls if not is_removed(self._client, url))
 
     def _keep(self, name: str, url: str, answer: Answer) -> None:
         if answer.status >= 300:
@@ -102,13 +102,6 @@ class _Session:
         self._created[name] = item
         if isinstance(item.get("id"), str):
             self._urls.append(f"{url}/{quote(item['id'], safe=':')}")
-
-
-def _is_removed(client: httpx.Client, url: str) -> bool:
-    try:
-        return send(client, "DELETE", url).status in (200, 202, 204, 404)
-    except NoAnswer:
-        return False
 
 
 def _resolve(target: str, variables: Mapping[str, str], created: Mapping[str, Item]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import httpx
 
 from app.conformance.assertions import shown
-from app.conformance.client import NoAnswer, send
+from app.conformance.client import NoAnswer, is_removed, send
 from app.conformance.outcome import Assertion, Exchange, NotTried
 from app.conformance.resource_assertions import of_contract, parsed
 from app.conformance.sample import sample
@@ -207,13 +207,7 @@ class Session:
 
     def remove_created(self) -> None:
         """Delete what the run created; what cannot be deleted stays listed."""
-        for url in list(self.created):
-            try:
-                status = send(self._client, "DELETE", url).status
-            except NoAnswer:
-                continue
-            if status < 300 or status == 404:
-                self.created.remove(url)
+        self.created[:] = [url for url in self.created if not is_removed(self._client, url)]
 
     def check(self, *assertions: Assertion) -> None:
         """Add assertions to the last request."""

@@ -7,7 +7,7 @@ security, patch media types, request rules, compile, bind.
 from app.contract.binding.operation_kinds import Kind
 from app.contract.binding.operations import Binding
 from app.contract.binding.security import Authentication
-from app.contract.contract import Contract, open_contract
+from app.contract.contract import Contract, open_contract, read_document
 from app.contract.errors import ContractError, Problem
 
 __all__ = [
@@ -18,4 +18,5 @@ __all__ = [
     "Kind",
     "Problem",
     "open_contract",
+    "read_document",
 ]

@@ -59,6 +59,20 @@ class Contract:
     major: str
 
 
+def read_document(file: Path) -> tuple[Json, tuple[Problem, ...]]:
+    """Return a document as its author meant it, in one dialect and without overlays.
+
+    The second value lists the repairs made to it.
+
+    Raises:
+        ContractError: the document is broken; file, JSON pointers and rules say where.
+    """
+    document = load(file)
+    repaired = repair(document)
+    validate(document, str(file))
+    return normalise.normalise(upgrade(document)), repaired
+
+
 def open_contract(
     file: Path,
     *,
@@ -79,10 +93,7 @@ def open_contract(
     Raises:
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
-    document = load(file)
-    repaired = repair(document)
-    validate(document, str(file))
-    document = normalise.normalise(upgrade(document))
+    document, repaired = read_document(file)
     repaired += repair_ids(document) + repair_request_schemas(document)
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()

@@ -19,12 +19,12 @@ from app.maintenance.archive import Entry
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadCallback, InvalidResource
 from app.tmf630.representation import decode
-from storage import DocumentExists, DocumentNotFound, Store, VersionConflict
+from storage import Document, Store, UpdateContended, Write, update
 
 _BATCH = 200
 _KINDS = (Kind.LIST, Kind.CREATE, Kind.RETRIEVE, Kind.SUBSCRIBE)
-_ATTEMPTS = 20
 
+Result: TypeAlias = Literal["added", "replaced", "skipped", "already"]
 OnConflict: TypeAlias = Literal["skip", "replace", "fail"]
 
 
@@ -147,10 +147,12 @@ def _put(
     place: _Place, store: Store, entry: Entry, on_conflict: OnConflict, found: Restored
 ) -> None:
     document = entry.document
-    for _ in range(_ATTEMPTS):
-        try:
-            there = store.get(entry.collection, document.id)
-        except DocumentNotFound:
+    wanted = Write(document.content, document.form)
+    result: Result = "added"
+
+    def decide(there: Document | None) -> Write | None:
+        nonlocal result
+        if there is None:
             if place.hub:
                 open_cursor(
                     store,
@@ -158,32 +160,28 @@ def _put(
                     store.last_event(),
                     suspended="restored from an archive",
                 )
-            try:
-                store.insert(entry.collection, document.id, document.content, form=document.form)
-            except DocumentExists:
-                continue
-            found.added += 1
-            return
+            result = "added"
+            return wanted
         if (there.content, there.form) == (document.content, document.form):
-            found.already += 1
-            return
+            result = "already"
+            return None
         if on_conflict == "fail":
             raise RestoreConflict(
                 f"line {entry.line}: {entry.collection} has another {document.id}"
             )
-        if on_conflict == "skip":
+        result = "skipped" if on_conflict == "skip" else "replaced"
+        return None if on_conflict == "skip" else wanted
+
+    try:
+        update(store, entry.collection, document.id, decide)
+    except UpdateContended:
+        raise RestoreConflict(f"line {entry.line}: {document.id} kept changing") from None
+    match result:
+        case "added":
+            found.added += 1
+        case "replaced":
+            found.replaced += 1
+        case "skipped":
             found.skipped += 1
-            return
-        try:
-            store.replace(
-                entry.collection,
-                document.id,
-                document.content,
-                version=there.version,
-                form=document.form,
-            )
-        except (VersionConflict, DocumentNotFound):
-            continue
-        found.replaced += 1
-        return
-    raise RestoreConflict(f"line {entry.line}: {document.id} kept changing")
+        case "already":
+            found.already += 1

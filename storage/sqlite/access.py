@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from storage.sqlite.conditions import Indexed, Listed, Sql
+from storage.sqlite.conditions import Indexed, Listed, Sql, joined
 
 _BOUNDS = (100, 1_000, 10_000)
 """How many rows a condition may select to be started from; the smallest bound is tried first."""
@@ -39,10 +39,11 @@ def choose_access(
     within = Sql("collection = ?", (collection,))
     first = _most_selective(connection, collection, parts, counts=counts)
     if first is None:
-        return Access("document", _all_of([within, *parts]))
+        return Access("document", joined(" AND ", "1", [within, *parts]))
     others = [_member(part) for part in parts if part is not first]
     # No index but the one of the first condition: rows are looked up by their numbers.
-    return Access("document NOT INDEXED", _all_of([_selected(first, collection), within, *others]))
+    where = joined(" AND ", "1", [_selected(first, collection), within, *others])
+    return Access("document NOT INDEXED", where)
 
 
 def _most_selective(
@@ -83,10 +84,3 @@ def _selection(part: Sql, collection: str) -> tuple[str, tuple[str | int | float
 
 def _member(part: Sql) -> Sql:
     return Sql(part.member, part.values) if isinstance(part, Listed) else part
-
-
-def _all_of(parts: Sequence[Sql]) -> Sql:
-    return Sql(
-        " AND ".join(f"({part.text})" for part in parts),
-        tuple(value for part in parts for value in part.values),
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
@@ -92,7 +92,7 @@ class Compiler:
                 compiled_inner = self.condition(inner, content)
                 return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
             case And(conditions):
-                return _joined(" AND ", "1", [self.condition(each, content) for each in conditions])
+                return joined(" AND ", "1", [self.condition(each, content) for each in conditions])
             case Or(conditions):
                 return _either([self.condition(each, content) for each in conditions])
 
@@ -102,6 +102,7 @@ class Compiler:
             case And(conditions):
                 return [part for each in conditions for part in self.conjuncts(each)]
             case AnyElement(path, inner):
+                # An index on a path below finds the few documents worth looking into.
                 return [*self._narrowed(inner, path), self._in_some(path, inner, "content")]
         return [self.condition(tree)]
 
@@ -112,7 +113,7 @@ class Compiler:
             near = self._comparison(Comparison(path, operator, float(value)), content)
             if operator is not Operator.EQ:
                 return near
-            return _joined(" AND ", "1", [near, Sql(f"instr({content}, ?)", (str(value),))])
+            return joined(" AND ", "1", [near, Sql(f"instr({content}, ?)", (str(value),))])
         root = content == "content"
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")
@@ -133,7 +134,7 @@ class Compiler:
         holds = _holds(f"{row}.atom", f"{row}.type", operator, value)
         exists = self._exists(path, content, row, holds)
         if root and operator is Operator.EQ and isinstance(value, str):
-            return _joined(" AND ", "1", [_mentioned(value), exists])
+            return joined(" AND ", "1", [_mentioned(value), exists])
         return exists
 
     def _matches(self, path: Path, pattern: str, content: str) -> Sql:
@@ -150,7 +151,7 @@ class Compiler:
         row = self._alias()
         holds = _in_pattern(f"{row}.atom", f"{row}.type = 'text'", pattern)
         exists = self._exists(path, content, row, holds)
-        return _joined(" AND ", "1", [listed, exists]) if listed else exists
+        return joined(" AND ", "1", [listed, exists]) if listed else exists
 
     def _in_some(self, path: Path, inner: Condition, content: str) -> Sql:
         row = self._alias()
@@ -159,11 +160,9 @@ class Compiler:
         return self._exists(path, content, row, holds)
 
     def _some(self, path: Path, inner: Condition, content: str) -> Sql:
-        exists = self._in_some(path, inner, content)
         if content != "content":
-            return exists
-        # An index on a path below finds the few documents worth looking into.
-        return _joined(" AND ", "1", [*self._narrowed(inner, path), exists])
+            return self._in_some(path, inner, content)
+        return joined(" AND ", "1", self.conjuncts(AnyElement(path, inner)))
 
     def _narrowed(self, tree: Condition, path: Path) -> list[Sql]:
         """Return what can be told of a condition on the objects at a path without them."""
@@ -191,7 +190,8 @@ class Compiler:
         return f"v{next(self._aliases)}"
 
 
-def _joined(word: str, empty: str, parts: list[Sql]) -> Sql:
+def joined(word: str, empty: str, parts: Sequence[Sql]) -> Sql:
+    """Join pieces by a word; `empty` stands for none of them."""
     if len(parts) < 2:
         return parts[0] if parts else Sql(empty)
     return Sql(
@@ -208,7 +208,7 @@ def _either(parts: list[Sql]) -> Sql:
         values = tuple(value for part in listed for value in part.values)
         member = " OR ".join(part.member for part in listed)
         return Listed(f"seq IN ({rows})", values, rows, f"({member})")
-    return _joined(" OR ", "0", parts)
+    return joined(" OR ", "0", parts)
 
 
 def _listed(hint: int, operator: Operator, value: Value) -> Listed:

@@ -17,7 +17,7 @@ from storage.port import Document, Event, Index, Page
 from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema
 from storage.sqlite.access import Access, choose_access
-from storage.sqlite.conditions import Listed, Sql
+from storage.sqlite.conditions import Listed, Sql, joined
 from storage.sqlite.connections import Connections, Durability, commit, transaction
 from storage.sqlite.group import SqliteGroup
 
@@ -208,7 +208,8 @@ class SqliteStore:
             access = choose_access(connection, collection, parts, counts=query.count)
             where = start = access.where
             if query.after is not None:
-                start = _also(where, ordering.behind(query.sort, terms, query.after))
+                behind = ordering.behind(query.sort, terms, query.after)
+                start = joined(" AND ", "1", [where, behind])
             # Numbers are sorted, not documents: those are read once it is known which.
             found = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
@@ -328,10 +329,6 @@ def _page_of(
             return rows, True
         rows.append(row)
     return rows, False
-
-
-def _also(left: Sql, right: Sql) -> Sql:
-    return Sql(f"{left.text} AND ({right.text})", left.values + right.values)
 
 
 def _position(columns: Sequence[Any]) -> Position:

@@ -19,7 +19,17 @@ from app.tmf630.json_equality import same
 from app.tmf630.lifecycle import fill, now
 from app.tmf630.outbox import EventOrigin
 from app.tmf630.representation import decode, encode, encode_change
-from storage import Document, DocumentExists, DocumentNotFound, Store, VersionConflict, json
+from storage import (
+    Document,
+    DocumentExists,
+    DocumentNotFound,
+    Store,
+    UpdateContended,
+    VersionConflict,
+    Write,
+    json,
+    update,
+)
 
 _ATTEMPTS = 50
 _FUTURE_MICROSECONDS = 300 * 1_000_000
@@ -80,23 +90,16 @@ class Replicator:
 
     def _claim(self, definition: ResourceDefinition, told: _Told) -> bool:
         """Note the time of an event about a resource, unless a newer one counted."""
-        content = json.dumps({"id": told.id, "time": told.time})
-        for _ in range(_ATTEMPTS):
-            try:
-                there = self._store.get(_times(definition), told.id)
-                if _time_of(there) > told.time:
-                    return False
-                self._store.replace(_times(definition), told.id, content, version=there.version)
-                return True
-            except DocumentNotFound:
-                try:
-                    self._store.insert(_times(definition), told.id, content)
-                    return True
-                except DocumentExists:
-                    continue
-            except VersionConflict:
-                continue
-        return False
+        claim = Write(json.dumps({"id": told.id, "time": told.time}))
+
+        def decide(there: Document | None) -> Write | None:
+            return None if there is not None and _time_of(there) > told.time else claim
+
+        try:
+            stored = update(self._store, _times(definition), told.id, decide)
+        except UpdateContended:
+            return False
+        return stored is not None and _time_of(stored) == told.time
 
     def _write(self, application: ReplicationRule, told: _Told, origin: EventOrigin) -> bool:
         """Bring the copy to what the event tells; first read, then look whether it still counts."""

@@ -292,16 +292,6 @@ def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
     return _change_cursor(store, id, resumed)
 
 
-def suspend_cursor(store: Store, id: str, reason: str) -> bool:
-    """Stop the deliveries to a subscription; return whether there is one.
-
-    Its holder loses the lease with its next renewal.
-    """
-    return _change_cursor(
-        store, id, lambda cursor: replace(cursor, suspended=reason, holder="", held_until=0.0)
-    )
-
-
 def read_cursors(store: Store) -> list[DeliveryCursor]:
     """Return every cursor of a store."""
     return [_decode_cursor(document) for document in every(store, CURSORS)]
