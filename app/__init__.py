@@ -1,4 +1,4 @@
-"""The server around the handlers: contract, web stack, settings and command line."""
+"""The server: contract engine, TMF630 rules, events, web stack, settings and command line."""
 
 import warnings
 

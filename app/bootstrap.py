@@ -1,6 +1,6 @@
-"""Opening what the settings name: contracts, the sources among them, and the store.
+"""Bootstrap: opens the contracts, event sources and store that the settings name.
 
-Apart from the server, since most commands want these and none of what answers requests.
+Separate from the application, because most commands need these and no web stack.
 """
 
 from __future__ import annotations

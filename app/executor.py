@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class Call:
-    """A call somebody awaits."""
+    """A call whose result is awaited in the event loop."""
 
     future: asyncio.Future[Any]
     function: Callable[[Any], Any]
@@ -29,14 +29,14 @@ class Call:
     error: BaseException | None = None
 
     def run(self) -> None:
-        """Make it."""
+        """Run the function and keep its result or exception."""
         try:
             self.result = self.function(self.argument)
-        except BaseException as error:  # carried to whoever awaits
+        except BaseException as error:  # raised where the call is awaited
             self.error = error
 
     def settle(self) -> None:
-        """Give its result or exception to whoever awaits, in the event loop."""
+        """Set the result or exception of the awaited future, in the event loop."""
         if self.future.cancelled():
             return
         if self.error is None:
@@ -103,7 +103,7 @@ class HandlerExecutor:
                     return
 
     def _take(self) -> tuple[list[Call], bool]:
-        """Wait for a call and take those that queue behind it; False when told to stop."""
+        """Wait for a call and take those that queue behind it; False when it is to stop."""
         calls: list[Call] = []
         call = self._calls.get()
         while call is not None:

@@ -16,7 +16,7 @@ from handlers.responses import Response, json_response
 from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
 
 _PAGE_BYTES = 8 * 1024 * 1024
-"""Of the documents in one response; a longer list goes on with the `Link` header's next."""
+"""Bytes of the documents in one response; a longer list continues at the `Link` header's next."""
 
 
 class Listing:

@@ -1,4 +1,4 @@
-"""A contract as the server holds it, and the pipeline that makes one."""
+"""A contract ready to be served, and the pipeline that makes it from a document."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Identity: who calls, proved by a token or an API key, and which operations that opens."""
+"""Identity: authentication by bearer token or API key, and the access that it grants."""

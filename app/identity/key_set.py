@@ -1,8 +1,8 @@
-"""The keys that tokens are verified with: a JSON Web Key Set, by URL or from a file (RFC 7517).
+"""The keys that verify tokens: a JSON Web Key Set, from a URL or a file (RFC 7517).
 
-Keys are kept while they are fresh, renewed in the background when they are not, and looked up again
-when a token names one that is unknown, as after a rotation. While the provider is away the keys of
-before go on for a day.
+Keys are cached, renewed in the background when the cache expires, and read again when a token names
+an unknown key, as after a rotation. While the provider cannot be reached the cached keys stay valid
+for a day.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FRESH_SECONDS = 300.0
 _FRESH_FILE_SECONDS = 5.0
 _STALE_SECONDS = 24 * 3600.0
 _RETRY_SECONDS = 10.0
-"""Between two readings that somebody's unknown key, or a failure, caused."""
+"""Seconds between two reads that an unknown key, or a failure, causes."""
 _READING_SECONDS = 10.0
 _MOST_BYTES = 1024 * 1024
 _SMALLEST_RSA = 2048

@@ -1,1 +1,1 @@
-"""Observing: what the server tells those who run it, in logs, metrics, health checks and traces."""
+"""Observability: logs, metrics, traces and the data behind health checks."""

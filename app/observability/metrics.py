@@ -1,8 +1,8 @@
 """Metrics: counts and times of all processes of a server, read in one place (OpenMetrics 1.0).
 
-Each process keeps its numbers in files of one folder, and whichever is asked adds them up; what a
-process that is gone has counted stays counted. Every label has few values: operations, statuses,
-rules, codes; never a path, an id or a caller.
+Each process writes its numbers to files in a shared folder; the process that answers `/metrics`
+adds them up, those of ended processes included. Labels have few values (operations, statuses,
+rules, codes), never a path, an id or a caller.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether traces are kept; asking costs nothing."""
+"""Opens tracing when the environment configures it; imports OpenTelemetry only then."""
 
 from __future__ import annotations
 

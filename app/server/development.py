@@ -39,7 +39,7 @@ def create_development_app() -> ASGIApp:
 
 
 def serve_for_development(settings: Settings) -> None:
-    """Serve until told to stop; a changed file starts the server again."""
+    """Serve until it is stopped; a changed file starts the server again."""
     os.environ.update(environment_of(settings))
     config = Config(
         "app.server.development:create_development_app",

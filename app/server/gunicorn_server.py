@@ -76,7 +76,7 @@ class Gunicorn(BaseApplication):
         super().__init__()
 
     def run(self) -> None:
-        """Serve until told to stop, and deliver events meanwhile."""
+        """Serve until it is stopped, and deliver events meanwhile."""
         counted = share_metrics()
         delivery = None
         if self._settings.delivery == "server" and not self._single_process:
@@ -268,7 +268,7 @@ def serve(
     single_process: bool,
     ready_file: Path | None = None,
 ) -> None:
-    """Serve the contracts until told to stop.
+    """Serve the contracts until it is stopped.
 
     `ready_file` gets the addresses, as JSON, once requests are answered.
 

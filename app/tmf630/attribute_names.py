@@ -1,4 +1,4 @@
-"""Attributes that a query names and the contract does not have."""
+"""Checks that the attributes which a query names exist in the contract."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who makes a request, and what that lets them see."""
+"""The caller of a request: its identity, its access and the parties it is bound to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Access(StrEnum):
-    """What an identity may be allowed to do; every operation of a contract asks for one of them."""
+    """A kind of access. Every operation of a contract requires one of them."""
 
     READ = "read"
     WRITE = "write"

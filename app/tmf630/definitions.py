@@ -1,4 +1,4 @@
-"""What a handler knows of the resource it serves, taken from the contract."""
+"""Resource definitions: what the rules and handlers need to know about each resource."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Attributes(Protocol):
 
 
 class Change(StrEnum):
-    """What happens to a resource that others may want to hear of."""
+    """A kind of change to a resource for which a contract may declare an event."""
 
     CREATE = "create"
     ATTRIBUTE = "attribute"
@@ -133,21 +133,24 @@ class Answers:
 class ResourceDefinition:
     """One resource collection of a contract.
 
-    `collection` names it in the store; `path` is where it is served, without scheme and host;
-    `check(resource)` raises `InvalidResource` for one that breaks the contract, and
-    `check(resource, before)` for a change that does; `managed` attributes are the server's,
-    `fills` complete what a client sends, `initial` what a new resource starts with; `announces`
-    says which changes have an event; `creatable` are the managed attributes that a client may give
-    to a new resource, `frozen` those attributes that no patch may change, `frozen_in_put` no
-    replacement; `chooses_id` that clients may choose ids; `integer_ids` that ids are integers,
-    which are stored as text; `partial` that the contract declares 206 for a page that is not the
-    whole list; `identity` are the attributes that come along with every selection, among them those
-    that the contract cannot have left out. `parties` are the paths at which a resource names the
-    parties that have a part in it. A hub has in `event_types` the events that its API declares.
-
-    A collection within other resources (`/topic/{topicId}/event`) names their path parameters in
-    `parents`, and in `within` the collection of the innermost; `parent` is their ids joined by
-    slashes once they are known, and `path` is then the one with those ids.
+    - `type`: the value of `@type`.
+    - `collection`: the collection's name in the store.
+    - `path`: where the collection is served, without scheme and host.
+    - `check`: `check(resource)` raises `InvalidResource` when the resource breaks the contract;
+      `check(resource, before)` when the change from `before` does.
+    - `managed`: attributes that the server sets, and when it sets them.
+    - `fills`: values for attributes that a client left out; `initial`: values of a new resource.
+    - `chooses_id`: clients may choose ids. `integer_ids`: ids are integers, stored as text.
+    - `creatable`: managed attributes that a client may give to a new resource.
+    - `frozen`: attributes that no patch may change; `frozen_in_put`: that no PUT may change.
+    - `identity`: attributes in every response, whatever `fields` selects.
+    - `partial`: the contract declares 206 for a page that is not the whole list.
+    - `announces`: the changes that have an event.
+    - `parties`: the paths at which a resource names its parties.
+    - `event_types`: for a hub, the events that its API declares.
+    - `parents`, `within`, `parent`: for a collection inside other resources
+      (`/topic/{topicId}/event`) the path parameters of those resources, the collection of the
+      innermost, and, once they are known, their ids joined by slashes; `path` then has those ids.
     """
 
     type: str
@@ -207,7 +210,7 @@ class ListenerDefinition:
 
 
 class UnknownFilters(StrEnum):
-    """What becomes of a filter on an attribute that the contract does not have."""
+    """How a filter on an attribute that the contract does not declare is treated."""
 
     MATCH = "match"
     REFUSE = "refuse"
@@ -216,7 +219,7 @@ class UnknownFilters(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one request may ask of the store."""
+    """Limits on what one request may ask of the store."""
 
     default_page: int = 100
     largest_page: int = 1000

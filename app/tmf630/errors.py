@@ -1,4 +1,4 @@
-"""What a handler can refuse, in terms of the API."""
+"""Errors of the TMF630 rules. `app.web.errors` maps them to HTTP responses."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class BadCallback(Exception):
 
 
 class MalformedCallback(BadCallback):
-    """What a listener registers is no address at all that an event could be sent to."""
+    """The callback that a listener registers is not a URL to which events can be sent."""
 
 
 class SubscriptionExists(Exception):
@@ -73,7 +73,7 @@ class InvalidResource(Exception):
 
 
 class BadPrecondition(Exception):
-    """A precondition has not the form that HTTP gives it; the message says which, and the form."""
+    """A precondition header is malformed; the message names it and the expected form."""
 
 
 class PreconditionFailed(Exception):
@@ -85,8 +85,8 @@ class PreconditionRequired(Exception):
 
 
 class OutOfBounds(Exception):
-    """The caller is bound to parties, and what it asks for is not theirs; the message says how."""
+    """The caller is bound to parties that have no part in the resource; the message says why."""
 
 
 class NotServed(Exception):
-    """The contract declares the operation, and this server has no handler for its shape."""
+    """The contract declares the operation, but the server has no handler for its kind."""

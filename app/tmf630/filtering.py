@@ -47,7 +47,7 @@ _COMMA = re.compile(r'\s*((?:"[^"]*"|\\.|[^,\\])*),?')
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One condition as written: a path, an operator's word, and the text of its values."""
+    """One condition as the client wrote it: a path, an operator, and the text of the values."""
 
     name: str
     path: Path
@@ -245,7 +245,10 @@ def _below(tree: Condition) -> Condition:
 
 
 def some(path: Path, inner: Condition) -> Condition:
-    """Return the condition that an object at the path satisfies another, as flat as can be."""
+    """Return the condition that an object at the path satisfies `inner`.
+
+    A single condition on one attribute becomes a plain condition on the longer path.
+    """
     match inner:
         case AnyElement(below, condition):
             return AnyElement(path + below, condition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 ABSENT = object()
-"""Stands for an attribute that is not there; no JSON value is the same."""
+"""Marks an absent attribute; it equals no JSON value."""
 
 
 def without_nulls(value: Any) -> Any:

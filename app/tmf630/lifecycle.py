@@ -13,7 +13,7 @@ from app.tmf630.definitions import Fill, Moment, Resource, ResourceDefinition
 from app.tmf630.json_equality import same
 
 STATUS_ATTRIBUTES = ("status", "state", "lifecycleStatus")
-"""How TM Forum resources name the attribute that holds where they are in their life."""
+"""The names of the attribute that holds a resource's lifecycle state."""
 
 
 def now() -> str:
@@ -70,7 +70,7 @@ def changed(definition: ResourceDefinition, before: Resource, after: Resource) -
 
 
 def fill(fills: tuple[Fill, ...], resource: Resource, time: str) -> None:
-    """Fill in place what a client left out."""
+    """Set in place the attributes that a client left out."""
     for each in fills:
         _fill(resource, each.path, each.value, time)
 

@@ -36,7 +36,7 @@ class EventOrigin:
     traceparent: str | None = None
 
     def correlation(self) -> str | None:
-        """Return the correlation id of its events: the stated one, the trace's or the request's."""
+        """Return the events' correlation id: the client's, else the trace id or request id."""
         stated = self.correlation_id
         if stated and len(stated) <= _LONGEST_CORRELATION and stated.isprintable():
             return stated

@@ -23,9 +23,9 @@ from storage import Condition, Page, Position, SortKey, Window
 
 _SIGNATURE_BYTES = 16
 _LINK_BYTES = 3072
-"""Of the `Link` header: proxies take 4 KB for the head of a response, other headers included."""
+"""Bytes of a `Link` header: proxies accept a response head of 4 KB, all headers included."""
 _DISPENSABLE = ("first", "prev", "last", "self", "next")
-"""Links in the order in which they are left out where not all of them fit."""
+"""The order in which links are left out when they do not all fit."""
 
 
 @dataclass(frozen=True, slots=True)

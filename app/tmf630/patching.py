@@ -31,7 +31,7 @@ DEEPEST = 64
 """Levels of objects and arrays within each other, as many as a request's body may have."""
 
 SECONDS = 5.0
-"""How long operations may work: other changes wait for them."""
+"""Seconds that the operations of a patch may take in all; other changes wait for them."""
 
 
 def patched(

@@ -1,7 +1,7 @@
-"""Conditions as the store understands them: every form of a document, one parent's members alone.
+"""Stored queries: a client's condition, translated to what the store holds.
 
-What a client asks is in the words of one contract. The same collection may hold documents in the
-form of another version, and members of other parents.
+A client uses the attribute names of one contract. The collection may also hold documents that
+another version of the contract wrote, and members of other parents.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operat
 
 
 def scoped(definition: ResourceDefinition, stated: Condition | None) -> Condition | None:
-    """Return the condition to ask the store for what a client's condition means."""
+    """Return the condition on stored documents that a client's condition stands for."""
     if stated is not None:
         stated = in_every_form(definition.forms, stated)
     if definition.parent is None:

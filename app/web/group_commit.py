@@ -96,12 +96,12 @@ class GroupCommit:
         self._group.commit()
 
     def _hand(self, work: Callable[[], T], then: Callable[[asyncio.Future[T]], None]) -> None:
-        """Have the thread do something, and leave the group alone until it is done."""
+        """Run a function in the thread; the group is not used until it has finished."""
         self._handed = True
         self._thread.run(lambda _: work(), None).add_done_callback(then)
 
     def _waited(self, outcome: asyncio.Future[bool]) -> None:
-        """Go on after others have ended their writing, or have not."""
+        """Continue once the lock of other writers was released, or the wait for it failed."""
         self._handed = False
         error = outcome.exception()
         if error is None:

@@ -1,4 +1,4 @@
-"""Sources: what the events of other APIs become here, as data.
+"""Event sources: data files that say how events of other APIs become resources of this one.
 
 A source file names the API and resource that events are about (`from`), the API and resource they
 become (`into`), and how: `id` and each attribute in `attributes` is a template. `{a.b|c}` stands
@@ -37,7 +37,7 @@ class Source:
     attributes: Mapping[str, Any]
 
     def local(self, payload: Resource) -> Resource:
-        """Return the attributes, the id among them, that a resource told of has here."""
+        """Return the local attributes, `id` included, of the resource that an event describes."""
         found = {name: _rendered(template, payload) for name, template in self.attributes.items()}
         found = {name: value for name, value in found.items() if value is not _ABSENT}
         id = _rendered(self.id, payload)
@@ -92,9 +92,9 @@ def _rendered(template: Any, payload: Resource) -> Any:
 
 
 def _object(template: Json, payload: Resource) -> Any:
-    """Return an object; none of its own when every value that comes from elsewhere is missing."""
+    """Return an object; `_ABSENT` when none of the values it takes from the event is there."""
     found = {name: _rendered(inner, payload) for name, inner in template.items()}
-    told = {name: value for name, value in found.items() if value is not _ABSENT}
+    values = {name: value for name, value in found.items() if value is not _ABSENT}
     asked = [inner for inner in template.values() if not _is_fixed(inner)]
     unnamed = "id" in template and found["id"] is _ABSENT
     missing = unnamed or (
@@ -103,7 +103,7 @@ def _object(template: Json, payload: Resource) -> Any:
             not _is_fixed(inner) and found[name] is not _ABSENT for name, inner in template.items()
         )
     )
-    return _ABSENT if missing else told
+    return _ABSENT if missing else values
 
 
 def _is_fixed(template: Any) -> bool:

@@ -1,7 +1,7 @@
-"""Shape: what an operation is, told by its method and path alone.
+"""Operation kinds: what an operation does, recognised by its method and path alone.
 
-TM Forum renames operationIds between versions (`registerListener`, `createHub`), never the shape
-of its paths.
+TM Forum renames operationIds between versions (`registerListener`, `createHub`); the structure of
+the paths stays.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bind: give each operation what it takes to serve it."""
+"""Binding: each operation of a contract with its kind, validators and resource definition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
 """Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
 
 _ACCEPTS_MORE = "x-accepts-more"
-"""Marks a parameter whose schema states what is accepted in any case; handlers judge the rest."""
+"""Marks a parameter whose schema lists only examples; the handler validates the value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Resource definitions: what handlers need to know of each collection, taken from the contract."""
+"""Builds the resource definition of each collection from the contract."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from storage import Index
 
 _ANY_HREF = "http://localhost/"
 _ALL = 1000
-"""More violations than a resource has that was accepted."""
+"""An upper bound for the violations that are collected from one resource."""
 _COLLECTION_KINDS = (Kind.LIST, Kind.CREATE, Kind.SUBSCRIBE, Kind.SUBSCRIPTIONS)
 
 

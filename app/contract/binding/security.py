@@ -1,7 +1,7 @@
-"""Security requirements: which scope each operation asks for, told by its shape as its handler is.
+"""Security requirements: the scope that each operation requires, which follows from its kind.
 
-The schemes and the names of the scopes come from the overlay. A document's own requirements are
-replaced: they name schemes of which this server knows nothing.
+An overlay gives the schemes and the names of the scopes. They replace the document's own
+requirements, whose schemes this server does not implement.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from app.contract.document.load import Json
 from app.tmf630.caller import Access
 
 SCOPES = "x-scopes"
-"""Where an overlay says what each kind of access is called as a scope."""
+"""The extension in which an overlay names the scope for each kind of access."""
 
 REQUIRED = "x-required-scope"
-"""Where an operation says which scope it asks for, whatever proves that a caller has it."""
+"""The extension in which an operation names the scope it requires."""
 
 _ACCESS = {
     Kind.LIST: Access.READ,

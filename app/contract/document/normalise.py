@@ -1,4 +1,4 @@
-"""Normalise: spell the same things the same way, and find where the API is to be served."""
+"""Normalise: write equivalent constructs in one form, and find the API's base path."""
 
 from __future__ import annotations
 

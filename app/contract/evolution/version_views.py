@@ -1,4 +1,4 @@
-"""Forms: one collection of documents, read and written by several versions of an API.
+"""Version views: one collection of documents, read and written by several versions of an API.
 
 A document stays in the form of the version that wrote it. Another version reads it through the
 mapping between the two, and what it reads always satisfies its contract: a value that the contract

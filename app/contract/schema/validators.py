@@ -38,7 +38,7 @@ _NAMED_SCHEMAS_IN = frozenset({"properties", "patternProperties", "dependentSche
 _OWN = "@itself"
 
 IN_WORDS = "x-pattern-in-words"
-"""Where a schema says what its pattern asks for, to whoever breaks it."""
+"""The extension in which a schema describes its pattern for error messages."""
 
 
 class View(StrEnum):

@@ -114,7 +114,7 @@ def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
 
 
 def _meant(branches: list[list[Any]]) -> list[Any] | None:
-    """Return the errors of the one form the value was meant to have, if that can be told.
+    """Return the errors of the alternative that the value was meant for, if it can be identified.
 
     It can when there is one form, or when one alone is not ruled out by an enumerated value.
     """

@@ -1,8 +1,8 @@
-"""Applying the events of other systems: a local copy follows what they tell.
+"""Replication: events of other systems keep local copies of their resources up to date.
 
-Events may come late, twice, or side by side. What was told last, by the event's own time, wins;
-nothing older is ever put over it. The time of the last event that counted is kept beside the copy,
-and is claimed before the copy is touched.
+Events may arrive late, twice, or concurrently. The event with the latest `eventTime` wins; an older
+one never overwrites it. The time of the last applied event is stored beside the copy, before the
+copy is changed.
 """
 
 from __future__ import annotations
@@ -53,8 +53,12 @@ class ReplicationRule:
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What an event tells of a resource: `time` in microseconds, `changed` if it says what has."""
+class _ReportedState:
+    """The state of a resource that an event reports.
+
+    `time` is in microseconds since 1970; `changed` are the attributes that the event names as
+    changed, empty when it names none.
+    """
 
     id: str
     resource: Resource
@@ -71,44 +75,45 @@ class Replicator:
     def apply(
         self, application: ReplicationRule, event: Resource, received: str, origin: EventOrigin
     ) -> bool:
-        """Apply an event; return whether it counted.
+        """Apply an event; return whether it was applied.
 
-        `origin` is the request that brought it, for the events that this causes here.
-
-        It does not when it is older than what is there already, tells of nothing with an id, or
-        would leave a resource that breaks the contract.
+        An event is not applied when it is older than the stored state, when it names no resource
+        with an id, or when the resulting resource would break the contract. `origin` is the request
+        that delivered it; events that follow from the change refer to it.
         """
-        told = _told(application, event, received)
-        if told is None or not self._claim(application.definition, told):
+        state = _reported_state(application, event, received)
+        if state is None or not self._claim(application.definition, state):
             return False
         for _ in range(_ATTEMPTS):
             try:
-                return self._write(application, told, origin)
+                return self._write(application, state, origin)
             except (VersionConflict, DocumentExists):
                 continue
         return False
 
-    def _claim(self, definition: ResourceDefinition, told: _Told) -> bool:
-        """Note the time of an event about a resource, unless a newer one counted."""
-        claim = Write(json.dumps({"id": told.id, "time": told.time}))
+    def _claim(self, definition: ResourceDefinition, state: _ReportedState) -> bool:
+        """Store the time of an event about a resource, unless a newer one was applied."""
+        claim = Write(json.dumps({"id": state.id, "time": state.time}))
 
         def decide(there: Document | None) -> Write | None:
-            return None if there is not None and _time_of(there) > told.time else claim
+            return None if there is not None and _time_of(there) > state.time else claim
 
         try:
-            stored = update(self._store, _times(definition), told.id, decide)
+            stored = update(self._store, _times(definition), state.id, decide)
         except UpdateContended:
             return False
-        return stored is not None and _time_of(stored) == told.time
+        return stored is not None and _time_of(stored) == state.time
 
-    def _write(self, application: ReplicationRule, told: _Told, origin: EventOrigin) -> bool:
-        """Bring the copy to what the event tells; first read, then look whether it still counts."""
+    def _write(
+        self, application: ReplicationRule, state: _ReportedState, origin: EventOrigin
+    ) -> bool:
+        """Write the reported state to the copy; give way to newer events found after the read."""
         definition = application.definition
         try:
-            there: Document | None = self._store.get(definition.collection, told.id)
+            there: Document | None = self._store.get(definition.collection, state.id)
         except DocumentNotFound:
             there = None
-        if self._is_overtaken(definition, told):
+        if self._is_overtaken(definition, state):
             return False
         if application.change is Change.DELETE:
             if there is not None:
@@ -116,8 +121,8 @@ class Replicator:
             return True
         try:
             if there is None:
-                return self._insert(definition, told, origin)
-            return self._replace(definition, there, told, origin)
+                return self._insert(definition, state, origin)
+            return self._replace(definition, there, state, origin)
         except InvalidResource:
             return False
 
@@ -125,20 +130,22 @@ class Replicator:
         events = outbox.deleted(definition, there.id, there.content, there.form, origin)
         self._store.delete(definition.collection, there.id, version=there.version, events=events)
 
-    def _insert(self, definition: ResourceDefinition, told: _Told, origin: EventOrigin) -> bool:
-        resource = {"@type": definition.type, **told.resource}
+    def _insert(
+        self, definition: ResourceDefinition, state: _ReportedState, origin: EventOrigin
+    ) -> bool:
+        resource = {"@type": definition.type, **state.resource}
         fill(definition.fills + definition.initial, resource, now())
         resource = definition.forms.conforming(resource)
         definition.check(resource, {})
         content = encode(definition, resource)
         inserted = self._store.insert(
             definition.collection,
-            told.id,
+            state.id,
             content,
             form=definition.forms.name,
-            events=outbox.created(definition, told.id, content, origin),
+            events=outbox.created(definition, state.id, content, origin),
         )
-        if self._is_overtaken(definition, told):  # by a deletion that found nothing yet
+        if self._is_overtaken(definition, state):  # by a deletion that found nothing yet
             self._delete(definition, inserted, origin)
             return False
         return True
@@ -147,12 +154,12 @@ class Replicator:
         self,
         definition: ResourceDefinition,
         there: Document,
-        told: _Told,
+        state: _ReportedState,
         origin: EventOrigin,
     ) -> bool:
         before = decode(definition, there)
-        kept = {name: value for name, value in before.items() if name not in told.changed}
-        after = merged(kept, told.resource)
+        kept = {name: value for name, value in before.items() if name not in state.changed}
+        after = merged(kept, state.resource)
         after.pop("href", None)
         if same(after, before):
             return True
@@ -170,14 +177,16 @@ class Replicator:
         )
         return True
 
-    def _is_overtaken(self, definition: ResourceDefinition, told: _Told) -> bool:
-        return _time_of(self._store.get(_times(definition), told.id)) > told.time
+    def _is_overtaken(self, definition: ResourceDefinition, state: _ReportedState) -> bool:
+        return _time_of(self._store.get(_times(definition), state.id)) > state.time
 
 
-def _told(application: ReplicationRule, event: Resource, received: str) -> _Told | None:
-    """Return what an event tells; None when that is nothing with an id."""
-    told = event.get("event")
-    payload = told.get(application.payload) if isinstance(told, dict) else None
+def _reported_state(
+    application: ReplicationRule, event: Resource, received: str
+) -> _ReportedState | None:
+    """Return the state that an event reports; None when it names no resource with an id."""
+    state = event.get("event")
+    payload = state.get(application.payload) if isinstance(state, dict) else None
     if not isinstance(payload, dict):
         return None
     resource = application.local(payload)
@@ -186,21 +195,23 @@ def _told(application: ReplicationRule, event: Resource, received: str) -> _Told
         return None
     at_receipt = _instant(received) or 0
     time = _instant(event.get("eventTime")) or at_receipt
-    if time > at_receipt + _FUTURE_MICROSECONDS:  # else nothing true would ever count again
+    if time > at_receipt + _FUTURE_MICROSECONDS:  # or no later event would ever be applied
         _log.warning(
-            "event %s of %s is from the future, and counts as of now", event.get("eventId"), id
+            "event %s of %s has a time in the future; it is applied as of now",
+            event.get("eventId"),
+            id,
         )
         time = at_receipt
     path = event.get("fieldPath")
-    own = isinstance(path, str) and application.local is dict  # else it is in others' words
+    own = isinstance(path, str) and application.local is dict
     changed = {name.strip() for name in str(path).split(",")} if own else set()
-    return _Told(id, resource, time, frozenset(changed - {"id", "@type"}))
+    return _ReportedState(id, resource, time, frozenset(changed - {"id", "@type"}))
 
 
-def merged(before: Resource, told: Resource) -> Resource:
-    """Return a resource with what an event tells of it; objects are completed, arrays replaced."""
+def merged(before: Resource, state: Resource) -> Resource:
+    """Return a resource with the reported state merged in; arrays are replaced."""
     after = dict(before)
-    for name, value in told.items():
+    for name, value in state.items():
         mine = after.get(name)
         if isinstance(mine, dict) and isinstance(value, dict):
             value = merged(mine, value)

@@ -1,4 +1,4 @@
-"""Listening: what the events that arrive here change, by contract and settings."""
+"""Inbound routes: which collection the events of each listener change, by contract and settings."""
 
 from __future__ import annotations
 

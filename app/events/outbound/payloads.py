@@ -1,4 +1,4 @@
-"""From the record of a change to the events that a contract has for it."""
+"""Event payloads: renders an outbox record as the events that a contract declares for it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class OutgoingEvent:
 
 
 class EventRenderer:
-    """Shapes the events of one contract."""
+    """Renders the events of one contract."""
 
     def __init__(self, contract: Contract, content: EventContent = EventContent.CONTRACT) -> None:
         self._title = contract.title

@@ -1,4 +1,4 @@
-"""Subscriptions: who has registered at which hub, and for what."""
+"""Subscriptions: the listeners that are registered at the hubs, and what each of them wants."""
 
 from __future__ import annotations
 

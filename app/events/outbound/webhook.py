@@ -38,7 +38,7 @@ _PACE_SECONDS = 0.01
 """So many requests begin in this time: more would wait for each other until they time out."""
 _LONGEST_WAIT = 24 * 3600.0
 _ABSENT = frozenset({408, 425, 429})
-"""Statuses below 500 that say nothing of the event: the listener is busy, or asks for patience."""
+"""Statuses below 500 that do not refuse the event: the listener is busy or asks to retry later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What goes beyond a limit."""
+"""Errors raised when a request exceeds a limit."""
 
 
 class Overloaded(Exception):

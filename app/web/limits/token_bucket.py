@@ -38,7 +38,7 @@ class Bucket:
         return Bucket(left, now), (1 - left) / rate.per_second
 
     def is_full(self, rate: Rate, now: float) -> bool:
-        """Whether nothing would be lost if it were forgotten."""
+        """Whether the bucket has all its tokens, so that it need not be kept."""
         return self.left + (now - self.at) * rate.per_second >= rate.burst
 
 
