@@ -7,7 +7,7 @@ schema lies and how it is composed does not matter, what a client sends and gets
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -17,9 +17,10 @@ from app.contract.document.load import Json
 from app.contract.document.normalise import api_name, major_version, operations
 from app.contract.evolution.diff_schemas import SchemaComparison
 from app.contract.evolution.mapping import Mapping, Side
-from app.contract.schema.schemas import body_schema, failure_schema, follow, success_schema
+from app.contract.schema.schemas import body_schema, failure_schema, follow, name_of, success_schema
 
 _PARAMETER = re.compile(r"\{[^{}]+\}")
+_LOST_FORMAT = re.compile(r"format \S+ became any text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Change:
     """One difference: in which group, at which place, what it is, and whether it breaks clients.
 
     `uses` says what the place is a part of: requests, answers; where it breaks clients, those in
-    which it does. `data` says what becomes of stored values.
+    which it does. `data` says what becomes of stored values. `places` are those of a difference
+    that is told once for several.
     """
 
     group: str
@@ -36,6 +38,7 @@ class Change:
     breaking: bool
     uses: tuple[str, ...] = ()
     data: str = ""
+    places: tuple[str, ...] = ()
 
 
 def differences(old: Json, new: Json, mappings: Sequence[Mapping] = ()) -> tuple[Change, ...]:
@@ -45,7 +48,29 @@ def differences(old: Json, new: Json, mappings: Sequence[Mapping] = ()) -> tuple
         key = (change.group, change.place, change.what)
         found[key] = _together(found[key], change) if key in found else change
     notes = _Fates(old, new, mappings)
-    return tuple(replace(each, data=notes.of(each)) for each in found.values())
+    told = (replace(each, data=notes.of(each)) for each in found.values())
+    return tuple(_with_formats_once(told))
+
+
+def _with_formats_once(changes: Iterable[Change]) -> Iterator[Change]:
+    """Yield a format that many attributes lose as one difference of the document.
+
+    Newer documents drop formats everywhere, `uri` above all; hundreds of lines would say the same.
+    """
+    lost: dict[tuple[str, bool], list[Change]] = {}
+    for change in changes:
+        if change.group == "attributes" and _LOST_FORMAT.fullmatch(change.what):
+            lost.setdefault((change.what, change.breaking), []).append(change)
+        else:
+            yield change
+    for alike in lost.values():
+        if len(alike) == 1:
+            yield alike[0]
+            continue
+        uses = tuple(sorted({use.split()[-1] for change in alike for use in change.uses}))
+        places = tuple(sorted({change.place for change in alike}))
+        what = f"{alike[0].what}, in {len(places)} attributes"
+        yield replace(alike[0], place="the document", what=what, uses=uses, data="", places=places)
 
 
 def _together(one: Change, other: Change) -> Change:
@@ -151,8 +176,7 @@ def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> It
         ("error", "error answer", False, failure_schema),
     ]
     # An event tells of a resource, which is compared where it is served itself.
-    told = frozenset(collection_of(path).strip("/") for path in new["paths"])
-    resources = told if "/listener/" in path else frozenset()
+    resources = _served(old, new) if "/listener/" in path else frozenset()
     for place, use, sent, schema_of in bodies:
         mine, others = schema_of(before), schema_of(after)
         if mine is None or others is None:
@@ -160,6 +184,19 @@ def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> It
         comparison = SchemaComparison(old, new, sent=sent, apart=resources)
         for found in comparison.schemas(place, _one(old, mine), _one(new, others)):
             yield Change("attributes", found.place, found.what, found.breaking, (use,))
+
+
+def _served(old: Json, new: Json) -> frozenset[tuple[str, str]]:
+    """Return the components, of both documents, that answers consist of."""
+    before, after = _operations(old), _operations(new)
+    pairs = set()
+    for key in before.keys() & after.keys():
+        mine, others = success_schema(before[key]), success_schema(after[key])
+        if "/listener/" not in key and mine is not None and others is not None:
+            names = name_of(_one(old, mine)), name_of(_one(new, others))
+            if names[0] is not None and names[1] is not None:
+                pairs.add((names[0], names[1]))
+    return frozenset(pairs)
 
 
 def _one(document: Json, schema: Json) -> Json:

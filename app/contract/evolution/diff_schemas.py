@@ -5,7 +5,7 @@ Where the new schema allows less, it breaks who sends; where it allows more, it 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Any
@@ -14,8 +14,10 @@ from app.contract.document.load import Json
 from app.contract.schema.discriminator import discriminator_of
 from app.contract.schema.schemas import attributes, follow, name_of
 
-_DEEPEST = 8
+_DEEPEST = 16
+_OR = " or "
 _UNIONS = ("oneOf", "anyOf")
+_OF_OBJECTS = ("properties", "required", "allOf", "discriminator", "enum", "items", *_UNIONS)
 _LEAST = ("minLength", "minItems", "minProperties", "minimum")
 _MOST = ("maxLength", "maxItems", "maxProperties", "maximum")
 _RULES = ("pattern", "multipleOf", "const", "exclusiveMinimum", "exclusiveMaximum", "uniqueItems")
@@ -42,12 +44,17 @@ class Difference:
 class SchemaComparison:
     """Compares the schemas of one body; `sent` says that clients send it.
 
-    An attribute named in `apart` is compared elsewhere: an event tells of a resource, which changes
-    as the resource itself does.
+    A pair of components in `apart` is compared elsewhere: an event tells of a resource, which
+    changes as the resource itself does.
     """
 
     def __init__(
-        self, old: Json, new: Json, *, sent: bool, apart: frozenset[str] = frozenset()
+        self,
+        old: Json,
+        new: Json,
+        *,
+        sent: bool,
+        apart: frozenset[tuple[str, str]] = frozenset(),
     ) -> None:
         self._old = old
         self._new = new
@@ -57,7 +64,7 @@ class SchemaComparison:
 
     def schemas(self, place: str, old: Json, new: Json, depth: int = 0) -> Iterator[Difference]:
         """Yield the differences of two schemas, `place` being where such a value lies."""
-        pair = (name_of(old), name_of(new))
+        pair = (_label(_unwrapped(old)), _label(_unwrapped(new)))
         if depth > _DEEPEST or (pair in self._open and pair != (None, None)):
             return
         self._open.add(pair)
@@ -74,10 +81,10 @@ class SchemaComparison:
             return
         for what, effect in [*_of_rules(before, after), *_of_enums(before, after)]:
             yield self._found(place, what, effect)
-        if kinds[0] == "array":
+        if kinds[0] is not None and "array" in kinds[0].split(_OR):
             items = before.get("items", {}), after.get("items", {})
             yield from self.schemas(f"{place}[]", *items, depth + 1)
-            return
+        old, new = _unwrapped(old), _unwrapped(new)
         yield from self._classes(place, old, new)
         mine, others = _described(self._old, old), _described(self._new, new)
         for name in [*mine, *(name for name in others if name not in mine)]:
@@ -108,8 +115,9 @@ class SchemaComparison:
         if self._sent and fixed[0] != fixed[1]:
             words = ("read-only", Effect.LESS) if fixed[1] else ("writable", Effect.MORE)
             yield self._found(place, f"became {words[0]}", words[1])
-        if place.partition(".")[0] == name or name not in self._apart:
-            yield from self.schemas(place, before[name][0], schema, depth + 1)
+        inner = before[name][0]
+        if (_label(_unwrapped(inner)), _label(_unwrapped(schema))) not in self._apart:
+            yield from self.schemas(place, inner, schema, depth + 1)
 
     def _pair(self, before: Any, after: Any, name: str) -> list[tuple[Json, Json]]:
         return [(self._old, before[name][0]), (self._new, after[name][0])]
@@ -130,11 +138,17 @@ class SchemaComparison:
 def _of_kinds(old: str | None, new: str | None) -> Effect:
     if old == new:
         return Effect.NONE
-    if old is None or (old, new) == ("number", "integer"):
-        return Effect.LESS
-    if new is None or (old, new) == ("integer", "number"):
-        return Effect.MORE
-    return Effect.OTHER
+    if old is None or new is None:
+        return Effect.LESS if old is None else Effect.MORE
+    before, after = (_with_integers(set(kinds.split(_OR))) for kinds in (old, new))
+    return (Effect.LESS if before - after else Effect.NONE) | (
+        Effect.MORE if after - before else Effect.NONE
+    )
+
+
+def _with_integers(kinds: set[str]) -> set[str]:
+    """Return the types with `integer` where numbers are among them: integers are numbers."""
+    return kinds | {"integer"} if "number" in kinds else kinds
 
 
 def _of_rules(old: Json, new: Json) -> Iterator[tuple[str, Effect]]:
@@ -188,21 +202,64 @@ def _of_enums(old: Json, new: Json) -> Iterator[tuple[str, Effect]]:
 
 
 def _flat(document: Json, schema: Json) -> Json:
-    """Return a schema's rules with those that `allOf` brings, its own first."""
+    """Return a schema's rules with those that `allOf` brings, its own first.
+
+    Of a union there are the rules on which its members agree.
+    """
     followed = follow(document, schema)
     flat: Json = {}
     for part in followed.get("allOf", ()):
         flat.update(_flat(document, part))
-    return flat | followed
+    members = [_flat(document, member) for member in _members(followed)]
+    return flat | (_common(members) if members else {}) | followed
+
+
+def _common(members: list[Json]) -> Json:
+    first, *others = members
+    common: Json = {
+        rule: value
+        for rule, value in first.items()
+        if rule not in _OF_OBJECTS and all(each.get(rule) == value for each in others)
+    }
+    if all("enum" in each for each in members):
+        common["enum"] = _distinct(value for each in members for value in each["enum"])
+    items = [each["items"] for each in members if "items" in each]
+    if items:
+        common["items"] = _one_of(items)
+    return common
+
+
+def _one_of(schemas: Iterable[Json]) -> Json:
+    """Return a schema for values that any of some schemas allows."""
+    different = _distinct(schemas)
+    return different[0] if len(different) == 1 else {"anyOf": different}
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    found: list[Any] = []
+    for value in values:
+        if value not in found:
+            found.append(value)
+    return found
 
 
 def _kind(document: Json, schema: Json) -> str | None:
+    """Return the type of the values that a flat schema allows, None for any.
+
+    Several types are in one text, as a report says them.
+    """
     stated = schema.get("type")
     if isinstance(stated, list):
-        stated = " or ".join(sorted(name for name in stated if name != "null"))
-    if stated is None and (attributes(document, schema).properties or _members(schema)):
-        return "object"
-    return stated
+        return _OR.join(sorted(name for name in stated if name != "null"))
+    if stated is not None:
+        return str(stated)
+    members = [_kind(document, _flat(document, each)) for each in _members(schema)]
+    if members:
+        kinds = [kind for kind in members if kind is not None]
+        split = {one for kind in kinds for one in kind.split(_OR)}
+        split -= {"integer"} if "number" in split else set()
+        return _OR.join(sorted(split)) if len(kinds) == len(members) else None
+    return "object" if attributes(document, schema).properties else None
 
 
 def _nullable(schema: Json) -> bool:
@@ -213,6 +270,21 @@ def _nullable(schema: Json) -> bool:
 
 def _members(schema: Json) -> list[Json]:
     return [member for word in _UNIONS for member in schema.get(word, ())]
+
+
+def _unwrapped(schema: Json) -> Json:
+    """Return the schema that another only refers to, `allOf` around a reference."""
+    while "$ref" not in schema and len(schema.get("allOf", ())) == 1 and "properties" not in schema:
+        schema = schema["allOf"][0]
+    return schema
+
+
+def _label(schema: Json) -> str | None:
+    """Return what names a schema: the component, or those of a union's members."""
+    if name_of(schema) or not _members(schema):
+        return name_of(schema)
+    names = [name_of(each) for each in _members(schema)]
+    return None if None in names else _OR.join(sorted(map(str, names)))
 
 
 def _classes(document: Json, schema: Json) -> frozenset[str]:
@@ -228,21 +300,37 @@ def _described(
     An object of one of several classes, alternatives or sub-classes by a discriminator, has the
     attributes of all; what every class makes mandatory is so. `seen` are sub-classes on the way.
     """
+    schema = _unwrapped(schema)
     followed = follow(document, schema)
     own = attributes(document, followed)
     found = {name: (inner, name in own.required) for name, inner in own.properties.items()}
-    classes = discriminator_of(document, followed, name_of(schema))
-    cases = sorted({*classes.cases.values()} - seen) if classes is not None else []
-    members = [_described(document, each, seen) for each in _members(followed)] or [
-        _described(document, {"$ref": f"#/components/schemas/{case}"}, seen | {*cases})
-        for case in cases
-        if case != name_of(schema)
-    ]
-    for member in members:
-        for name, (inner, _) in member.items():
-            everywhere = all(name in each and each[name][1] for each in members)
-            found.setdefault(name, (inner, everywhere))
+    for group in _alternatives(document, schema, seen):
+        members = [_described(document, each, seen | within) for each, within in group]
+        for name in dict.fromkeys(name for member in members for name in member):
+            declared = [member[name] for member in members if name in member]
+            everywhere = len(declared) == len(members) and all(needed for _, needed in declared)
+            mandatory = everywhere or (name in found and found[name][1])
+            found[name] = (_one_of(inner for inner, _ in declared), mandatory)
     return found
+
+
+def _alternatives(
+    document: Json, schema: Json, seen: frozenset[str]
+) -> Iterator[list[tuple[Json, frozenset[str]]]]:
+    """Yield groups of schemas, of each of which a value fits one.
+
+    They are the members of unions or the sub-classes by a discriminator. With each are the
+    sub-classes that are not looked for within it.
+    """
+    followed = follow(document, schema)
+    for each in (followed, *(follow(document, part) for part in followed.get("allOf", ()))):
+        if _members(each):
+            yield [(member, frozenset()) for member in _members(each)]
+    if not _members(followed):
+        classes = discriminator_of(document, followed, name_of(schema))
+        cases = frozenset(classes.cases.values()) - seen if classes is not None else frozenset()
+        if cases:
+            yield [({"$ref": f"#/components/schemas/{case}"}, cases) for case in sorted(cases)]
 
 
 def _demanded(document: Json, schema: Json, depth: int = 0) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +19,10 @@ from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS, OURS_V5
 
 PAGE = OPENAPI_FOLDER / "tmf683-v4-v5.md"
+
+
+def reference(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def body(schema: dict[str, Any]) -> dict[str, Any]:
@@ -350,7 +355,8 @@ def test_json_holds_every_change() -> None:
     written = json.loads(diff_report.json("a to b", found))
     assert (written["title"], written["breaking"]) == ("a to b", True)
     assert len(written["changes"]) == len(found)
-    assert written["changes"][0].keys() == {"group", "place", "what", "breaking", "uses", "data"}
+    names = {"group", "place", "what", "breaking", "uses", "data", "places"}
+    assert written["changes"][0].keys() == names
 
 
 def test_text_says_what_breaks_first() -> None:
@@ -424,3 +430,69 @@ def test_an_attribute_that_every_sub_class_has_is_not_removed() -> None:
     }
     found = differences(old, _nested({"type": "string"}, whole))
     assert not [each for each in found if each.what == "removed"]
+
+
+def _with_texts(format: str | None, names: Sequence[str] = "ab") -> dict[str, Any]:
+    text = TEXT if format is None else {**TEXT, "format": format}
+    document = contract()
+    document["components"]["schemas"]["Thing"]["properties"] |= dict.fromkeys(names, text)
+    return normalise(document)
+
+
+def test_a_format_that_many_attributes_lose_is_told_once() -> None:
+    (change,) = differences(_with_texts("uri"), _with_texts(None))
+    assert (change.place, change.breaking) == ("the document", True)
+    assert change.what == "format uri became any text, in 2 attributes"
+    assert change.places == ("thing.a", "thing.b")
+
+
+def test_a_format_that_one_attribute_loses_is_told_at_its_place() -> None:
+    (change,) = differences(_with_texts("uri", "a"), _with_texts(None, "a"))
+    assert (change.place, change.what) == ("thing.a", "format uri became any text")
+
+
+def _of_classes(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+    """Return a document whose order has a part of one of two classes, each with a `value`."""
+    classes = {"Small": first, "Large": second}
+    references = {name: f"#/components/schemas/{name}" for name in classes}
+    part = {"type": "object", "discriminator": {"propertyName": "@type", "mapping": references}}
+    heirs = {
+        name: {"allOf": [{"$ref": "#/components/schemas/Part"}, {"properties": {"value": value}}]}
+        for name, value in classes.items()
+    }
+    return _nested(TEXT, {"Part": part, **heirs})
+
+
+def test_the_types_that_all_sub_classes_allow_are_compared() -> None:
+    number, flag = {"type": "number"}, {"type": "boolean"}
+    (change,) = differences(_of_classes(TEXT, number), _of_classes(TEXT, flag))
+    assert change.place == "order.part.value"
+    assert change.what == "type number or string became boolean or string"
+
+
+def test_a_reference_with_a_description_beside_it_is_the_reference() -> None:
+    documents = [_of_classes(TEXT, TEXT), _of_classes(TEXT, {"type": "number"})]
+    order = documents[0]["paths"]["/order/{id}"]["get"]["responses"]["200"]["content"]
+    properties = order["application/json"]["schema"]["properties"]
+    properties["part"] = {"description": "a part", "allOf": [properties["part"]]}
+    (change,) = differences(*documents)
+    assert (change.place, change.what) == (
+        "order.part.value",
+        "type string became number or string",
+    )
+
+
+def test_an_event_whose_resource_is_another_schema_is_compared() -> None:
+    documents = [contract(), contract()]
+    for document, type in zip(documents, ("string", "number"), strict=True):
+        told = {"type": "object", "properties": {"name": {"type": type}}}
+        document["components"]["schemas"]["Told"] = told
+        events = {"Whole": "Thing", "Short": "Told"}
+        for event, name in events.items():
+            payload = {"type": "object", "properties": {"thing": reference(name)}}
+            document["paths"][f"/listener/thing{event}Event"] = {
+                "post": {"requestBody": body(payload), "responses": {"204": {"description": ""}}}
+            }
+        document["components"]["schemas"]["Thing"]["properties"]["size"]["type"] = type
+    found = differences(*map(normalise, documents))
+    assert {each.place for each in found} == {"thing.size", "thingShortEvent.thing.name"}
