@@ -30,6 +30,7 @@ from app.observability.observed_store import ObservedStore
 from app.observability.traces import open_tracing
 from app.operation_handlers import handler_of
 from app.pages import entry_points
+from app.pages.assembly import open_pages
 from app.settings import OPENAPI_FOLDER, Settings, read_settings
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.paging import Cursors
@@ -83,6 +84,11 @@ def create_app(
 
     authenticators = authenticators_of(settings, scopes_of(routed[0].document))
     clients = ClientNames(forwarded=settings.trust_forwarded)
+    public_url = PublicUrl(settings.public_url, trust_forwarded=settings.trust_forwarded)
+    key = settings.cursor_key or secrets.token_hex(16)
+    pages = None
+    if settings.pages == "on":
+        pages = open_pages(settings, contracts, authenticators, public_url, key, api=lambda: app)
     resources = MiddlewareResources(
         contracts=routed,
         store=store,
@@ -92,6 +98,7 @@ def create_app(
         clients=clients,
         access_log=access_log,
         tracing=tracing,
+        error_page=pages.error_page if pages else None,
     )
     bridge = FlaskBridge(
         "app",
@@ -109,8 +116,7 @@ def create_app(
         background=background,
         middlewares=middleware_of(settings, resources),
     )
-    public_url = PublicUrl(settings.public_url, trust_forwarded=settings.trust_forwarded)
-    handler_for = _handlers(settings, contracts, sources, store)
+    handler_for = _handlers(settings, contracts, sources, store, key)
     for contract in routed:
         bindings = {binding.operation_id: binding for binding in contract.bindings}
         app.add_api(
@@ -124,19 +130,30 @@ def create_app(
             security_map=authenticators.security_map(),
         )
     app.app.register_blueprint(
-        entry_points.blueprint(routed, settings.root_path, lambda: public_url.of(current_scope()))
+        entry_points.blueprint(
+            routed,
+            settings.root_path,
+            lambda: public_url.of(current_scope()),
+            pages.home if pages else None,
+        )
     )
+    for blueprint in pages.blueprints if pages else ():
+        app.app.register_blueprint(blueprint)
     return app
 
 
 def _handlers(
-    settings: Settings, contracts: Sequence[Contract], sources: Sequence[Contract], store: Store
+    settings: Settings,
+    contracts: Sequence[Contract],
+    sources: Sequence[Contract],
+    store: Store,
+    key: str,
 ) -> Callable[[Contract, Binding], Handler]:
     """Return a function that returns the handler of a contract's operation."""
     context = HandlerContext(
         store=store,
         limits=limits_of(settings),
-        cursors=Cursors(settings.cursor_key or secrets.token_hex(16)),
+        cursors=Cursors(key),
         require_if_match=settings.require_if_match,
         return_duplicates=settings.hub_duplicate == "return",
         check_callback=callback_policy(settings).check,

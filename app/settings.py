@@ -181,8 +181,13 @@ class Settings(BaseModel):
     query_seconds: float = Field(5.0, gt=0, description="How long one query may work.")
     cursor_key: str | None = Field(
         None,
-        description="Secret that signs paging cursors; set it where several servers share a store."
-        " Else one is made at each start.",
+        description="Secret that signs paging cursors and seals the sessions of pages; set it where"
+        " several servers share a store. Else one is made at each start.",
+    )
+    pages: Literal["on", "off"] = Field(
+        "on",
+        description="Pages for people with browsers: timeline, explorer, sign-in, errors. `off`"
+        " leaves the API and its Swagger UI.",
     )
     require_if_match: bool = Field(False, description="Refuse changes without `If-Match` (428).")
     delivery: Literal["server", "off"] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -12,6 +12,8 @@ import swagger_ui_bundle
 from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
+from app.web.bridge import current_scope
+from app.web.negotiation import wants_html
 from handlers.responses import Response as PlainResponse
 from handlers.responses import json_response
 
@@ -65,11 +67,14 @@ _PAGE_HEADERS = {
 
 
 def blueprint(
-    contracts: Sequence[Contract], root_path: str, base_url: Callable[[], str]
+    contracts: Sequence[Contract],
+    root_path: str,
+    base_url: Callable[[], str],
+    home: Callable[[], Response] | None = None,
 ) -> Blueprint:
-    """Return the routes of all pages."""
-    routes = Blueprint("pages", __name__)
-    routes.add_url_rule(f"{root_path}/", "index", Pages(contracts, base_url).index)
+    """Return the routes of all entry points; `home` answers those who want a page."""
+    routes = Blueprint("entry_points", __name__)
+    routes.add_url_rule(f"{root_path}/", "index", EntryPoint(contracts, base_url, home).index)
     for number, contract in enumerate(contracts):
         api = ApiPages(contract, base_url)
         for path, view in (
@@ -84,28 +89,38 @@ def blueprint(
     return routes
 
 
-class Pages:
-    """The page above all APIs."""
+class EntryPoint:
+    """The entry point above all APIs."""
 
-    def __init__(self, contracts: Sequence[Contract], base_url: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        contracts: Sequence[Contract],
+        base_url: Callable[[], str],
+        home: Callable[[], Response] | None,
+    ) -> None:
         self._contracts = contracts
         self._base_url = base_url
+        self._home = home
 
-    def index(self) -> PlainResponse:
-        """Answer 200 with a link to every API served."""
+    def index(self) -> PlainResponse | Response:
+        """Answer 200 with a link to every API served, or with the home page to a browser."""
+        if self._home is not None and wants_html(current_scope()):
+            return self._home()
         base = self._base_url()
+        varies = {} if self._home is None else {"Vary": "Accept"}
         return _json(
             {
                 "_links": {
                     f"{each.name}/{each.version}": {"href": f"{base}{each.base_path}/"}
                     for each in self._contracts
                 }
-            }
+            },
+            varies,
         )
 
 
 class ApiPages:
-    """The pages of one API."""
+    """The entry points of one API: what is there, the document, Swagger UI."""
 
     def __init__(self, contract: Contract, base_url: Callable[[], str]) -> None:
         self._contract = contract
@@ -156,5 +171,5 @@ class ApiPages:
         return flask.send_from_directory(_ASSETS, name, max_age=86400)
 
 
-def _json(value: object) -> PlainResponse:
-    return json_response(orjson.dumps(value))
+def _json(value: object, headers: Mapping[str, str] | None = None) -> PlainResponse:
+    return json_response(orjson.dumps(value), headers=headers)

@@ -8,6 +8,7 @@ messages.
 
 from __future__ import annotations
 
+import asyncio
 import io
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -18,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import flask
 from starlette.types import Receive, Scope, Send
 
+from app.web.body import BodyReceiver
 from app.web.connexion_parts import FlaskApp, FlaskASGIApp, PlainFlaskApi
 from app.web.group_commit import GroupCommit
 from app.web.limits.admission import Slots
@@ -28,6 +30,12 @@ from handlers.responses import Response
 from storage import Store
 
 _SCOPE = "tmf.scope"
+_LOOP = "tmf.loop"
+_FORM = b"application/x-www-form-urlencoded"
+_LARGEST_FORM = 64 * 1024
+_PAGE_THREADS = 2
+_MOST_PAGES = 64
+"""Requests for pages that a worker handles at once."""
 
 Within: TypeAlias = Callable[[Scope], AbstractContextManager[None]]
 Environ: TypeAlias = dict[str, Any]
@@ -39,6 +47,12 @@ def current_scope() -> Scope:
     """Return the ASGI scope of the request that Flask is handling."""
     scope: Scope = flask.request.environ[_SCOPE]
     return scope
+
+
+def current_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that runs the server, for a view that calls it from its thread."""
+    loop: asyncio.AbstractEventLoop = flask.request.environ[_LOOP]
+    return loop
 
 
 def run_operation(**_path: str) -> Response:
@@ -78,6 +92,10 @@ class FlaskBridge(FlaskASGIApp):
         self._client_of = client_of
         self._in_event_loop = store.reads_without_io_wait
         self._pool = FairExecutor(threads)
+        # Pages wait for operations, which need threads and slots themselves.
+        self._page_slots = Slots(_MOST_PAGES)
+        self._page_pool = FairExecutor(_PAGE_THREADS)
+        self._forms = BodyReceiver(_LARGEST_FORM)
         group = store.group()
         self._writes = GroupCommit(group) if group is not None else None
 
@@ -98,10 +116,13 @@ class FlaskBridge(FlaskASGIApp):
         if scope["type"] != "http":
             return
         call = call_of(scope)
-        with self._slots:
-            if call is None:
-                answer = await self._pool.run(self._run_flask, scope, self._client_of(scope))
-            else:
+        if call is None:
+            form = await self._form(scope, receive)
+            run = partial(self._run_flask, form, asyncio.get_running_loop())
+            with self._page_slots:
+                answer = await self._page_pool.run(run, scope, self._client_of(scope))
+        else:
+            with self._slots:
                 answer = await self._run_call(call, scope)
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -137,9 +158,22 @@ class FlaskBridge(FlaskASGIApp):
         with self._within(scope):
             return self._run(call)
 
-    def _run_flask(self, scope: Scope) -> Answer:
+    async def _form(self, scope: Scope, receive: Receive) -> bytes:
+        """Return the body of a form; others are nothing that a page could read."""
+        headers = dict(scope["headers"])
+        if not headers.get(b"content-type", b"").lower().startswith(_FORM):
+            return b""
+        length = headers.get(b"content-length")
+        return await self._forms.receive(receive, None if length is None else int(length))
+
+    def _run_flask(self, form: bytes, loop: asyncio.AbstractEventLoop, scope: Scope) -> Answer:
         """Run Flask on a request; exceptions pass through."""
         status, headers = 500, []
+        environ = environ_of(scope) | {
+            "wsgi.input": io.BytesIO(form),
+            "CONTENT_LENGTH": str(len(form)),
+            _LOOP: loop,
+        }
 
         def start_response(
             line: str, fields: list[tuple[str, str]], exc_info: object = None
@@ -152,7 +186,7 @@ class FlaskBridge(FlaskASGIApp):
             return lambda _: None
 
         with nullcontext() if self._within is None else self._within(scope):
-            parts: Iterable[bytes] = self.app.wsgi_app(environ_of(scope), start_response)
+            parts: Iterable[bytes] = self.app.wsgi_app(environ, start_response)
             try:
                 content = b"".join(parts)
             finally:
@@ -166,6 +200,7 @@ class FlaskBridge(FlaskASGIApp):
         if self._writes is not None:
             self._writes.stop()
         self._pool.stop()
+        self._page_pool.stop()
 
 
 class Background(Protocol):

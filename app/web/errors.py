@@ -11,7 +11,7 @@ import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from starlette.exceptions import HTTPException
@@ -46,6 +46,7 @@ from app.web.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
 from app.web.browser_guard import ForeignOrigin, UnknownHost
 from app.web.connexion_parts import OAuthProblem
 from app.web.limits.errors import Overloaded, RateLimited, RequestTimedOut
+from app.web.negotiation import wants_html
 from app.web.public_url import BadHost
 from app.web.request_validation import InvalidBody, UnsupportedMediaType
 from storage import (
@@ -249,16 +250,27 @@ def _shortened(path: str) -> str:
     return path if len(path) <= _LONGEST_PATH else f"{path[: _LONGEST_PATH - 1]}…"
 
 
+ErrorPage: TypeAlias = Callable[[Scope, Failure], tuple[bytes, Mapping[str, str]]]
+
+
 class ErrorBoundary:
     """Turns every exception of the middleware and handlers within into a TMF Error.
 
     `allowed` returns the methods that a path takes, for the `Allow` header of a 405. Server errors
-    are logged with the request's id.
+    are logged with the request's id. `page` makes a failure a page, with headers of its own, for
+    people with browsers; None where there are no pages.
     """
 
-    def __init__(self, app: ASGIApp, *, allowed: Callable[[str], frozenset[str]]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        allowed: Callable[[str], frozenset[str]],
+        page: ErrorPage | None = None,
+    ) -> None:
         self._app = app
         self._allowed = allowed
+        self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and answer with an error if it fails."""
@@ -302,8 +314,14 @@ class ErrorBoundary:
             failure = replace(failure, message=message)
         elif failure.status == 404 and not failure.message:
             failure = replace(failure, message=f"no operation and no page is at {_shortened(path)}")
-        content = failure.body()
-        headers |= {"Content-Type": "application/json", "Content-Length": str(len(content))}
+        content, kind = failure.body(), "application/json"
+        if self._page is not None:
+            headers["Vary"] = "Accept"
+            if wants_html(scope) and (scope["method"] in ("GET", "HEAD") or _is_form(scope)):
+                content, own = self._page(scope, failure)
+                headers |= own
+                kind = "text/html; charset=utf-8"
+        headers |= {"Content-Type": kind, "Content-Length": str(len(content))}
         if failure.status in (408, 413):
             headers["Connection"] = "close"  # the rest of the body is not read
         await send(
@@ -316,4 +334,11 @@ class ErrorBoundary:
                 ],
             }
         )
-        await send({"type": "http.response.body", "body": content})
+        body = b"" if scope["method"] == "HEAD" else content
+        await send({"type": "http.response.body", "body": body})
+
+
+def _is_form(scope: Scope) -> bool:
+    """Whether a page sent the request: operations take JSON."""
+    kind = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    return bytes(kind).lower().startswith(b"application/x-www-form-urlencoded")

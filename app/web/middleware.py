@@ -25,7 +25,7 @@ from app.web.connexion_parts import (
     OperationRouting,
     SecurityMiddleware,
 )
-from app.web.errors import ErrorBoundary
+from app.web.errors import ErrorBoundary, ErrorPage
 from app.web.health import Health
 from app.web.limits.admission import RequestDeadline
 from app.web.limits.client import ClientNames
@@ -68,6 +68,7 @@ class MiddlewareResources:
     clients: ClientNames
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
+    error_page: ErrorPage | None = None
 
 
 def middleware_of(settings: Settings, resources: MiddlewareResources) -> list[Middleware]:
@@ -87,7 +88,7 @@ def middleware_of(settings: Settings, resources: MiddlewareResources) -> list[Mi
             tracing=resources.tracing,
         ),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
-        partial(ErrorBoundary, allowed=_allowed(paths, managed)),
+        partial(ErrorBoundary, allowed=_allowed(paths, managed), page=resources.error_page),
         partial(RequestDeadline, seconds=settings.request_seconds, managed=managed),
         partial(
             Management,

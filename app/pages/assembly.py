@@ -1,0 +1,61 @@
+"""All pages put together: the one place that knows every module of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, Response
+from starlette.types import ASGIApp, Scope
+
+from app.contract import Contract
+from app.pages import home, sign_in
+from app.pages.site import SECURITY_HEADERS, SignInWays, Site
+from app.settings import Settings
+from app.web.errors import Failure
+from app.web.public_url import PublicUrl
+from app.web.security import Authenticators
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The pages of a server: their blueprints, the view of `/`, and errors as pages."""
+
+    site: Site
+    blueprints: Sequence[Blueprint]
+    home: Callable[[], Response]
+
+    def error_page(self, scope: Scope, failure: Failure) -> tuple[bytes, Mapping[str, str]]:
+        """Return a failure as a page, and the headers that go with it."""
+        page = self.site.page_of(scope)
+        if failure.status == 401 and page.path == sign_in.PATH:
+            html = sign_in.form_html(page)
+        else:
+            html = page.error_html(failure.status, failure.code, failure.reason, failure.message)
+        return html.encode(), SECURITY_HEADERS
+
+
+def open_pages(
+    settings: Settings,
+    contracts: Sequence[Contract],
+    authenticators: Authenticators,
+    public_url: PublicUrl,
+    key: str,
+    *,
+    api: Callable[[], ASGIApp],
+) -> Pages:
+    """Make the pages; `key` seals sessions, `api` returns the application that pages ask."""
+    site = Site(
+        api=api,
+        base_url=public_url.of,
+        root_path=settings.root_path,
+        key=key,
+        sign_in=SignInWays(api_key=authenticators.api_keys is not None),
+        documentation=f"{contracts[-1].base_path}/ui/".removeprefix(settings.root_path),
+    )
+    entrance = home.Home(site, contracts)
+    blueprints = [
+        home.routes(site),
+        sign_in.routes(site, authenticators),
+    ]
+    return Pages(site, blueprints, entrance.view)
