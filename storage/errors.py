@@ -2,7 +2,9 @@
 
 
 class StoreError(Exception):
-    """The store cannot serve; the message tells an operator why."""
+    """The store cannot serve; the message tells an operator why, and `state` programs."""
+
+    state = "unavailable"
 
 
 class StoreUrlError(StoreError):
@@ -11,6 +13,20 @@ class StoreUrlError(StoreError):
 
 class StoreBusy(StoreError):
     """Another process locked the store for longer than a caller may wait."""
+
+    state = "locked"
+
+
+class StoreFull(StoreError):
+    """The store has no room for what is written: a full disk, a quota, a limit on file sizes."""
+
+    state = "full"
+
+
+class StoreReadOnly(StoreError):
+    """The store may be read, but not written."""
+
+    state = "read-only"
 
 
 class QueryTooSlow(StoreError):

@@ -225,5 +225,12 @@ class Store(Protocol):
             StoreError: it cannot.
         """
 
+    def check_write(self, seconds: float) -> None:
+        """Make a small durable write, unless any process made one within so many seconds.
+
+        Raises:
+            StoreBusy, StoreError, StoreFull, StoreReadOnly: nothing can be written.
+        """
+
     def close(self) -> None:
         """Let go of every resource; the store is not used again."""

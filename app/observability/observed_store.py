@@ -140,6 +140,10 @@ class ObservedStore:
         """See `Store.ping`."""
         self._store.ping()
 
+    def check_write(self, seconds: float) -> None:
+        """See `Store.check_write`."""
+        self._store.check_write(seconds)
+
     def close(self) -> None:
         """See `Store.close`."""
         self._store.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.events.outbound.backlog import BacklogReader
 from app.observability.metrics import Metrics
+from app.web.write_check import WriteCheck
 from storage import Store, StoreError
 
 _log = logging.getLogger("tmf683.health")
@@ -35,16 +36,18 @@ class Health:
         self._most_pending = most_pending
         self._delivers = delivers
         self._backlog = BacklogReader(store)
+        self._write = WriteCheck(store)
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         """Return 200 or 503, and the outcome of each check."""
         try:
             self._store.ping()
+            self._write.run()
             missing = self._missing_indexes()
             backlog = self._backlog.read()
         except StoreError as error:
             _log.warning("not ready: %s", error, extra={"fields": {"event": "not_ready"}})
-            return 503, {"status": "unavailable", "checks": {"store": "unavailable"}}
+            return 503, {"status": "unavailable", "checks": {"store": error.state}}
         late = 0 < self._most_pending < backlog.pending
         checks = {
             "store": "ready",
@@ -67,8 +70,9 @@ class Health:
         return "ready" if self._delivers else "off"
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
-        """Return the metrics and their media type, without the store's when it does not answer."""
+        """Return the metrics and their media type, without those of a store that cannot serve."""
         try:
+            self._write.run()
             return self._metrics.text(accept, self._backlog.read(), self._missing_indexes())
         except StoreError:
             return self._metrics.text(accept, None)

@@ -7,7 +7,14 @@ from contextlib import contextmanager
 
 from pymongo import errors
 
-from storage.errors import DocumentTooLarge, QueryTooSlow, StoreError, UnsupportedQuery
+from storage.errors import (
+    DocumentTooLarge,
+    QueryTooSlow,
+    StoreError,
+    StoreFull,
+    StoreReadOnly,
+    UnsupportedQuery,
+)
 
 _UNSUPPORTED = frozenset({2, 9, 15, 51091, 51108, 51109})
 """Codes for a query that MongoDB does not understand: values, nesting, patterns."""
@@ -17,6 +24,9 @@ _TOO_LARGE = frozenset({10334, 17419, 17420})
 
 _SORT_MEMORY = frozenset({292, 16819, 16820})
 """Codes for a sort that needs more memory than it may have; repeating it does not help."""
+
+_FULL = frozenset({14031, 14035, 14036, 8000})
+"""Codes for a disk without room, and for the quota of a hosted cluster."""
 
 
 def is_too_large(error: errors.PyMongoError) -> bool:
@@ -33,6 +43,8 @@ def translated() -> Iterator[None]:
     Raises:
         QueryTooSlow: the query took longer, or sorts more, than a query may.
         DocumentTooLarge: the document is beyond 16 MB.
+        StoreFull: MongoDB's disk is full.
+        StoreReadOnly: no server of the replica set takes writes.
         UnsupportedQuery: MongoDB does not understand the query.
         StoreError: anything else.
     """
@@ -54,7 +66,10 @@ def translated() -> Iterator[None]:
             raise QueryTooSlow("the query sorts more than fits into the memory of a sort") from None
         if error.code in _UNSUPPORTED:
             raise UnsupportedQuery(f"MongoDB refuses the query: {first_line(error)}") from None
-        raise StoreError(f"MongoDB: {first_line(error)}") from error
+        kind = StoreFull if error.code in _FULL else StoreError
+        raise kind(f"MongoDB: {first_line(error)}") from error
+    except errors.NotPrimaryError as error:
+        raise StoreReadOnly(f"MongoDB: {first_line(error)}") from error
     except errors.DocumentTooLarge:
         raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
     except errors.PyMongoError as error:

@@ -34,6 +34,7 @@ from storage.query import Path, Query
 
 _DEFAULTS = {"journal": True, "retryWrites": True, "w": "majority", "appname": "tmf683"}
 _DATABASE = "tmf683"
+_HEALTH = "server.health"
 _ATTEMPTS = 20
 """How often a write is repeated whose document was moved, cleared or freed in between."""
 
@@ -246,6 +247,14 @@ class MongoStore:
         """See `Store.ping`."""
         with translated():
             self._client.admin.command("ping")
+
+    def check_write(self, seconds: float) -> None:
+        """See `Store.check_write`."""
+        health = self._database[_HEALTH]
+        with translated():
+            written = health.find_one({"_id": "written"})
+            if written is None or abs(time.time() - written["at"]) >= seconds:
+                health.replace_one({"_id": "written"}, {"at": time.time()}, upsert=True)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -1,4 +1,4 @@
-"""Connections to the database, and its failures in the port's words."""
+"""Connections to the database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from storage import regex
-from storage.errors import QueryTooSlow, StoreBusy, StoreError, UnsupportedQuery
+from storage.sqlite.failures import port_error
 from storage.sqlite.file_identity import FileIdentity
 
 Durability: TypeAlias = Literal["full", "normal"]
@@ -21,19 +21,6 @@ LARGEST_LOG = 128 * 1024 * 1024
 
 _LOG_WAIT_MS = 250
 """How long to wait for readers that still need the beginning of the log; writes wait meanwhile."""
-
-_EXPLANATIONS = {
-    "SQLITE_READONLY": "is read-only for this process",
-    "SQLITE_FULL": "has no room left: the disk, or its quota, is full",
-    "SQLITE_CORRUPT": "is corrupt; restore it from a backup",
-    "SQLITE_NOTADB": "is not an SQLite database",
-    "SQLITE_CANTOPEN": "cannot be opened; do the folder and its permissions exist?",
-    "SQLITE_IOERR": "cannot be read or written: the disk reports an error",
-    "SQLITE_PERM": "may not be used by this process",
-}
-
-_TOO_COMPLEX = ("parser stack overflow", "Expression tree is too large", "at most 64 tables")
-"""How the messages begin that SQLite has for statements beyond its bounds."""
 
 
 class Connections:
@@ -114,7 +101,7 @@ class Connections:
         except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
             if isinstance(error, sqlite3.IntegrityError):
                 raise
-            raise self._explain(error) from error
+            raise port_error(error, self._file, self.busy_seconds) from error
 
     def close(self) -> None:
         """Close every connection, whichever thread opened it."""
@@ -141,22 +128,6 @@ class Connections:
         connection.execute("PRAGMA mmap_size = 4294967296")  # reads without system calls
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         return connection
-
-    def _explain(self, error: sqlite3.DatabaseError) -> StoreError | UnsupportedQuery:
-        if str(error).startswith(_TOO_COMPLEX):
-            return UnsupportedQuery("the query is nested too deeply, or has too many conditions")
-        name = getattr(error, "sqlite_errorname", None) or ""
-        where = f"store {self._file or 'memory:'}"
-        if name == "SQLITE_INTERRUPT":
-            return QueryTooSlow("the query took longer than queries may")
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return StoreBusy(
-                f"{where} is locked by another process (waited {self.busy_seconds:g} s)"
-            )
-        for prefix, explanation in _EXPLANATIONS.items():
-            if name.startswith(prefix):
-                return StoreError(f"{where} {explanation}")
-        return StoreError(f"{where} failed: {error}")
 
 
 def _create_private(file: Path) -> None:

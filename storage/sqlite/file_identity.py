@@ -15,6 +15,8 @@ from storage.errors import StoreError
 class FileReplaced(StoreError):
     """The database file is another one than at the start, or is gone."""
 
+    state = "replaced"
+
 
 class FileIdentity:
     """The device and inode of a database file when it was opened."""

@@ -15,7 +15,7 @@ from typing import Any
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
 from storage.port import Document, Event, Index, Page
 from storage.query import Path, Position, Query
-from storage.sqlite import conditions, ordering, schema
+from storage.sqlite import conditions, ordering, schema, writing
 from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql, joined
 from storage.sqlite.connections import Connections, Durability, commit, transaction
@@ -236,6 +236,12 @@ class SqliteStore:
         self._connections.check_file()
         with self._connections.use() as connection:
             connection.execute("SELECT documents FROM collection LIMIT 1").fetchone()
+
+    def check_write(self, seconds: float) -> None:
+        """See `Store.check_write`."""
+        self._connections.check_file()
+        with self._connections.use() as connection:
+            writing.check_write(connection, seconds)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -413,6 +413,14 @@ class StoreContract:
             with pytest.raises(UnsupportedQuery):
                 store.find(filled, Query(where=Comparison(("b",), LT, value)))
 
+    def test_a_write_check_leaves_no_document(self, store: Store) -> None:
+        store.prepare("checked", ())
+        last = store.last_event()
+        for _ in range(3):
+            store.check_write(0)
+        assert store.find("checked", Query(window=Window(0, 9))).documents == ()
+        assert store.last_event() == last
+
     def test_preparing_again_changes_nothing(self, store: Store, filled: str) -> None:
         store.prepare(filled, INDEXES)
         before = store.indexes(filled)
