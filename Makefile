@@ -31,6 +31,9 @@ $(VENV)/dev: $(VENV)/run
 run: $(VENV)/run ## Set up and serve TMF683 on http://127.0.0.1:8080, documents in ./data
 	@TMF_CALLBACK_ALLOW="$${TMF_CALLBACK_ALLOW-localhost,127.0.0.0/8,::1}" exec $(BIN)/tmf683 serve
 
+demo: $(VENV)/run ## Set up and serve a temporary store with a year of invented history
+	@exec $(BIN)/tmf683 demo
+
 test: $(VENV)/dev ## Set up and run the quick tests, which need nothing but Python
 	@$(PYTEST) -m "not ($(REST))"; status=$$?; \
 		echo "make test took $$(( $$(date +%s) - $(STARTED) )) s, set-up included"; exit $$status
@@ -93,5 +96,5 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: FORCE run test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
+.PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
 	bench-validation bench-start soak wheel component lock clean help

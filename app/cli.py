@@ -14,6 +14,8 @@ PLACES = {
     "key": "app.commands.keys:key",
     "config": "app.commands.config:config",
     "indexes": "app.commands.indexes:indexes",
+    "demo": "app.commands.demo:demo",
+    "seed": "app.commands.seed:seed_command",
     "export": "app.commands.archives:export_command",
     "import": "app.commands.archives:import_command",
     "check": "app.commands.contracts:check",

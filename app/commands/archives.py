@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 import orjson
 
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
+from app.commands.progress import progress_bar
 from app.events.outbound.processes import callback_policy
 from app.maintenance.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.maintenance.export import export as write_archive
@@ -50,7 +51,7 @@ def export_command(
         opened_store = open_prepared_store(settings, contracts, make=False)
         try:
             total = sum(_count(opened_store, name) for name in collections)
-            with _bar(total, "exporting") as step:
+            with progress_bar(total, "exporting") as step:
                 done = write_archive(contracts, opened_store, _path(out), collections, step)
         finally:
             opened_store.close()
@@ -93,7 +94,7 @@ def import_command(
         contracts = open_contracts(settings)
         opened_store = open_prepared_store(settings, contracts)
         try:
-            with opened(path, "rb") as file, _bar(total, "importing") as step:
+            with opened(path, "rb") as file, progress_bar(total, "importing") as step:
                 found = restore(
                     contracts,
                     opened_store,
@@ -117,17 +118,6 @@ def import_command(
         click.echo("subscriptions are suspended until `tmf683 events retry --subscription ID`")
     _report(found.rejects, rejects)
     sys.exit(1 if found.rejects else 0)
-
-
-@contextmanager
-def _bar(total: int | None, label: str) -> Iterator[Callable[[], object]]:
-    """Show a progress bar, unless the total is unknown."""
-    if total is None:
-        yield lambda: None
-        return
-    bar: Any
-    with click.progressbar(length=total, label=label, file=sys.stderr) as bar:
-        yield lambda: bar.update(1)
 
 
 def _path(path: Path) -> Path | None:

@@ -17,10 +17,10 @@ from app.conformance.resource_assertions import (
     unlike,
     without_id,
 )
-from app.conformance.sample import sample
 from app.conformance.session import Session, member, query_string
 from app.contract import Binding, Kind
 from app.contract.document.examples import examples_of
+from app.contract.schema.sample import sample
 from app.contract.schema.schemas import attributes
 from app.tmf630.definitions import Resource, ResourceDefinition
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from app.conformance.outcome import Assertion, NotTried
 from app.conformance.resource_assertions import missing
-from app.conformance.sample import sample
 from app.conformance.session import Session, member
 from app.contract import Binding, Kind
 from app.contract.binding.event_definitions import EventDefinition
 from app.contract.document.examples import examples_of
+from app.contract.schema.sample import sample
 from app.tmf630.definitions import Answers, Change, Resource, ResourceDefinition
 from tmf683.event_listener import EventListener
 

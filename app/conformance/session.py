@@ -13,11 +13,11 @@ from app.conformance.assertions import shown
 from app.conformance.client import NoAnswer, is_removed, send
 from app.conformance.outcome import Assertion, Exchange, NotTried
 from app.conformance.resource_assertions import of_contract, parsed
-from app.conformance.sample import sample
 from app.conformance.selection import Selection, label_of
 from app.conformance.suite import Request
 from app.contract import Binding, Contract, Kind
 from app.contract.binding.operation_kinds import collection_of
+from app.contract.schema.sample import sample
 from app.contract.schema.schemas import attributes, body_schema
 from app.tmf630.definitions import Resource, ResourceDefinition
 

@@ -21,18 +21,27 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def created(definition: ResourceDefinition, body: Resource) -> Resource:
+def created(
+    definition: ResourceDefinition,
+    body: Resource,
+    *,
+    id: str | None = None,
+    time: str | None = None,
+) -> Resource:
     """Return the resource that a create request's body makes, `href` aside.
+
+    `id` and `time` are those of a creation at another time; by default it happens now.
 
     Unless the contract lets clients choose it, the id is a UUIDv7: ordered by time, so friendly to
     indexes, and not to be guessed. A managed attribute is the client's where the create schema
     lists it, else the server's. Attributes the definition does not know are kept (TMF630 part 2,
     extension).
     """
-    time = now()
+    time = time or now()
     resource = dict(body)
     if not definition.chooses_id or "id" not in body:
-        resource["id"] = _new_integer_id() if definition.integer_ids else str(uuid_utils.uuid7())
+        made = _new_integer_id if definition.integer_ids else uuid_utils.uuid7
+        resource["id"] = id or str(made())
     resource["id"] = str(resource["id"])
     resource.pop("href", None)
     for name, moment in definition.managed.items():

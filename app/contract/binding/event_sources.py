@@ -1,26 +1,21 @@
 """Event sources: data files that say how events of other APIs become resources of this one.
 
 A source file names the API and resource that events are about (`from`), the API and resource they
-become (`into`), and how: `id` and each attribute in `attributes` is a template. `{a.b|c}` stands
-for the first of these paths that has a value; a text that is nothing but one of those takes the
-value as it is, of whatever type. `{from: …, values: {…}}` translates a value. What finds no value
-is left out, and so is an object without any, or whose `id` finds none.
+become (`into`), and how: `id` and each attribute in `attributes` is a template
+(`app/contract/binding/template.py`).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.contract.document.load import Json, load
+from app.contract.binding.template import ABSENT, rendered
+from app.contract.document.load import load
 from app.contract.errors import ContractError, Problem
 from app.tmf630.definitions import Resource
-
-_PLACE = re.compile(r"\{([^{}]+)\}")
-_ABSENT = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +33,10 @@ class Source:
 
     def local(self, payload: Resource) -> Resource:
         """Return the local attributes, `id` included, of the resource that an event describes."""
-        found = {name: _rendered(template, payload) for name, template in self.attributes.items()}
-        found = {name: value for name, value in found.items() if value is not _ABSENT}
-        id = _rendered(self.id, payload)
-        return found if id is _ABSENT else {"id": id, **found}
+        found = {name: rendered(template, payload) for name, template in self.attributes.items()}
+        found = {name: value for name, value in found.items() if value is not ABSENT}
+        id = rendered(self.id, payload)
+        return found if id is ABSENT else {"id": id, **found}
 
 
 def read_sources(folder: Path) -> tuple[Source, ...]:
@@ -75,62 +70,3 @@ def _read(file: Path) -> Source:
         id=document["id"],
         attributes=document["attributes"],
     )
-
-
-def _rendered(template: Any, payload: Resource) -> Any:
-    if isinstance(template, str):
-        return _text(template, payload)
-    if isinstance(template, list):
-        found = [_rendered(each, payload) for each in template]
-        return [each for each in found if each is not _ABSENT] or _ABSENT
-    if not isinstance(template, dict):
-        return template
-    if template.keys() == {"from", "values"}:
-        value = _text(template["from"], payload)
-        return template["values"].get(value, value) if isinstance(value, str) else value
-    return _object(template, payload)
-
-
-def _object(template: Json, payload: Resource) -> Any:
-    """Return an object; `_ABSENT` when none of the values it takes from the event is there."""
-    found = {name: _rendered(inner, payload) for name, inner in template.items()}
-    values = {name: value for name, value in found.items() if value is not _ABSENT}
-    asked = [inner for inner in template.values() if not _is_fixed(inner)]
-    unnamed = "id" in template and found["id"] is _ABSENT
-    missing = unnamed or (
-        asked
-        and not any(
-            not _is_fixed(inner) and found[name] is not _ABSENT for name, inner in template.items()
-        )
-    )
-    return _ABSENT if missing else values
-
-
-def _is_fixed(template: Any) -> bool:
-    return not isinstance(template, dict | list) and not (
-        isinstance(template, str) and _PLACE.search(template)
-    )
-
-
-def _text(template: str, payload: Resource) -> Any:
-    whole = _PLACE.fullmatch(template)
-    if whole:
-        return _first(whole[1], payload)
-    places = {found[0]: _first(found[1], payload) for found in _PLACE.finditer(template)}
-    if any(value is _ABSENT or isinstance(value, dict | list) for value in places.values()):
-        return _ABSENT
-    for place, value in places.items():
-        template = template.replace(place, str(value))
-    return template
-
-
-def _first(paths: str, payload: Resource) -> Any:
-    for path in paths.split("|"):
-        value: Any = payload
-        for name in path.strip().split("."):
-            if isinstance(value, list):
-                value = value[0] if value else None
-            value = value.get(name) if isinstance(value, dict) else None
-        if value is not None:
-            return value
-    return _ABSENT

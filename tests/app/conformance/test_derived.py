@@ -21,9 +21,9 @@ from app.conformance import (
     text_report,
 )
 from app.conformance.negative import broken_bodies
-from app.conformance.sample import sample
 from app.contract import Contract, open_contract
 from app.contract.document.overlay import read_overlays
+from app.contract.schema.sample import sample
 from app.contract.schema.schemas import body_schema
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS_V5

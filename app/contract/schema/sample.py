@@ -1,7 +1,8 @@
-"""Samples: a value that a schema allows, as plain and as small as that goes."""
+"""Samples: a value that a schema allows, as small as that goes, plain or chosen by the caller."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from app.contract.document.load import Json
@@ -27,13 +28,47 @@ References within a resource have an id all the same: answers may require it whe
 """
 
 
-def sample(document: Json, schema: Json, *, mark: str = "sample", whole: bool = True) -> Any:
+class Values:
+    """What a sample takes where a schema leaves a choice: the plainest; free texts are `mark`."""
+
+    def __init__(self, mark: str = "sample") -> None:
+        self.mark = mark
+
+    def one_of(self, options: Sequence[Any]) -> Any:
+        """Return one of the values of an enumeration."""
+        return options[0]
+
+    def text(self, format: str) -> str:
+        """Return a text of a format; a free one for a format that is not known."""
+        return _TEXTS.get(format, self.mark)
+
+    def number(self, least: float) -> float:
+        """Return a number that is not smaller."""
+        return max(1.5, least)
+
+    def integer(self, least: int) -> int:
+        """Return an integer that is not smaller."""
+        return max(1, least)
+
+    def boolean(self) -> bool:
+        """Return true or false."""
+        return True
+
+
+def sample(
+    document: Json,
+    schema: Json,
+    *,
+    mark: str = "sample",
+    whole: bool = True,
+    values: Values | None = None,
+) -> Any:
     """Return a value of a schema; its free texts contain `mark`.
 
     `whole` adds the optional scalar attributes of the outermost object; otherwise there are none
-    but the mandatory ones.
+    but the mandatory ones. `values` are taken where the schema leaves a choice.
     """
-    return _value(document, schema, mark, 0, whole)
+    return _value(document, schema, values or Values(mark), 0, whole)
 
 
 def is_scalar(document: Json, schema: Json) -> bool:
@@ -42,35 +77,35 @@ def is_scalar(document: Json, schema: Json) -> bool:
 
 
 def _value(
-    document: Json, schema: Json, mark: str, depth: int, whole: bool, called: str | None = None
+    document: Json, schema: Json, values: Values, depth: int, whole: bool, called: str | None = None
 ) -> Any:
     """Return a value; `called` is its class where that only inherits the schema."""
     name = called or name_of(schema)
     schema = follow(document, schema)
     if "enum" in schema:
-        return schema["enum"][0]
+        return values.one_of(schema["enum"])
     if "default" in schema and not isinstance(schema["default"], dict | list):
         return schema["default"]
     chosen = _chosen(document, schema, name)
     if chosen is not None:
         value, case = chosen
         heir = name if case in schema.get("allOf", ()) else None
-        made = _value(document, case, mark, depth, whole, heir)
+        made = _value(document, case, values, depth, whole, heir)
         if isinstance(made, dict) and value:
             return made | {"@type": value} if "@type" in made else made
         return made
     if schema.get("type") == "array":
         count = max(schema.get("minItems", 0), 1 if depth == 1 else 0)
         items = schema.get("items", {})
-        return [_value(document, items, mark, depth + 1, False) for _ in range(count)]
+        return [_value(document, items, values, depth + 1, False) for _ in range(count)]
     described = attributes(document, schema)
     if described.properties or schema.get("type") == "object":
-        return _object(document, schema, name, mark, depth, whole)
-    return _scalar(schema, mark)
+        return _object(document, schema, name, values, depth, whole)
+    return _scalar(schema, values)
 
 
 def _object(
-    document: Json, schema: Json, name: str | None, mark: str, depth: int, whole: bool
+    document: Json, schema: Json, name: str | None, values: Values, depth: int, whole: bool
 ) -> Json:
     described = attributes(document, schema)
     made: Json = {}
@@ -87,11 +122,11 @@ def _object(
             )
         )
         if wanted and depth < _DEEPEST:
-            made[attribute] = _value(document, inner, mark, depth + 1, False)
+            made[attribute] = _value(document, inner, values, depth + 1, False)
     if "@type" in made:
         made["@type"] = _type(document, schema, name)
     for attribute in described.required - made.keys():
-        made[attribute] = mark  # required, and described nowhere
+        made[attribute] = values.mark  # required, and described nowhere
     return made
 
 
@@ -120,14 +155,14 @@ def _chosen(document: Json, schema: Json, name: str | None) -> tuple[str, Json] 
     return None
 
 
-def _scalar(schema: Json, mark: str) -> Any:
+def _scalar(schema: Json, values: Values) -> Any:
     match schema.get("type"):
         case "integer":
-            return max(1, int(schema.get("minimum", 1)))
+            return values.integer(int(schema.get("minimum", 1)))
         case "number":
-            return max(1.5, float(schema.get("minimum", 1.5)))
+            return values.number(float(schema.get("minimum", 1.5)))
         case "boolean":
-            return True
-    text = _TEXTS.get(schema.get("format", ""), mark)
+            return values.boolean()
+    text = values.text(schema.get("format", ""))
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
     return (text + "x" * (shortest - len(text)))[:longest]
