@@ -84,6 +84,9 @@ wheel: $(VENV)/dev ## Build the wheel into dist/
 component: $(VENV)/dev ## Write deploy/oda/component.yaml from the chart
 	@$(BIN)/python -m tests.deploy.component
 
+reference: $(VENV)/dev ## Write docs/reference from the code
+	@$(BIN)/python -m tests.reference
+
 lock: $(VENV)/dev ## Pin the newest versions of everything in requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	$(BIN)/uv pip compile --quiet --upgrade --universal --all-extras --no-annotate \
@@ -97,4 +100,4 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
-	bench-validation bench-start soak wheel component lock clean help
+	bench-validation bench-start soak wheel component reference lock clean help

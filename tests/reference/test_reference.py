@@ -1,0 +1,36 @@
+"""The reference says what the code does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from app.settings import Settings
+from tests.conftest import OURS
+from tests.reference.pages import PAGES, ROOT, statuses, words
+
+FOLDER = ROOT / "docs" / "reference"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_of_the_reference_is_what_the_code_says(name: str) -> None:
+    written = (FOLDER / name).read_text()
+    assert written == PAGES[name](), "run `make reference`"
+
+
+def test_every_setting_has_an_example_that_it_takes() -> None:
+    told = words("settings")
+    assert told.keys() == Settings.model_fields.keys()
+    identity = {"oidc_issuer": "https://x.example", "oidc_audience": "x", "jwks": "https://x"}
+    for name, (example, since) in told.items():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", since)
+        beside = identity if name in (*identity, "party_claim") else {}
+        beside = {"spec": (OURS,)} if name == "base_path" else beside
+        assert getattr(Settings(**{**beside, name: example}), name) is not None
+
+
+def test_every_error_code_has_a_cause_and_a_cure() -> None:
+    told = words("errors")
+    assert told.keys() == statuses().keys()
+    assert all(entry.keys() == {"cause", "cure"} for entry in told.values())
