@@ -9,6 +9,8 @@ from storage.errors import StoreError, StoreUrlError
 from storage.port import Store
 from storage.sqlite import Durability, SqliteStore
 
+_FORMS = "use sqlite:///file.db, memory: or mongodb://host/database"
+
 
 def open_store(
     url: str,
@@ -31,35 +33,56 @@ def open_store(
         StoreUrlError: the URL has no adapter or the wrong form.
         StoreError: the store is there but cannot be opened.
     """
+    check_store_url(url)
     if is_private(url):
         if not make:
             raise StoreError(f"store {url} ends with its process")
         return SqliteStore(
             None, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
         )
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise StoreUrlError(f"{url}: not a URL") from None
-    if parts.scheme == "sqlite":
-        if parts.netloc or len(parts.path) < 2 or parts.query or parts.fragment:
-            raise StoreUrlError(
-                f"{url}: write sqlite:///relative.db or sqlite:////absolute.db, nothing else"
-            )
-        file = Path(parts.path[1:])
-        if not make and not file.exists():
-            raise StoreError(f"store {file} does not exist")
-        return SqliteStore(
-            file,
-            durability=durability,
-            busy_seconds=busy_seconds,
-            query_seconds=query_seconds,
-        )
-    if parts.scheme in ("mongodb", "mongodb+srv"):
+    file = sqlite_file(url)
+    if file is None:
         from storage.mongo import MongoStore  # the driver costs start-up time
 
         return MongoStore(url, query_seconds=query_seconds, patience_seconds=busy_seconds)
-    raise StoreUrlError(f"{url}: no such store; use sqlite:///file.db, memory: or mongodb://…")
+    if not make and not file.exists():
+        raise StoreError(f"store {file} does not exist")
+    return SqliteStore(
+        file, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
+    )
+
+
+def check_store_url(url: str) -> None:
+    """Check the form of a store's URL, without connecting to anything.
+
+    Raises:
+        StoreUrlError: no store can have it; the message has no password.
+    """
+    if is_private(url):
+        return
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise StoreUrlError(f"is not a URL; {_FORMS}") from None
+    if parts.scheme == "sqlite":
+        plain = not (parts.netloc or parts.query or parts.fragment)
+        if not plain or len(parts.path) < 2 or not parts.path.startswith("/"):
+            raise StoreUrlError(
+                f"{url} is no place of a file; write sqlite:///relative.db or"
+                " sqlite:////absolute.db, nothing else"
+            )
+    elif parts.scheme in ("mongodb", "mongodb+srv"):
+        from storage.mongo import check_url  # the driver costs start-up time
+
+        check_url(url)
+    else:
+        named = f"{parts.scheme}:" if parts.scheme else url
+        raise StoreUrlError(f"{named} is no store; {_FORMS}")
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a SQLite store's URL, None for any other store."""
+    return Path(urlsplit(url).path[1:]) if url.startswith("sqlite:") else None
 
 
 def is_private(url: str) -> bool:

@@ -113,6 +113,7 @@ def _tmf683_process(
     folder = tmp_path_factory.mktemp("tmf683")
     environment = {
         **os.environ,
+        "TMF_CONFIG": "",  # the settings of the project under test are not the server's
         "TMF_CALLBACK_ALLOW": "127.0.0.0/8",
         "TMF_DURABILITY": "normal",
         **tmf683_environment,

@@ -15,12 +15,13 @@ import orjson
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
 from app.commands.progress import progress_bar
+from app.commands.settings_option import read_settings
 from app.events.outbound.processes import callback_policy
 from app.maintenance.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.maintenance.export import export as write_archive
 from app.maintenance.export import exported_collections
 from app.maintenance.restore import OnConflict, Reject, RestoreConflict, restore
-from app.settings import SettingsError, read_settings
+from app.settings import SettingsError
 from storage import Query, Store, Window
 
 _STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")

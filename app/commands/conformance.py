@@ -15,6 +15,7 @@ import yaml
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
+from app.commands.settings_option import read_settings
 from app.conformance import (
     BaselineError,
     DerivedRun,
@@ -38,7 +39,7 @@ from app.contract.document.normalise import normalise
 from app.contract.document.repair import repair
 from app.contract.document.upgrade import upgrade
 from app.identity.exposure import is_loopback
-from app.settings import OPENAPI_FOLDER, read_settings
+from app.settings import OPENAPI_FOLDER
 
 _SUITES = OPENAPI_FOLDER / "conformance"
 _MAJOR = re.compile(r"/v(\d+)(\.[0-9.]+)?/?$")

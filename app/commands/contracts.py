@@ -12,6 +12,7 @@ import click
 
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
+from app.commands.settings_option import read_settings
 from app.contract import Contract, read_document
 from app.contract.binding.event_definitions import unplaced_listeners
 from app.contract.binding.resource_definitions import resource_name
@@ -20,7 +21,7 @@ from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
 from app.contract.evolution.mapping import read_mappings
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
-from app.settings import OPENAPI_FOLDER, Settings, read_settings
+from app.settings import OPENAPI_FOLDER, Settings
 from storage import Store, open_store
 
 _STORE_HELP = "sqlite:///file.db or mongodb://…"

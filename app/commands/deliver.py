@@ -8,13 +8,13 @@ import click
 
 from app.bootstrap import limits_of, open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
+from app.commands.settings_option import read_settings
 from app.events.outbound.processes import deliver as run_delivery
 from app.events.outbound.processes import delivery_worker
 from app.observability.logs import configure_logs
 from app.observability.metrics import Metrics
 from app.observability.observed_store import ObservedStore
 from app.observability.traces import open_tracing
-from app.settings import read_settings
 
 
 @click.command()

@@ -15,6 +15,7 @@ import click
 
 from app.bootstrap import open_contracts, open_prepared_store, open_sources
 from app.commands.errors import plain_errors
+from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
 from app.events.outbound.delivery_cursors import (
     DeliveryCursor,
@@ -22,7 +23,7 @@ from app.events.outbound.delivery_cursors import (
     FailedDelivery,
     resume_cursor,
 )
-from app.settings import Settings, read_settings
+from app.settings import Settings
 from storage import DocumentNotFound, Query, Store, Window, json
 
 _STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")

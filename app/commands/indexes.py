@@ -8,7 +8,7 @@ import click
 
 from app.bootstrap import collections_of, open_contracts
 from app.commands.errors import plain_errors
-from app.settings import read_settings
+from app.commands.settings_option import read_settings
 from storage import open_store
 
 

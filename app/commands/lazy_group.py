@@ -30,4 +30,7 @@ class LaterGroup(click.Group):
             return None
         module, _, attribute = place.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
+        from app.commands.settings_option import add_config_option  # takes time to import
+
+        add_config_option(command)
         return command

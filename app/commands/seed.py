@@ -11,6 +11,7 @@ import click
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
 from app.commands.progress import progress_bar
+from app.commands.settings_option import read_settings
 from app.maintenance.history import read_histories
 from app.maintenance.new_resource import NewResource
 from app.maintenance.samples import samples
@@ -22,7 +23,7 @@ from app.maintenance.seed import (
     targets_of,
     with_history,
 )
-from app.settings import OPENAPI_FOLDER, read_settings
+from app.settings import OPENAPI_FOLDER
 
 _SAMPLES = 50
 

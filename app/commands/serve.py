@@ -8,11 +8,12 @@ import click
 
 from app.bootstrap import authentication_of, open_contracts, open_prepared_store, open_sources
 from app.commands.errors import plain_errors
+from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
 from app.observability.traces import check_tracing
 from app.server import gunicorn_server
 from app.server.development import serve_for_development
-from app.settings import Settings, read_settings, shown, unknown_settings
+from app.settings import Settings, shown
 
 
 @click.command()
@@ -40,7 +41,8 @@ def serve(
 ) -> None:
     """Serve the contracts.
 
-    Everything else that can be chosen is set by TMF_* variables; `tmf683 config` lists them.
+    Everything else that can be chosen is set by TMF_* variables, .env or tmf683.toml: `tmf683
+    config --explain` lists it.
     """
     with plain_errors():
         settings = read_settings(
@@ -90,7 +92,5 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
     click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
     if not authentication_of(settings):
         click.echo("Warning       nobody has to prove who they are (TMF_OIDC_ISSUER, TMF_API_KEYS)")
-    for name in unknown_settings():
-        click.echo(f"Warning       {name} is not a setting; `tmf683 config` lists them")
     if settings.callback_allow:
         click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")

@@ -12,8 +12,8 @@ import httpx
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
+from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
-from app.settings import read_settings
 
 _SECONDS = 10.0
 

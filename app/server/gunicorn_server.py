@@ -8,6 +8,7 @@ are the releases whose internals these are, and a test fails when others are ins
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import json
 import logging
@@ -36,7 +37,7 @@ from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
 from app.server.connections import ConnectionLimits, Connections
 from app.server.protocol import GracefulServer
-from app.settings import Settings, SettingsError, environment_of
+from app.settings import Settings, SettingsError, environment_of, place_of
 from storage.store_url import is_private
 
 TESTED = {"gunicorn": "27.0", "uvicorn-worker": "0.4"}
@@ -232,8 +233,8 @@ def check_exposure(settings: Settings) -> None:
     if is_loopback(settings.host) or authentication_of(settings) or settings.insecure:
         return
     raise SettingsError(
-        f"will not listen on {settings.host} without authentication: set TMF_OIDC_ISSUER or"
-        " TMF_API_KEYS, or say --insecure where something else guards it"
+        f"{place_of(settings, 'host')}: will not listen on {settings.host} without authentication:"
+        " set TMF_OIDC_ISSUER or TMF_API_KEYS, or say --insecure where something else guards it"
     )
 
 
@@ -243,21 +244,43 @@ def settled(settings: Settings) -> Settings:
     Raises:
         SettingsError: the address cannot be used; the message says why.
     """
+    bound = bindable(settings)
+    return settings.model_copy(update={"port": bound}) if not settings.port else settings
+
+
+def bindable(settings: Settings, *, unless: frozenset[int] = frozenset()) -> int:
+    """Check that the server can listen where it is to; return its port, a free one for 0.
+
+    Errors of the operating system whose numbers are in `unless` are none.
+
+    Raises:
+        SettingsError: an address cannot be used; the message names the settings.
+    """
+    port = _bound(settings, "port", settings.port, unless)
+    if settings.management_port:
+        _bound(settings, "management_port", settings.management_port, unless)
+    return port
+
+
+def _bound(settings: Settings, name: str, port: int, unless: frozenset[int]) -> int:
+    """Return the port that a socket gets."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    for port in ports_of(settings):
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((settings.host, port))
-                bound = probe.getsockname()[1]
-            except OSError as error:
-                reason = error.strerror or str(error)
-                raise SettingsError(
-                    f"cannot listen on {settings.host}:{port}: {reason}; see --host and --port"
-                ) from None
-            if not port:
-                settings = settings.model_copy(update={"port": bound})
-    return settings
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, port))
+            bound: int = probe.getsockname()[1]
+        except OSError as error:
+            if error.errno in unless:
+                return port
+            of_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+            named = place_of(settings, name if of_port else "host")
+            reason = error.strerror or str(error)
+            raise SettingsError(
+                f"{named}: cannot listen on {settings.host}:{port}: {reason};"
+                f" choose another {'port' if of_port else 'address of this machine'}"
+            ) from None
+        return bound
 
 
 def serve(

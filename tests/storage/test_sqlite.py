@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -248,13 +249,20 @@ def test_an_index_of_an_older_release_is_made_anew(tmp_path: Path) -> None:
         "sqlite://",
         "sqlite:///",
         "sqlite://host/x.db",
+        "sqlite:relative.db",
+        "mongodb://",
+        "mongodb://user:hunter2@host:port/x",
+        "mongodb://user:hun/ter2@hunter2@host/x",
+        "mongodb+srv://",
         "postgres://h/d",
         "sqlite:///x?y",
     ],
 )
 def test_a_url_without_a_store_is_told(wrong: str) -> None:
-    with pytest.raises(StoreUrlError):
+    with pytest.raises(StoreUrlError) as told:
         open_store(wrong)
+    assert "ter2" not in str(told.value)
+    assert re.search("use |write ", str(told.value))
 
 
 WRITER = """

@@ -1,13 +1,10 @@
-"""Settings: one frozen object, from defaults, `TMF_*` environment variables and the command line.
-
-Later sources win, in that order. A value that is not understood stops the start and is named.
-"""
+"""Settings: one frozen object with a field for each, its bounds and its meaning."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -16,7 +13,8 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
+    PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -24,25 +22,21 @@ from pydantic import (
 from app.identity.algorithms import ALGORITHMS
 from app.identity.api_keys import parse_entry
 from app.identity.exposure import is_loopback
-from app.setting_checks import check_callback_host, check_webhook_key
+from app.settings.checks import check_callback_host, check_webhook_key
+from app.settings.clashes import SettingsClash, clashes
+from storage import StoreUrlError
+from storage.store_url import check_store_url
 
-OPENAPI_FOLDER = Path(__file__).resolve().parent.parent / "openapi"
+OPENAPI_FOLDER = Path(__file__).resolve().parents[2] / "openapi"
 """The contracts, overlays and conformance suites that come with the server."""
-
-_SECRET_IN_URL = re.compile(
-    r"(://[^:/?@]*:)[^?]*(?=@)|((?:password|properties)=)[^&]*", re.IGNORECASE
-)
-"""A password before a host, and what MongoDB's options keep secret."""
-
-
-class SettingsError(Exception):
-    """A setting has a wrong value; the message names the setting and the rule."""
 
 
 class Settings(BaseModel):
     """Everything about the server that can be chosen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    _origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     spec: tuple[Path, ...] = Field(
         tuple(sorted(OPENAPI_FOLDER.glob("*.yaml"))),
@@ -348,7 +342,7 @@ class Settings(BaseModel):
     def _known_api_keys(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         digests = [parse_entry(entry)[0] for entry in value]
         if len(set(digests)) != len(digests):
-            raise ValueError("an API key is listed twice")
+            raise ValueError("an API key is listed twice; list each once")
         return value
 
     @field_validator("cors_origins")
@@ -356,14 +350,18 @@ class Settings(BaseModel):
     def _whole_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for each in value:
             if each != "*" and not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^/?#@\s]+", each):
-                raise ValueError(f"{each} is not an origin, as https://desk.example is, nor *")
+                raise ValueError(
+                    f"{each} is not an origin; write one as https://desk.example, or *"
+                )
         return value
 
     @field_validator("jwt_algorithms")
     @classmethod
     def _asymmetric(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if not value:
-            raise ValueError("with no algorithm no token could be verified")
+            raise ValueError(
+                f"with no algorithm no token could be verified; choose of {', '.join(ALGORITHMS)}"
+            )
         for name in value:
             if name not in ALGORITHMS:
                 raise ValueError(f"{name} is not accepted; choose of {', '.join(ALGORITHMS)}")
@@ -375,23 +373,8 @@ class Settings(BaseModel):
         if value and value.startswith("http://") and not is_loopback(urlsplit(value).hostname):
             raise ValueError("keys that come by http:// can be replaced on the way; use https://")
         if value and "://" not in value and not Path(value).is_file():
-            raise ValueError(f"there is no file {value}")
+            raise ValueError(f"there is no file {value}; name one that exists, or an https:// URL")
         return value
-
-    @model_validator(mode="after")
-    def _whole_identity(self) -> Settings:
-        given = [bool(self.oidc_issuer), bool(self.oidc_audience), bool(self.jwks)]
-        if any(given) and not all(given):
-            raise ValueError("TMF_OIDC_ISSUER, TMF_OIDC_AUDIENCE and TMF_JWKS belong together")
-        if self.party_claim and not self.oidc_issuer:
-            raise ValueError("TMF_PARTY_CLAIM is about tokens; set TMF_OIDC_ISSUER too")
-        return self
-
-    @model_validator(mode="after")
-    def _own_management_port(self) -> Settings:
-        if self.management_port and self.management_port == self.port:
-            raise ValueError("TMF_MANAGEMENT_PORT and TMF_PORT are the same; 0 shares the port")
-        return self
 
     @field_validator("spec", "sources", mode="before")
     @classmethod
@@ -400,80 +383,45 @@ class Settings(BaseModel):
             return value
         return tuple(part for part in value.split(os.pathsep) if part)
 
-    @model_validator(mode="after")
-    def _one_base_path(self) -> Settings:
-        if self.base_path is not None and len(self.spec) != 1:
-            raise ValueError("TMF_BASE_PATH moves one contract; choose it with --spec")
-        return self
-
     @field_validator("root_path", "base_path")
     @classmethod
     def _plain_path(cls, value: str | None) -> str | None:
         if value and (not value.startswith("/") or value.endswith("/") or "//" in value):
-            raise ValueError("must start with a slash and not end with one")
+            raise ValueError(f"{value} must start with a slash and not end with one, as /tmf does")
         return value
 
     @field_validator("public_url")
     @classmethod
     def _absolute_url(cls, value: str | None) -> str | None:
         if value is not None and not value.startswith(("http://", "https://")):
-            raise ValueError("must start with http:// or https://")
+            raise ValueError(f"{value} must start with http:// or https://")
         return value.rstrip("/") if value else value
 
+    @field_validator("store")
+    @classmethod
+    def _usable_store(cls, value: str) -> str:
+        try:
+            check_store_url(value)
+        except StoreUrlError as error:
+            raise ValueError(str(error)) from None
+        return value
 
-def shown(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield each setting as its environment variable and its value, secrets masked."""
-    for name, value in settings.model_dump().items():
-        text = _joined(name, value) if isinstance(value, tuple) else str(value)
-        if name in ("cursor_key", "webhook_keys", "api_keys") and value:
-            text = "***"
-        elif "://" in text:
-            text = _SECRET_IN_URL.sub(lambda found: f"{found[1] or found[2]}***", text)
-        yield f"TMF_{name.upper()}", "" if value is None else text
+    @model_validator(mode="after")
+    def _without_clashes(self, info: ValidationInfo) -> Settings:
+        """Refuse clashes; a list as context gets their sentences instead."""
+        found = list(clashes(self))
+        if isinstance(info.context, list):
+            info.context.extend(found)
+        elif found:
+            raise SettingsClash(found)
+        return self
 
+    def with_origins(self, origins: Mapping[str, str]) -> Settings:
+        """Return the same settings with where each of them comes from."""
+        settings = self.model_copy()
+        settings._origins = dict(origins)
+        return settings
 
-def unknown_settings() -> list[str]:
-    """Return the environment's `TMF_*` variables that are no settings, as misspelt ones are."""
-    known = {f"TMF_{name.upper()}" for name in Settings.model_fields}
-    return sorted(name for name in os.environ if name.startswith("TMF_") and name not in known)
-
-
-def environment_of(settings: Settings) -> dict[str, str]:
-    """Return the settings as environment variables, for a process started anew."""
-    environment = {}
-    for name, value in settings.model_dump().items():
-        if isinstance(value, tuple):
-            environment[f"TMF_{name.upper()}"] = _joined(name, value)
-        elif value is not None:
-            environment[f"TMF_{name.upper()}"] = str(value)
-    return environment
-
-
-def _joined(name: str, values: tuple[object, ...]) -> str:
-    return (os.pathsep if name in ("spec", "sources") else ",").join(map(str, values))
-
-
-def read_settings(**given: Any) -> Settings:
-    """Return the effective settings; arguments that are None count as not given.
-
-    Raises:
-        SettingsError: a value is wrong.
-    """
-    chosen = {name: value for name, value in given.items() if value not in (None, ())}
-    stated = {
-        name: os.environ[variable]
-        for name in Settings.model_fields
-        if (variable := f"TMF_{name.upper()}") in os.environ
-    }
-    try:
-        return Settings(**(stated | chosen))
-    except ValidationError as error:
-        problems = []
-        for each in error.errors():
-            if not each["loc"]:
-                problems.append(each["msg"].removeprefix("Value error, "))
-                continue
-            name = str(each["loc"][0])
-            source = "--" + name.replace("_", "-") if name in chosen else f"TMF_{name.upper()}"
-            problems.append(f"{source}: {each['msg'].removeprefix('Value error, ')}")
-        raise SettingsError("\n".join(problems)) from None
+    def origin_of(self, name: str) -> str:
+        """Return where a setting comes from: `default`, `environment`, a file's name, …."""
+        return self._origins.get(name, "argument" if name in self.model_fields_set else "default")

@@ -6,8 +6,8 @@ import base64
 
 import pytest
 
-from app.setting_checks import check_callback_host, check_webhook_key
 from app.settings import SettingsError, read_settings
+from app.settings.checks import check_callback_host, check_webhook_key
 
 KEY = base64.b64encode(bytes(24)).decode()
 

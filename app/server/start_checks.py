@@ -1,0 +1,84 @@
+"""What would refuse a start with some settings, found without starting, or changing anything."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from app.bootstrap import open_contracts, open_sources
+from app.contract import ContractError
+from app.observability.traces import check_tracing
+from app.server.gunicorn_server import bindable, check_exposure
+from app.settings import SettingProblem, Settings, SettingsError, place_of
+from storage import StoreError, open_store
+from storage.store_url import is_private, sqlite_file
+
+_SQLITE_HEADER = b"SQLite format 3\0"
+
+
+def start_problems(settings: Settings) -> Iterator[SettingProblem]:
+    """Yield what `serve` would refuse, settings being right by themselves.
+
+    A port that something listens on is no problem: it may be this server.
+    """
+    for check in (check_exposure, lambda _: check_tracing(), _check_addresses):
+        try:
+            check(settings)
+        except SettingsError as error:
+            yield SettingProblem("", str(error))
+    opened: dict[str, Callable[[Settings], object]] = {"spec": open_contracts}
+    if settings.sources:
+        opened["sources"] = open_sources
+    for name, open_all in opened.items():
+        try:
+            open_all(settings)
+        except ContractError as error:
+            text = f"{error}; correct this file or name another"
+            yield SettingProblem(place_of(settings, name), text)
+    try:
+        _check_store(settings)
+    except (OSError, StoreError) as error:
+        yield SettingProblem(place_of(settings, "store"), str(error))
+
+
+def _check_addresses(settings: Settings) -> None:
+    bindable(settings, unless=frozenset({errno.EADDRINUSE}))
+
+
+def _check_store(settings: Settings) -> None:
+    """Check that a store can be opened, or made.
+
+    Raises:
+        OSError: a file cannot.
+        StoreError: a server cannot.
+    """
+    if is_private(settings.store):
+        return
+    file = sqlite_file(settings.store)
+    if file is None:
+        store = open_store(settings.store, busy_seconds=settings.busy_seconds)
+        try:
+            store.indexes("tmf683")
+        finally:
+            store.close()
+    elif file.exists():
+        with file.open("r+b") as opened:
+            start = opened.read(len(_SQLITE_HEADER))
+        if start not in (b"", _SQLITE_HEADER):
+            raise StoreError(f"{file} is not a SQLite database; name another file")
+    else:
+        _check_folder(file.parent)
+
+
+def _check_folder(folder: Path) -> None:
+    """Check that files can be made in a folder, or the folder in the nearest that exists."""
+    existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise StoreError(
+            f"cannot write to {existing}: {error.strerror}; name a file in a writable folder"
+        ) from None
