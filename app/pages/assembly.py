@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Scope
 from app.contract import Contract
 from app.pages import home, sign_in
 from app.pages.site import SECURITY_HEADERS, SignInWays, Site
+from app.pages.timeline import views as timeline
+from app.pages.timeline.source import timeline_source
 from app.settings import Settings
 from app.web.errors import Failure
 from app.web.public_url import PublicUrl
@@ -56,6 +58,10 @@ def open_pages(
     entrance = home.Home(site, contracts)
     blueprints = [
         home.routes(site),
+        home.json_routes(site),
         sign_in.routes(site, authenticators),
     ]
+    source = timeline_source(contracts)
+    if source is not None:
+        blueprints.append(timeline.routes(site, source))
     return Pages(site, blueprints, entrance.view)

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
 from app.pages.messages import catalogues
-from app.pages.site import LANGUAGE_COOKIE, THEME_COOKIE, THEMES, Site
+from app.pages.site import LANGUAGE_COOKIE, SECURITY_HEADERS, THEME_COOKIE, THEMES, Site
 from app.pages.static_files import static_files
 from app.web.bridge import current_scope
 
@@ -78,6 +78,21 @@ def routes(site: Site) -> Blueprint:
             "X-Content-Type-Options": "nosniff",
         }
         return Response(file.content, content_type=file.media_type, headers=headers)
+
+    return blueprint
+
+
+def json_routes(site: Site) -> Blueprint:
+    """Return the route that answers with what the API does, for readers who have signed in."""
+    blueprint = site.blueprint("json")
+
+    @blueprint.get("/json/<path:path>")
+    def show(path: str) -> Response:
+        page = site.page()
+        query = flask.request.query_string.decode("latin-1")
+        answer = page.api.get(f"{'' if path.startswith('/') else '/'}{path}", query)
+        headers = {**SECURITY_HEADERS, "Cache-Control": "no-store"}
+        return Response(answer.content, content_type="application/json", headers=headers)
 
     return blueprint
 

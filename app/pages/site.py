@@ -22,12 +22,13 @@ called. `ApiError` becomes the right page by itself where the view does not catc
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import flask
 import jinja2
@@ -114,6 +115,8 @@ class Site:
         self.sign_in = sign_in
         self.sessions = Sessions(key)
         self.documentation = documentation
+        self.find_resource: Callable[[str], str] = lambda path: ""
+        """Returns the page of the resource at a path of the API, "" where there is none."""
         self._base_url = base_url
         self._sections: list[Section] = []
         self._templates = jinja2.Environment(
@@ -188,7 +191,7 @@ class Site:
     def page_of(self, scope: Scope) -> Page:
         """Return the page for a request, from its headers alone."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        return Page(self, scope, headers, urlsplit(self._base_url(scope)).path)
+        return Page(self, scope, headers, self._base_url(scope))
 
     def template(self, name: str) -> jinja2.Template:
         """Return a template of the pages."""
@@ -203,7 +206,9 @@ class Page:
 
     api: Api
 
-    def __init__(self, site: Site, scope: Scope, headers: Mapping[bytes, str], prefix: str) -> None:
+    def __init__(
+        self, site: Site, scope: Scope, headers: Mapping[bytes, str], base_url: str
+    ) -> None:
         cookies: Mapping[str, str] = parse_cookie(headers.get(b"cookie", ""))
         language = cookies.get(LANGUAGE_COOKIE, "")
         if language not in catalogues():
@@ -213,8 +218,10 @@ class Page:
         self.catalogue: Catalogue = catalogues()[language]
         self.text = self.catalogue.text
         self.theme = theme if theme in THEMES else THEMES[0]
-        self.prefix = prefix
-        self.secure = site._base_url(scope).startswith("https:")
+        self.prefix = urlsplit(base_url).path
+        self._origin = base_url.removesuffix(self.prefix) if self.prefix else base_url
+        self.base_url = base_url
+        self.secure = base_url.startswith("https:")
         self._known = site.sessions.open(cookies)
         self.session = self._known or Session()
         path = scope["path"].removeprefix(site.root_path)
@@ -235,6 +242,36 @@ class Page:
         stated = {name: value for name, value in query.items() if value is not None}
         suffix = f"?{urlencode(stated)}" if stated else ""
         return f"{self.prefix}{self.site.root_path}{path}{suffix}"
+
+    def explore_path(self, href: str) -> str:
+        """Return the page of the resource that a reference leads to; "" for what is not here."""
+        parts = urlsplit(href)
+        if parts.netloc and f"{parts.scheme}://{parts.netloc}" != self._origin:
+            return ""
+        return self.site.find_resource(unquote(parts.path).removeprefix(self.prefix))
+
+    def explain(self, error: ApiError) -> str:
+        """Return what went wrong in the reader's language, with the API's own words."""
+        key = f"error.{error.code}"
+        said = self.text(key if self.catalogue.has(key) else f"error.{error.status}")
+        return f"{said}: {error.message or error.reason}"
+
+    def json_url(self, path: str, query: str = "") -> str:
+        """Return the address of what a view shows, as the API answers it.
+
+        Where readers sign in, browsers cannot ask the API itself: their session is no credential
+        there.
+        """
+        place = path if not self.site.sign_in else f"{self.site.root_path}/json{path}"
+        return f"{self.prefix}{place}{f'?{query}' if query else ''}"
+
+    def curl(self, path: str, query: str = "") -> str:
+        """Return the command that asks the API for what a view shows."""
+        address = f"{self.base_url}{path}{f'?{query}' if query else ''}"
+        key = f' -H "{KEY_HEADER}: $TMF_API_KEY"' if self.site.sign_in.api_key else ""
+        if self.site.sign_in and not key:
+            key = ' -H "Authorization: Bearer $TMF_TOKEN"'
+        return f"curl -g{key} {shlex.quote(address)}"
 
     def static(self, name: str) -> str:
         """Return the address of a file of the pages' own."""

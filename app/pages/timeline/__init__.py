@@ -1,0 +1,1 @@
+"""The timeline: what a party went through, read and written through the API."""
