@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from app.tmf630 import filtering, jsonpath, paging, row_access, stored_query
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadQuery, NoSuchPage
@@ -11,12 +9,18 @@ from app.tmf630.paging import Cursor
 from app.tmf630.representation import KEPT, in_form, render_all
 from app.tmf630.selection import selected
 from handlers.handler_context import HandlerContext
-from handlers.request_context import RequestContext
+from handlers.request_context import RequestContext, TooMuchForEventLoop
 from handlers.responses import Response, json_response
-from storage import And, Condition, Document, Page, Path, Query, SortKey, Window
+from storage import And, Condition, Document, Page, Path, Query, QueryTooSlow, SortKey, Window
 
 _PAGE_BYTES = 8 * 1024 * 1024
 """Bytes of the documents in one response; a longer list continues at the `Link` header's next."""
+
+_EVENT_LOOP_SECONDS = 0.003
+"""How long the store may search while the event loop waits; a longer search goes to a thread."""
+
+_EVENT_LOOP_CONVERSIONS = 20
+"""How many documents in the form of another version the event loop converts."""
 
 
 class Listing:
@@ -98,22 +102,41 @@ class Listing:
         if select:
             elsewhere.append((KEPT,))
         far = window.offset > self._context.limits.largest_offset
-        page = self._store.find(
-            self._definition.collection,
-            Query(
-                where=where,
-                sort=sort,
-                window=Window(0, 0) if far else window,
-                after=cursor.position if cursor else None,
-                select=(*select, *elsewhere),
-                count=cursor is None,
-                most_bytes=_PAGE_BYTES,
-            ),
+        query = Query(
+            where=where,
+            sort=sort,
+            window=Window(0, 0) if far else window,
+            after=cursor.position if cursor else None,
+            select=(*select, *elsewhere),
+            count=cursor is None,
+            most_bytes=_PAGE_BYTES if request.parse_limit is None else request.parse_limit,
+            seconds=None if request.parse_limit is None else _EVENT_LOOP_SECONDS,
         )
-        request.check_parse(sum(len(each.content) for each in page.documents))
+        if request.parse_limit is None:
+            page = self._store.find(self._definition.collection, query)
+        else:
+            page = self._find_in_event_loop(query)
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
-        return replace(page, documents=tuple(self._shown(each, select) for each in page.documents))
+        shown = tuple([self._shown(each, select) for each in page.documents])
+        return Page(shown, page.total, page.end)
+
+    def _find_in_event_loop(self, query: Query) -> Page:
+        """Return a page that takes the event loop little time to find and to render.
+
+        Raises:
+            TooMuchForEventLoop: it would take longer.
+        """
+        try:
+            page = self._store.find(self._definition.collection, query)
+        except QueryTooSlow:
+            raise TooMuchForEventLoop from None
+        form = self._definition.forms.name
+        converted = sum(each.form != form for each in page.documents)
+        cut = page.end is not None and len(page.documents) < query.window.limit
+        if cut or converted > _EVENT_LOOP_CONVERSIONS:
+            raise TooMuchForEventLoop
+        return page
 
     def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
         """Return what the store selected of a document, as this contract has it."""

@@ -12,7 +12,7 @@ from handlers.preconditions import Preconditions
 
 
 class TooMuchForEventLoop(Exception):
-    """The documents found are too large to be parsed in the event loop; use a thread."""
+    """The search, or what it finds, takes too long for the event loop; use a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class RequestContext:
     authentication. `correlation_id` and `traceparent` are the headers of these names, for the
     events that the request causes. `strict` is `Prefer: handling=strict` (RFC 7240 §4.4).
     `parse_limit` is the number of bytes of stored documents that may be parsed where the handler
-    runs; None is any number.
+    runs; None is any number, and says that it may search for as long as queries may.
     """
 
     base_url: str

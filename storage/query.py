@@ -140,6 +140,7 @@ class Query:
     query, exactly there whatever was inserted or deleted since. `select` keeps only the values at
     these paths (all when empty). `count` asks for the number of all matches too. A page ends early,
     though not before its first document, when its documents would have more than `most_bytes`.
+    `seconds` is how long the query may take, where that is less than the store's own limit.
     """
 
     where: Condition | None = None
@@ -149,3 +150,4 @@ class Query:
     select: tuple[Path, ...] = ()
     count: bool = True
     most_bytes: int | None = None
+    seconds: float | None = None

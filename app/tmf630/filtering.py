@@ -92,6 +92,8 @@ def condition(
 
 def _split(piece: str) -> list[str]:
     """Split at raw semicolons; one without an operator of its own continues the condition."""
+    if ";" not in piece:
+        return [piece]
     parts: list[str] = []
     for part in piece.split(";"):
         decoded = _decode(part)
@@ -104,6 +106,8 @@ def _split(piece: str) -> list[str]:
 
 def _decode(text: str) -> str:
     """Decode a part of the query; a raw `+` is a space, but before a phone number it is a plus."""
+    if "%" not in text and "+" not in text and text.isascii():
+        return text
     try:
         return unquote_to_bytes(_PLUS.sub("%2B", text).replace("+", " ")).decode()
     except UnicodeDecodeError:

@@ -7,6 +7,7 @@ exact while others insert and delete, and costs the same on every page.
 from __future__ import annotations
 
 import hmac
+import re
 from base64 import b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,11 +20,25 @@ import orjson
 from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import NoSuchPage
-from storage import Condition, Page, Position, SortKey, Window
+from storage import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    Matches,
+    Not,
+    Or,
+    Page,
+    Position,
+    SortKey,
+    Window,
+)
 
 _SIGNATURE_BYTES = 16
 _LINK_BYTES = 3072
 """Bytes of a `Link` header: proxies accept a response head of 4 KB, all headers included."""
+_PAGING = frozenset({"offset", "after"})
+_URI_QUERY = re.compile(r"[A-Za-z0-9%!$&'()*+,;=:@/?._~-]*")
 _DISPENSABLE = ("first", "prev", "last", "self", "next")
 """The order in which links are left out when they do not all fit."""
 
@@ -73,7 +88,27 @@ def fingerprint(
     definition: ResourceDefinition, where: Condition | None, sort: tuple[SortKey, ...]
 ) -> str:
     """Return a short text that differs between queries whose pages do not fit together."""
-    return blake2b(repr((definition.collection, where, sort)).encode(), digest_size=9).hexdigest()
+    keys = [(key.path, key.descending, key.instant) for key in sort]
+    text = repr((definition.collection, _shape(where), keys))  # of tuples: quicker than of classes
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=9).hexdigest()
+
+
+def _shape(tree: Condition | None) -> Any:
+    """Return a condition as nested tuples, no two of which are alike."""
+    match tree:
+        case Comparison(path, operator, value):
+            return path, operator.value, value
+        case Matches(path, pattern):
+            return "matches", path, pattern
+        case AnyElement(path, inner):
+            return "some", path, _shape(inner)
+        case Not(inner):
+            return "not", _shape(inner)
+        case And(conditions):
+            return "and", *map(_shape, conditions)
+        case Or(conditions):
+            return "or", *map(_shape, conditions)
+    return None
 
 
 def sort_keys(
@@ -111,16 +146,18 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
     Pages reached by a cursor know only their first and next. What does not fit into the bytes that
     proxies take is left out, `next` last; "" when nothing fits.
     """
-    found = {"self": raw_query, "first": _with(raw_query, offset=None, after=None)}
+    others = _others(raw_query)
+    found = {"self": raw_query, "first": others}
     if next_ is not None:
-        found["next"] = _with(raw_query, offset=None, after=next_)
+        found["next"] = _added(others, "after", next_)
     total = page.total
     if window.limit and total is not None:
+        here = _others(raw_query, but="after")
         if window.offset:
             before = max(0, window.offset - window.limit)
-            found["prev"] = _with(raw_query, offset=str(before) if before else None)
+            found["prev"] = _added(here, "offset", str(before) if before else None)
         last = max(0, (total - 1) // window.limit * window.limit)
-        found["last"] = _with(raw_query, offset=str(last) if last else None)
+        found["last"] = _added(here, "offset", str(last) if last else None)
     written = {
         relation: f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
         for relation, query in found.items()
@@ -136,15 +173,26 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
 
 def _uri(query: str) -> str:
     """Return a query string as a URI may have it (RFC 3986 §3.4): `a>1` comes in raw."""
+    if _URI_QUERY.fullmatch(query):
+        return query
     return quote(query.encode("latin-1"), safe="%!$&'()*+,;=:@/?-._~")
 
 
-def _with(raw_query: str, **changes: str | None) -> str:
-    """Return the raw query string with some parameters replaced, or left out (None)."""
-    kept = [
-        piece
-        for piece in raw_query.split("&")
-        if piece and unquote_plus(piece.split("=")[0]) not in changes
-    ]
-    added = [f"{name}={quote(value)}" for name, value in changes.items() if value is not None]
-    return "&".join([*kept, *added])
+def _others(raw_query: str, *, but: str = "") -> str:
+    """Return a raw query string without the parameters of paging; one of them may stay."""
+    return "&".join([piece for piece in raw_query.split("&") if piece and not _pages(piece, but)])
+
+
+def _pages(piece: str, but: str) -> bool:
+    """Whether a piece of a query string is `offset` or `after`, and not the one that may stay."""
+    name = piece.partition("=")[0]
+    if "%" in name or "+" in name:
+        name = unquote_plus(name)
+    return name in _PAGING and name != but
+
+
+def _added(query: str, name: str, value: str | None) -> str:
+    """Return a query string with one more parameter, unless its value is None."""
+    if value is None:
+        return query
+    return f"{query}&{name}={value}" if query else f"{name}={value}"

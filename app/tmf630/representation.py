@@ -75,23 +75,37 @@ def href(definition: ResourceDefinition, base: str, id: str) -> str:
 
 def render(definition: ResourceDefinition, document: Document, base: str) -> bytes:
     """Return the JSON of a document."""
-    id = document.id
-    if definition.parent is not None:
-        id = id[len(definition.parent) + 1 :]
-        after_head = len(json.dumps(_head(definition, id))) - 1
-    else:
-        after_head = len(b'{"id":') + len(orjson.dumps(id))
-    url = orjson.dumps(href(definition, base, id))
-    return b'{"id":%b,"href":%b%b' % (
-        orjson.dumps(definition.shown_id(id)),
-        url,
-        document.content[after_head:],
-    )
+    return b"".join(_pieces(definition, document, orjson.dumps(href(definition, base, ""))[:-1]))
 
 
 def render_all(definition: ResourceDefinition, documents: tuple[Document, ...], base: str) -> bytes:
     """Return the JSON array of the documents."""
-    return b"[%b]" % b",".join(render(definition, document, base) for document in documents)
+    collection = orjson.dumps(href(definition, base, ""))[:-1]
+    pieces = [b"["]
+    for document in documents:
+        pieces += _pieces(definition, document, collection)
+        pieces.append(b",")
+    if documents:
+        pieces.pop()
+    pieces.append(b"]")
+    return b"".join(pieces)
+
+
+def _pieces(
+    definition: ResourceDefinition, document: Document, collection: bytes
+) -> tuple[bytes, ...]:
+    """Return the JSON of a document in pieces; `collection` begins the text of its URL."""
+    id = document.id
+    if definition.parent is None:
+        text = orjson.dumps(id)
+        after_head = len(b'{"id":') + len(text)
+    else:
+        id = id[len(definition.parent) + 1 :]
+        text = orjson.dumps(id)
+        after_head = len(json.dumps(_head(definition, id))) - 1
+    shown = orjson.dumps(definition.shown_id(id)) if definition.integer_ids else text
+    rest = document.content[after_head:]
+    return b'{"id":', shown, b',"href":', collection, text[1:], rest
 
 
 def _content(definition: ResourceDefinition, resource: Resource) -> Resource:

@@ -136,13 +136,13 @@ class FlaskBridge(FlaskASGIApp):
             try:
                 return run(call)
             except TooMuchForEventLoop:
-                call = call.in_thread()
+                pass
         elif execution is not Execution.POOL and self._writes is not None:
             try:
                 return await self._writes.run(run, call, long=execution is Execution.LONG_WRITE)
             except TooMuchForEventLoop:
                 return await self._writes.run(run, call.in_thread(), long=True)
-        return await self._pool.run(run, call, self._client_of(scope))
+        return await self._pool.run(run, call.in_thread(), self._client_of(scope))
 
     @staticmethod
     def _run(call: OperationCall) -> Answer:

@@ -8,6 +8,7 @@ name resolves to this machine (DNS rebinding) is of the same origin as the serve
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -41,6 +42,7 @@ class BrowserGuard:
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts)
         self._origins = origins
         self._check_host = check_host
+        self._is_known_host = lru_cache(maxsize=256)(self._is_known_authority)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on.
@@ -70,7 +72,7 @@ class BrowserGuard:
         Raises:
             UnknownHost
         """
-        if not self._is_known(_name_of(f"//{host}")):
+        if not self._is_known_host(host):
             raise UnknownHost(
                 f"{host[:80]} is not a name of this server; list it in TMF_ALLOWED_HOSTS, or set"
                 " TMF_PUBLIC_URL"
@@ -85,6 +87,9 @@ class BrowserGuard:
         if fetch_site == "cross-site" or (origin and not same):
             source = origin[:80] or "a page of another site"
             raise ForeignOrigin(f"{source} is not listed in TMF_CORS_ORIGINS")
+
+    def _is_known_authority(self, host: str) -> bool:
+        return self._is_known(_name_of(f"//{host}"))
 
     def _is_known(self, name: str) -> bool:
         return (

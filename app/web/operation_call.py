@@ -22,7 +22,7 @@ class Execution(Enum):
     """Where a handler runs, if the store reads without waiting for I/O; else in the pool."""
 
     EVENT_LOOP = auto()
-    """It reads by key or the newest few documents: a thread would cost more than the work."""
+    """It reads by key, or searches within bounds: a thread would cost more than the work."""
     WRITE = auto()
     """It changes one document, in the event loop, as part of a group commit."""
     LONG_WRITE = auto()
@@ -45,7 +45,9 @@ class OperationCall:
         return self.handler(self.context, *self.path)
 
     def in_thread(self) -> OperationCall:
-        """Return the same call without the bound on documents that the event loop may parse."""
+        """Return the same call without the bounds on what the event loop may do."""
+        if self.context.parse_limit is None:
+            return self
         return replace(self, context=replace(self.context, parse_limit=None))
 
 

@@ -224,7 +224,7 @@ class MongoStore:
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
         with translated():
-            rows, total = self.finder(collection).find(query)
+            rows, total = self.finder(collection, query.seconds).find(query)
         more, rows = len(rows) > query.window.limit, rows[: query.window.limit]
         documents: list[Document] = []
         size = 0
@@ -238,10 +238,13 @@ class MongoStore:
         end = ordering.position(query.sort, rows[-1]) if more and rows else None
         return Page(tuple(documents), total, end)
 
-    def finder(self, collection: str) -> Finder:
-        """Return what queries a collection."""
+    def finder(self, collection: str, seconds: float | None = None) -> Finder:
+        """Return what queries a collection, for `seconds` where that is less than queries may."""
+        milliseconds = self._query_milliseconds
+        if seconds is not None:
+            milliseconds = max(1, min(milliseconds, round(seconds * 1000)))
         scalars = self._scalars.get(collection, frozenset())
-        return Finder(self._collection(collection), self._query_milliseconds, scalars)
+        return Finder(self._collection(collection), milliseconds, scalars)
 
     def ping(self) -> None:
         """See `Store.ping`."""

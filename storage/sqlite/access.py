@@ -16,6 +16,12 @@ from storage.sqlite.conditions import Indexed, Listed, Sql, joined
 _BOUNDS = (100, 1_000, 10_000)
 """How many rows a condition may select to be started from; the smallest bound is tried first."""
 
+_SELECTIVE = 50
+"""A condition that selects no more rows than this is started from, whatever others select."""
+
+_FEW = 1_000
+"""So many rows are looked at all at once: the page and the count come from one look."""
+
 _BOUND_WITHOUT_COUNT = 1_000
 """The largest bound for a page alone: behind it, following the order until the page is full is
 cheaper than sorting."""
@@ -23,10 +29,14 @@ cheaper than sorting."""
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What a query reads: the table as SQL names it, and the condition on its rows."""
+    """What a query reads: the table as SQL names it, and the condition on its rows.
+
+    `few` says that a condition to start from selects few rows.
+    """
 
     table: str
     where: Sql
+    few: bool = False
 
 
 def choose_access(
@@ -37,29 +47,40 @@ def choose_access(
     `counts` says that all of them are read anyway, to be counted.
     """
     within = Sql("collection = ?", (collection,))
-    first = _most_selective(connection, collection, parts, counts=counts)
+    first, rows = _most_selective(connection, collection, parts, counts=counts)
     if first is None:
         return Access("document", joined(" AND ", "1", [within, *parts]))
     others = [_member(part) for part in parts if part is not first]
     # No index but the one of the first condition: rows are looked up by their numbers.
     where = joined(" AND ", "1", [_selected(first, collection), within, *others])
-    return Access("document NOT INDEXED", where)
+    return Access("document NOT INDEXED", where, few=rows <= _FEW)
 
 
 def _most_selective(
     connection: sqlite3.Connection, collection: str, parts: Sequence[Sql], *, counts: bool
-) -> Sql | None:
-    """Return the condition that selects the fewest rows, None when each selects many."""
-    candidates = [part for part in parts if isinstance(part, Indexed | Listed)]
-    if len(parts) < 2 or not candidates:
-        return None
+) -> tuple[Sql | None, int]:
+    """Return the condition that selects the fewest rows and their number at most.
+
+    None when each selects many. What refers to other resources selects few as a rule, and is asked
+    first.
+    """
+    candidates: list[Sql] = [part for part in parts if isinstance(part, Listed)]
+    candidates += [part for part in parts if isinstance(part, Indexed)]
+    if len(parts) < 2:
+        return None, 0
     for bound in _BOUNDS:
         if bound > _BOUND_WITHOUT_COUNT and not counts:
-            return None
-        found = [_rows(connection, collection, part, bound) for part in candidates]
-        if min(found) <= bound:
-            return candidates[found.index(min(found))]
-    return None
+            break
+        best, fewest = None, bound + 1
+        for part in candidates:
+            rows = _rows(connection, collection, part, bound)
+            if rows < fewest:
+                best, fewest = part, rows
+            if rows <= _SELECTIVE:
+                break
+        if best is not None:
+            return best, fewest
+    return None, 0
 
 
 def _rows(connection: sqlite3.Connection, collection: str, part: Sql, bound: int) -> int:

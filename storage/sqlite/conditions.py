@@ -52,11 +52,15 @@ class Indexed(Sql):
 class Listed(Sql):
     """A condition that the element table decides alone: `rows` selects what it holds for.
 
-    `member` is the same condition, looked up for one row instead of selected for all.
+    It may select a row more than once. `member` is the same condition, looked up for one row
+    instead of selected for all. `hints` are the paths it asks about and `holds` what it asks of
+    their values, where it asks all of them the same.
     """
 
     rows: str = ""
     member: str = ""
+    hints: tuple[int, ...] = ()
+    holds: str = ""
 
 
 class Compiler:
@@ -204,6 +208,10 @@ def _either(parts: list[Sql]) -> Sql:
     """Join alternatives; those that the element table decides alone stay one look into it."""
     listed = [part for part in parts if isinstance(part, Listed)]
     if len(listed) > 1 and len(listed) == len(parts):
+        asked = {(part.holds, part.values) for part in listed}
+        if len(asked) == 1 and listed[0].holds:
+            hints = tuple(sorted({hint for part in listed for hint in part.hints}))
+            return _rows_of_elements(hints, listed[0].holds, listed[0].values)
         rows = " UNION ".join(part.rows for part in listed)
         values = tuple(value for part in listed for value in part.values)
         member = " OR ".join(part.member for part in listed)
@@ -215,20 +223,21 @@ def _listed(hint: int, operator: Operator, value: Value) -> Listed:
     kinds = "'text'" if isinstance(value, str) else "'integer', 'real'"
     assert isinstance(value, str | int | float)  # noqa: S101 - the callers' promise
     return _rows_of_elements(
-        f"hint = {hint} AND value {operator} ? AND typeof(value) IN ({kinds})", (value,)
+        (hint,), f"value {operator} ? AND typeof(value) IN ({kinds})", (value,)
     )
 
 
 def _listed_prefix(hint: int, prefix: str) -> Listed:
-    return _rows_of_elements(
-        f"hint = {hint} AND value >= ? AND value < ?", (prefix, after_prefix(prefix))
-    )
+    return _rows_of_elements((hint,), "value >= ? AND value < ?", (prefix, after_prefix(prefix)))
 
 
-def _rows_of_elements(holds: str, values: tuple[str | int | float, ...]) -> Listed:
-    rows = f"SELECT seq FROM element WHERE {holds}"
-    member = f"EXISTS (SELECT 1 FROM element WHERE {holds} AND element.seq = document.seq)"
-    return Listed(f"seq IN ({rows})", values, rows, member)
+def _rows_of_elements(
+    hints: tuple[int, ...], holds: str, values: tuple[str | int | float, ...]
+) -> Listed:
+    where = f"hint IN ({', '.join(map(str, hints))}) AND {holds}"
+    rows = f"SELECT seq FROM element WHERE {where}"
+    member = f"EXISTS (SELECT 1 FROM element WHERE {where} AND element.seq = document.seq)"
+    return Listed(f"seq IN ({rows})", values, rows, member, hints, holds)
 
 
 def _mentioned(value: str) -> Sql:

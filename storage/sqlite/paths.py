@@ -6,6 +6,8 @@ spelling comes from here. Attribute names go into the text quoted, never raw.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from storage.query import Path
 
 _INSTANT_FORMS = ("????-??-??T??:??:??*Z", "????-??-??T??:??:??*[-+]??:??")
@@ -30,6 +32,7 @@ def child(parent: str, name: str) -> str:
     )
 
 
+@lru_cache(maxsize=1024)
 def scalar(path: Path, content: str = "content") -> str:
     """Return the expression for the single value at a path that crosses no array."""
     if all(map(_is_plain, path)):
@@ -39,6 +42,7 @@ def scalar(path: Path, content: str = "content") -> str:
     return f"json_extract({content}, '$')"
 
 
+@lru_cache(maxsize=1024)
 def kind(path: Path, content: str = "content") -> str:
     """Return the expression for the JSON type's name of the value `scalar` returns."""
     if all(map(_is_plain, path)):

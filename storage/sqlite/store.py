@@ -22,8 +22,15 @@ from storage.sqlite.connections import Connections, Durability, commit, transact
 from storage.sqlite.group import SqliteGroup
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
+_INSTRUCTIONS_OF_SHORT_QUERIES = 200
+"""Between checks of a query that states how long it may take: some rows of one that filters."""
+
 _LARGEST = 2**63 - 1
 _FORGOTTEN_AT_ONCE = 2000
+
+
+_SHARED_PROCESSOR = 10
+"""How many times its seconds a short query may take when the processor, or a disk, is shared."""
 
 
 class SqliteStore:
@@ -204,28 +211,37 @@ class SqliteStore:
         if query.where is not None:
             parts = known.compiler().conjuncts(query.where)
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
-        with self._connections.use() as connection, self._timed(connection):
+        with self._connections.use() as connection, self._timed(connection, query.seconds):
             access = choose_access(connection, collection, parts, counts=query.count)
-            where = start = access.where
+            start, total = access.where, None
             if query.after is not None:
                 behind = ordering.behind(query.sort, terms, query.after)
-                start = joined(" AND ", "1", [where, behind])
+                start = joined(" AND ", "1", [start, behind])
+            order = ordering.order(query.sort, terms)
             # Numbers are sorted, not documents: those are read once it is known which.
-            found = connection.execute(
-                f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
-                f" FROM document WHERE seq IN (SELECT seq FROM {access.table} WHERE {start.text}"
-                f" ORDER BY {ordering.order(query.sort, terms)} LIMIT ? OFFSET ?)"
-                f" ORDER BY {ordering.order(query.sort, terms)}",
+            numbers = Sql(
+                f"SELECT seq FROM {access.table} WHERE {start.text} ORDER BY {order}"
+                " LIMIT ? OFFSET ?",
                 (*start.values, limit + 1, offset),
             )
+            if access.few and query.count and query.after is None:
+                matching = connection.execute(numbers.text, (*start.values, -1, 0)).fetchall()
+                total = len(matching)
+                numbers = _listed_numbers(matching[offset : offset + limit + 1])
+            found = connection.execute(
+                f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
+                f" FROM document WHERE seq IN ({numbers.text}) ORDER BY {order}",
+                numbers.values,
+            )
             rows, more = _page_of(found, limit, query.most_bytes)
-            total = None
-            if query.count:
+            if query.count and total is None:
                 whole = not more and query.after is None and (rows or not offset)
                 total = offset + len(rows) if whole else self._count(connection, access, parts)
         end = _position(rows[-1][4:]) if more and rows else None
-        documents = (Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows)
-        return Page(tuple(each.selected(query.select) for each in documents), total, end)
+        documents = [Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows]
+        if query.select:
+            documents = [each.selected(query.select) for each in documents]
+        return Page(tuple(documents), total, end)
 
     def index_builds(self, collection: str) -> Mapping[str, float | None]:
         """See `Store.index_builds`."""
@@ -279,12 +295,15 @@ class SqliteStore:
             raise
 
     @contextmanager
-    def _timed(self, connection: sqlite3.Connection) -> Iterator[None]:
-        """Interrupt what runs inside when it takes longer than a query may."""
-        deadline = time.monotonic() + self._query_seconds
-        connection.set_progress_handler(
-            lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
-        )
+    def _timed(self, connection: sqlite3.Connection, seconds: float | None) -> Iterator[None]:
+        """Interrupt what runs inside when it takes longer than a query, or this one, may."""
+        if seconds is not None and seconds < self._query_seconds:
+            connection.set_progress_handler(_Expiry(seconds), _INSTRUCTIONS_OF_SHORT_QUERIES)
+        else:
+            deadline = time.monotonic() + self._query_seconds
+            connection.set_progress_handler(
+                lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
+            )
         try:
             yield
         finally:
@@ -318,6 +337,32 @@ class _Known:
     def compiler(self) -> conditions.Compiler:
         """Return a compiler of conditions on the collection."""
         return conditions.Compiler(self.scalars, self.hints, self.indexed)
+
+
+def _listed_numbers(rows: Sequence[tuple[int]]) -> Sql:
+    """Return SQL that selects the numbers in some rows, with the same text for all of them."""
+    numbers = ",".join([str(number) for (number,) in rows])
+    return Sql("SELECT value FROM json_each(?)", (f"[{numbers}]",))
+
+
+class _Expiry:
+    """Tells whether a short query has had its time: of the processor, if the machine is busy."""
+
+    __slots__ = ("_begun", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._begun: tuple[float, float] | None = None
+
+    def __call__(self) -> bool:
+        if self._begun is None:
+            self._begun = time.monotonic(), time.thread_time()
+            return False
+        passed = time.monotonic() - self._begun[0]
+        if passed <= self._seconds:
+            return False
+        used = time.thread_time() - self._begun[1]
+        return used > self._seconds or passed > self._seconds * _SHARED_PROCESSOR
 
 
 def _page_of(

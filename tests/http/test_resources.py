@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import httpx
@@ -116,6 +117,14 @@ def test_nested_fields_prune_objects_in_arrays(api: httpx.Client) -> None:
     assert body["channel"] == [{"id": "555"}]
     assert api.get(href, params={"fields": "note.text,note"}).json()["note"] == notes
     assert api.get(href, params={"fields": ""}).json()["reason"] == "A fault"
+
+
+def test_a_short_list_of_large_resources_is_complete(api: httpx.Client) -> None:
+    mark = uuid.uuid4().hex
+    made = [create(api, reason=mark, description="x" * 100_000)["id"] for _ in range(4)]
+    answer = api.get(f"/partyInteraction?reason={mark}&limit=10")
+    assert [each["id"] for each in answer.json()] == made[::-1]
+    assert answer.headers["x-total-count"] == "4"
 
 
 def test_lists_are_newest_first_and_counted(api: httpx.Client) -> None:

@@ -27,6 +27,7 @@ from storage import (
     Matches,
     Operator,
     Query,
+    QueryTooSlow,
     SortKey,
     StoreBusy,
     StoreError,
@@ -422,4 +423,18 @@ def test_bounding_the_log_leaves_the_wait_for_other_writers_as_it_was(
         store.insert("c", "a", b'{"id":"a"}')
     with store._connections.use() as connection:
         assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 7000
+    store.close()
+
+
+def test_a_query_may_take_no_longer_than_it_states(tmp_path: Path) -> None:
+    store = open_store(url(tmp_path / "s.db"))
+    store.prepare("c", ())
+    with store.batch():
+        for number in range(500):
+            store.insert("c", str(number), b'{"x":{"y":"z"}}')
+    where = Comparison(("x", "y"), Operator.EQ, "a")
+    assert store.find("c", Query(where, seconds=60)).total == 0
+    with pytest.raises(QueryTooSlow):
+        store.find("c", Query(where, seconds=0))
+    assert store.find("c", Query(where)).total == 0, "the next query has its time"
     store.close()

@@ -97,7 +97,7 @@ def steps(store: SqliteStore, query: Query) -> int:
         return 0
 
     @contextmanager
-    def counted(connection: sqlite3.Connection) -> Iterator[None]:
+    def counted(connection: sqlite3.Connection, _seconds: float | None) -> Iterator[None]:
         connection.set_progress_handler(tick, 100)
         yield
         connection.set_progress_handler(None, 0)

@@ -78,7 +78,10 @@ def read_all(parameters: Iterable[Parameter], query: Iterable[tuple[str, str]]) 
         given.setdefault(name, []).append(text)
     found = {}
     for parameter in parameters:
-        value = parameter.read(given.get(parameter.name, []))
+        values = given.get(parameter.name)
+        if values is None and not parameter.required:
+            continue
+        value = parameter.read(values or [])
         if value is not None:
             found[parameter.name] = value
     return found

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import connexion
 import flask
+import pytest
 
 from app.web.bridge import ContractApp, FlaskBridge, environ_of
 from app.web.limits.admission import Slots
+from app.web.operation_call import Execution, OperationCall, set_call
+from handlers.request_context import RequestContext, TooMuchForEventLoop
+from handlers.responses import Response, json_response
 from storage import open_store
 
 
@@ -52,3 +57,50 @@ def test_a_scope_becomes_a_wsgi_environment() -> None:
     assert environ["REMOTE_ADDR"] == "10.0.0.9"
     assert environ_of(scope(server=None, client=None))["SERVER_NAME"] == "localhost"
     assert environ_of(scope(server=("/run/s", None)))["SERVER_PORT"] == "0"
+
+
+async def call(bridge: FlaskBridge, execution: Execution) -> tuple[int, list[int | None]]:
+    """Call a handler that has too much to do; return the status, and the bounds it was given."""
+    bounds: list[int | None] = []
+    sent: list[Any] = []
+
+    def handler(request: RequestContext) -> Response:
+        bounds.append(request.parse_limit)
+        if request.parse_limit is not None:
+            raise TooMuchForEventLoop
+        return json_response(b"[]")
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    request = scope()
+    set_call(request, OperationCall(handler, RequestContext("", parse_limit=10), (), execution))
+    await bridge(request, receive, send)
+    return sent[0]["status"], bounds
+
+
+@pytest.mark.parametrize("execution", list(Execution))
+def test_what_is_too_much_for_the_event_loop_is_done_in_a_thread(execution: Execution) -> None:
+    store = open_store("memory:")
+    bridge = FlaskBridge(
+        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
+    )
+    status, bounds = asyncio.run(call(bridge, execution))
+    bridge.close()
+    store.close()
+    assert status == 200
+    assert bounds[-1] is None
+
+
+def test_a_store_that_waits_for_its_answers_has_no_bounds_of_the_event_loop() -> None:
+    store = open_store("memory:")
+    store.reads_without_io_wait = False
+    bridge = FlaskBridge(
+        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
+    )
+    assert asyncio.run(call(bridge, Execution.EVENT_LOOP)) == (200, [None])
+    bridge.close()
+    store.close()
