@@ -10,13 +10,13 @@ from starlette.types import ASGIApp
 
 from app.bootstrap import (
     collections_of,
+    event_sources_of,
     limits_of,
     open_contracts,
     open_prepared_store,
     open_sources,
 )
 from app.contract import Binding, Contract
-from app.contract.binding.event_sources import read_sources
 from app.contract.binding.security import scopes_of
 from app.events.inbound.routes import ReplicationRules
 from app.events.outbound.delivery_cursors import open_cursor
@@ -31,7 +31,7 @@ from app.observability.traces import open_tracing
 from app.operation_handlers import handler_of
 from app.pages import entry_points
 from app.pages.assembly import open_pages
-from app.settings import OPENAPI_FOLDER, Settings, read_settings
+from app.settings import Settings, read_settings
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.paging import Cursors
 from app.web.bridge import Background, ContractApp, FlaskBridge, current_scope, run_operation
@@ -163,7 +163,7 @@ def _handlers(
     replications = ReplicationRules(
         contracts,
         sources,
-        read_sources(OPENAPI_FOLDER / "mappings"),
+        event_sources_of(settings),
         apply=settings.listener == "apply",
     )
     return lambda contract, binding: handler_of(

@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from app.contract import Authentication, Contract, ContractError, open_contract
+from app.contract.binding.event_sources import Source, read_sources
 from app.contract.document.normalise import conventional_path
-from app.contract.document.overlay import read_overlays
+from app.contract.document.overlay import Overlay, read_overlays
 from app.contract.errors import Problem
-from app.contract.evolution.mapping import read_mappings
+from app.contract.evolution.mapping import Mapping, read_mappings
 from app.contract.schema.validators import UnknownTypes
 from app.events.inbound.routes import listeners_of
 from app.events.outbound.delivery_cursors import prepare_cursors
@@ -52,8 +53,8 @@ def _open_all(
     """
     opened = partial(
         open_contract,
-        overlays=read_overlays(OPENAPI_FOLDER / "overlays"),
-        mappings=read_mappings(OPENAPI_FOLDER / "mappings"),
+        overlays=overlays_of(settings),
+        mappings=mappings_of(settings),
         profile=settings.profile,
         root_path=settings.root_path,
         unknown_types=UnknownTypes(settings.unknown_types),
@@ -69,6 +70,33 @@ def _open_all(
             raise ContractError(str(file), [Problem("", rule)])
         taken[contract.base_path] = file
         yield contract
+
+
+def overlays_of(settings: Settings) -> tuple[Overlay, ...]:
+    """Return the overlays that come with the server, and those of the settings after them.
+
+    Raises:
+        ContractError: one is not an overlay document.
+    """
+    return read_overlays(OPENAPI_FOLDER / "overlays", *settings.overlays)
+
+
+def mappings_of(settings: Settings) -> tuple[Mapping, ...]:
+    """Return the mappings that come with the server, and those of the settings.
+
+    Raises:
+        ContractError: one is not a mapping.
+    """
+    return read_mappings(OPENAPI_FOLDER / "mappings", *settings.mappings)
+
+
+def event_sources_of(settings: Settings) -> tuple[Source, ...]:
+    """Return what the events of other APIs become: as it comes with the server, and as set.
+
+    Raises:
+        ContractError: a file does not say that.
+    """
+    return read_sources(OPENAPI_FOLDER / "mappings", *settings.mappings)
 
 
 def authentication_of(settings: Settings) -> Authentication:

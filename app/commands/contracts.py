@@ -10,7 +10,8 @@ from typing import IO, Any
 
 import click
 
-from app.bootstrap import open_contracts
+from app.bootstrap import mappings_of, open_contracts
+from app.commands.contract_rules import rule_lines, rules_without_effect
 from app.commands.errors import plain_errors
 from app.commands.settings_option import read_settings
 from app.contract import Contract, read_document
@@ -19,9 +20,8 @@ from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
-from app.contract.evolution.mapping import read_mappings
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
-from app.settings import OPENAPI_FOLDER, Settings
+from app.settings import Settings
 from storage import Store, open_store
 
 _STORE_HELP = "sqlite:///file.db or mongodb://…"
@@ -32,17 +32,19 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 @click.option("--profile", help="conformance or strict.")
 @click.option("--store", help=f"Check the documents stored here too: {_STORE_HELP}")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
-def check(path: Path, profile: str | None, store: str | None, strict: bool) -> None:
+@click.option("--rules", is_flag=True, help="List each rule of the overlays and mappings.")
+def check(path: Path, profile: str | None, store: str | None, strict: bool, rules: bool) -> None:
     """Validate the contract at PATH and list what would be served.
 
-    Operations that are not served and listeners that stand for no change of a resource are
+    Overlays, mappings and sources are listed with their files. Operations that are not served,
+    listeners that stand for no change of a resource and rules of TMF_OVERLAYS that meet nothing are
     warnings. With --store, hold every stored document against the contract as well; nothing is
     changed, and the exit code is 1 when one does not fit.
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
         (contract,) = open_contracts(settings)
-        warned = _describe(contract) and strict
+        warned = _describe(contract, settings, rules=rules) and strict
         if store is None:
             sys.exit(1 if warned else 0)
         with _opened(settings) as opened, _bar(contract, opened, "checking") as bar:
@@ -73,7 +75,7 @@ def diff(old: Path, new: Path, as_json: bool, markdown: IO[str] | None) -> None:
     """
     with plain_errors():
         (before, _), (after, _) = read_document(old), read_document(new)
-        changes = differences(before, after, read_mappings(OPENAPI_FOLDER / "mappings"))
+        changes = differences(before, after, mappings_of(read_settings()))
     title = f"{_named(before)} to {_named(after)}"
     if markdown:
         markdown.write(diff_report.markdown(title, changes))
@@ -119,14 +121,14 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
     sys.exit(1 if rejected else 0)
 
 
-def _describe(contract: Contract) -> bool:
+def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
     """Print what a contract serves; return whether there are warnings."""
     click.echo(f"{contract.title} {contract.version}, valid")
     click.echo(f"base path  {contract.base_path}")
     for slip in contract.repaired:
         click.echo(f"repaired   {slip}")
-    for overlay in contract.overlays:
-        click.echo(f"overlay    {overlay.title} ({overlay.changes} changes)")
+    for line in rule_lines(contract, settings, in_full=rules):
+        click.echo(line)
     for problem in contract.contradictions:
         click.echo(f"left out   example {problem}")
     rows = [
@@ -151,6 +153,7 @@ def _describe(contract: Contract) -> bool:
         f"{path} stands for no change of a resource"
         for path in unplaced_listeners(contract.document, resources)
     ]
+    warnings += rules_without_effect(contract, settings)
     for warning in warnings:
         click.echo(f"warning    {warning}")
     click.echo(f"{served} of {len(rows)} operations served")

@@ -61,9 +61,11 @@ def serve_for_development(settings: Settings) -> None:
 def watched_folders(settings: Settings) -> list[str]:
     """Return the folders whose changes start the server again.
 
-    Those of the server's own sources, wherever they are installed, and those of the contracts.
+    Those of the server's own sources, wherever they are installed, and those of the contracts,
+    overlays and mappings.
     """
     root = OPENAPI_FOLDER.parent
     folders = {root / name for name in _SOURCES}
-    folders |= {file.resolve().parent for file in (*settings.spec, *settings.sources)}
+    files = (*settings.spec, *settings.sources, *settings.overlays, *settings.mappings)
+    folders |= {each if each.is_dir() else each.parent for each in map(Path.resolve, files)}
     return sorted(str(each) for each in folders if each.is_dir())

@@ -7,7 +7,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from app.bootstrap import open_contracts, open_sources
+from app.bootstrap import (
+    event_sources_of,
+    mappings_of,
+    open_contracts,
+    open_sources,
+    overlays_of,
+)
 from app.contract import ContractError
 from app.observability.traces import check_tracing
 from app.server.gunicorn_server import bindable, check_exposure
@@ -28,19 +34,30 @@ def start_problems(settings: Settings) -> Iterator[SettingProblem]:
             check(settings)
         except SettingsError as error:
             yield SettingProblem("", str(error))
-    opened: dict[str, Callable[[Settings], object]] = {"spec": open_contracts}
-    if settings.sources:
-        opened["sources"] = open_sources
-    for name, open_all in opened.items():
-        try:
-            open_all(settings)
-        except ContractError as error:
-            text = f"{error}; correct this file or name another"
-            yield SettingProblem(place_of(settings, name), text)
+    yield from _contract_problems(settings)
     try:
         _check_store(settings)
     except (OSError, StoreError) as error:
         yield SettingProblem(place_of(settings, "store"), str(error))
+
+
+def _contract_problems(settings: Settings) -> Iterator[SettingProblem]:
+    additions: dict[str, Callable[[Settings], object]] = {
+        "overlays": overlays_of,
+        "mappings": lambda settings: (mappings_of(settings), event_sources_of(settings)),
+    }
+    contracts = {"spec": open_contracts, "sources": open_sources}
+    for group in (additions, contracts):
+        sound = True
+        for name, opened in group.items():
+            try:
+                opened(settings)
+            except ContractError as error:
+                sound = False
+                text = f"{error}; correct this file or name another"
+                yield SettingProblem(place_of(settings, name), text)
+        if not sound:
+            return  # the contracts are opened with the overlays and mappings
 
 
 def _check_addresses(settings: Settings) -> None:

@@ -42,6 +42,17 @@ class Settings(BaseModel):
         tuple(sorted(OPENAPI_FOLDER.glob("*.yaml"))),
         description="Contracts to serve, separated by the system's path separator.",
     )
+    overlays: tuple[Path, ...] = Field(
+        (),
+        description="Overlays of your own, files or folders of `*.overlay.yaml`, after those in"
+        " `openapi/overlays`; separated as `TMF_SPEC`.",
+    )
+    mappings: tuple[Path, ...] = Field(
+        (),
+        description="Mappings of your own, `*.mapping.yaml` and `*.source.yaml`, files or folders,"
+        " beside those in `openapi/mappings`, or instead of those of the same versions; separated"
+        " as `TMF_SPEC`.",
+    )
     profile: Literal["conformance", "strict"] = Field(
         "conformance",
         description="`conformance` accepts what TM Forum's kit sends; `strict` is the contract"
@@ -376,7 +387,7 @@ class Settings(BaseModel):
             raise ValueError(f"there is no file {value}; name one that exists, or an https:// URL")
         return value
 
-    @field_validator("spec", "sources", mode="before")
+    @field_validator("spec", "sources", "overlays", "mappings", mode="before")
     @classmethod
     def _split_paths(cls, value: Any) -> Any:
         if not isinstance(value, str):

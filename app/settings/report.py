@@ -12,7 +12,7 @@ from app.settings.model import Settings
 COMMAND_LINE = "command line"
 """The origin of what an option gives."""
 SECRETS = frozenset({"cursor_key", "webhook_keys", "api_keys"})
-PATHS = frozenset({"spec", "sources"})
+PATHS = frozenset({"spec", "sources", "overlays", "mappings"})
 """Lists of paths, which the system's path separator joins; others are joined by commas."""
 
 _SECRET_IN_URL = re.compile(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.contract.binding.template import ABSENT, rendered
+from app.contract.data_files import data_files, of_kind
 from app.contract.document.load import load
 from app.contract.errors import ContractError, Problem
 from app.tmf630.definitions import Resource
@@ -23,6 +24,7 @@ class Source:
     """How the events about one resource of another API become resources here."""
 
     title: str
+    file: str
     api: str
     resource: str
     into_api: str
@@ -30,6 +32,11 @@ class Source:
     into_version: str
     id: str
     attributes: Mapping[str, Any]
+
+    @property
+    def between(self) -> tuple[str, ...]:
+        """The API and resource that events are about, and those that they become."""
+        return (self.api, self.resource, self.into_api, self.into_resource, self.into_version)
 
     def local(self, payload: Resource) -> Resource:
         """Return the local attributes, `id` included, of the resource that an event describes."""
@@ -39,13 +46,14 @@ class Source:
         return found if id is ABSENT else {"id": id, **found}
 
 
-def read_sources(folder: Path) -> tuple[Source, ...]:
-    """Read every source file of a folder.
+def read_sources(*places: Path) -> tuple[Source, ...]:
+    """Read the source files at some places; one replaces another, before it, between the same two.
 
     Raises:
         ContractError: one is not a source file; the pointer says where.
     """
-    return tuple(_read(file) for file in sorted(folder.glob("*.source.yaml")))
+    read = map(_read, of_kind(data_files(places, "mapping", "source"), "source"))
+    return tuple({each.between: each for each in read}.values())
 
 
 def _read(file: Path) -> Source:
@@ -62,6 +70,7 @@ def _read(file: Path) -> Source:
     source, into = document["from"], document["into"]
     return Source(
         title=str(document.get("title", file.name)),
+        file=str(file),
         api=source["api"],
         resource=source["resource"],
         into_api=into["api"],

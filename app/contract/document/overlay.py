@@ -18,6 +18,7 @@ from typing import Any
 import jsonpath_rfc9535
 from jsonpath_rfc9535 import JSONPathError
 
+from app.contract.data_files import data_files
 from app.contract.document.load import Json, load
 from app.contract.errors import ContractError, Problem
 
@@ -47,24 +48,39 @@ class Overlay:
 
 
 @dataclass(frozen=True, slots=True)
+class AppliedRule:
+    """An action of an overlay: its target, what it does, how many places of the document it met."""
+
+    target: str
+    does: str
+    changes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """An overlay that changed a document, and how many places it changed."""
+    """An overlay that is for a document, and what each of its actions met there."""
 
     title: str
-    changes: int
+    file: str
+    rules: tuple[AppliedRule, ...]
+
+    @property
+    def changes(self) -> int:
+        """How many places the overlay met."""
+        return sum(rule.changes for rule in self.rules)
 
 
 class _Misfit(Exception):
     """An action cannot be applied; the message says what it would do."""
 
 
-def read_overlays(folder: Path) -> tuple[Overlay, ...]:
-    """Read every overlay of a folder, in the order of their names.
+def read_overlays(*places: Path) -> tuple[Overlay, ...]:
+    """Read the overlays at some places, files or folders; those of a folder by their names.
 
     Raises:
         ContractError: one is not an overlay document.
     """
-    return tuple(read_overlay(file) for file in sorted(folder.glob("*.overlay.yaml")))
+    return tuple(map(read_overlay, data_files(places, "overlay", other_names=True)))
 
 
 def read_overlay(file: Path) -> Overlay:
@@ -116,15 +132,15 @@ def apply(
     applied = []
     for overlay in overlays:
         if overlay.fits(document, profile, features):
-            changes = 0
+            rules = []
             for position, action in enumerate(overlay.actions):
                 try:
-                    changes += _act(document, action)
+                    met = _act(document, action)
                 except _Misfit as misfit:
                     problem = Problem(f"/actions/{position}", str(misfit))
                     raise ContractError(overlay.file, [problem]) from None
-            if changes:
-                applied.append(Applied(overlay.title, changes))
+                rules.append(AppliedRule(action["target"], _does(action), met))
+            applied.append(Applied(overlay.title, overlay.file, tuple(rules)))
     return document, tuple(applied)
 
 
@@ -146,6 +162,13 @@ def _act(document: Json, action: Json) -> int:
         for node in nodes:
             _merge(node.value, copy.deepcopy(action["update"]))
     return len(nodes)
+
+
+def _does(action: Json) -> str:
+    if action.get("remove") is True:
+        return "removes it"
+    update = action["update"]
+    return f"sets {', '.join(update)}" if isinstance(update, dict) else "adds to it"
 
 
 def _position(location: tuple[int | str, ...]) -> list[tuple[int, str]]:

@@ -23,6 +23,7 @@ from enum import StrEnum
 from pathlib import Path as FilePath
 from typing import Any
 
+from app.contract.data_files import data_files, of_kind
 from app.contract.document.load import Json, load
 from app.contract.errors import ContractError, Problem
 from storage import Path
@@ -125,6 +126,7 @@ class Mapping:
     """Two versions of an API, and the shape of each resource that both have."""
 
     title: str
+    file: str
     api: str
     versions: MappingType[Side, str]
     resources: MappingType[str, Shape]
@@ -135,13 +137,15 @@ class Mapping:
         return next(sides, None) if api == self.api else None
 
 
-def read_mappings(folder: FilePath) -> tuple[Mapping, ...]:
-    """Read every mapping of a folder.
+def read_mappings(*places: FilePath) -> tuple[Mapping, ...]:
+    """Read the mappings at some places; one replaces another, before it, of the same versions.
 
     Raises:
         ContractError: one is not a mapping; the pointer says where.
     """
-    return tuple(read_mapping(file) for file in sorted(folder.glob("*.mapping.yaml")))
+    files = of_kind(data_files(places, "mapping", "source"), "mapping")
+    read = map(read_mapping, files)
+    return tuple({(each.api, *each.versions.values()): each for each in read}.values())
 
 
 def read_mapping(file: FilePath) -> Mapping:
@@ -159,6 +163,7 @@ def read_mapping(file: FilePath) -> Mapping:
     reader = _Reader(str(file), document.get("shapes", {}))
     return Mapping(
         title=str(document.get("title", file.name)),
+        file=str(file),
         api=document["api"],
         versions={side: document[side] for side in Side},
         resources={

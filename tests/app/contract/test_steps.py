@@ -370,6 +370,7 @@ def test_every_overlay_that_is_meant_for_our_document_meets_it() -> None:
     contract = open_contract(OURS, overlays=OVERLAYS)
     meant = [each for each in OVERLAYS if each.fits(load(OURS), "conformance")]
     assert len(contract.overlays) == len(meant) > 1
+    assert all(each.changes for each in contract.overlays)
 
 
 @pytest.mark.parametrize("profile", ["conformance", "strict"])
