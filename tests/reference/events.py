@@ -37,7 +37,7 @@ def event_pages() -> Iterator[str]:
     )
     yield (
         "An event is delivered at least once, those of one resource in their order. Any answer from"
-        " 200 to 299 takes it; 410 ends the subscription; other answers are repeated"
+        " 200 to 299 takes it; 410 suspends the subscription; other answers are repeated"
         " `TMF_DELIVERY_ATTEMPTS` times, then the event is parked."
     )
     for contract in open_contracts(Settings(spec=(OURS, OURS_V5), store="memory:")):
