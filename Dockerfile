@@ -5,12 +5,14 @@
 # every security fix, and a digest would keep those out.
 FROM python:3.11-slim AS build
 WORKDIR /build
-COPY pyproject.toml requirements.lock README.md LICENSE ./
+COPY pyproject.toml requirements.lock LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md ./
 COPY tmf683 ./tmf683
 COPY app app
 COPY handlers handlers
 COPY storage storage
 COPY openapi openapi
+COPY docs docs
+COPY deploy/README.md deploy/runbook.md deploy/
 RUN python -m venv /opt/tmf683
 RUN /opt/tmf683/bin/pip install --no-cache-dir --disable-pip-version-check -c requirements.lock '.[tracing]'
 RUN python -m compileall -q /opt/tmf683/lib

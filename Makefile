@@ -84,6 +84,9 @@ wheel: $(VENV)/dev ## Build the wheel into dist/
 component: $(VENV)/dev ## Write deploy/oda/component.yaml from the chart
 	@$(BIN)/python -m tests.deploy.component
 
+docs: $(VENV)/run ## Write the documentation as a site of plain files, site/index.html
+	@$(BIN)/python -m app.pages.documentation site
+
 reference: $(VENV)/dev ## Write docs/reference from the code
 	@$(BIN)/python -m tests.reference
 
@@ -93,11 +96,11 @@ lock: $(VENV)/dev ## Pin the newest versions of everything in requirements.lock
 		--custom-compile-command 'make lock' --output-file requirements.lock pyproject.toml
 
 clean: ## Remove the environment and everything built; ./data stays
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
-	bench-validation bench-start soak wheel component reference lock clean help
+	bench-validation bench-start soak wheel component docs reference lock clean help

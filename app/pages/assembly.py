@@ -10,6 +10,8 @@ from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
 from app.pages import home, sign_in
+from app.pages.documentation import views as documentation
+from app.pages.documentation.library import library
 from app.pages.site import SECURITY_HEADERS, SignInWays, Site
 from app.pages.timeline import views as timeline
 from app.pages.timeline.source import timeline_source
@@ -64,4 +66,7 @@ def open_pages(
     source = timeline_source(contracts)
     if source is not None:
         blueprints.append(timeline.routes(site, source))
+    docs = library()
+    if docs is not None:
+        blueprints.append(documentation.routes(site, docs))
     return Pages(site, blueprints, entrance.view)

@@ -162,6 +162,7 @@ def test_the_steps_of_the_image_make_a_server_that_needs_nothing_else(tmp_path: 
                     ignored = shutil.ignore_patterns("__pycache__")
                     shutil.copytree(ROOT / source, work / target, ignore=ignored)
                 else:
+                    (work / target).mkdir(exist_ok=True)
                     shutil.copy(ROOT / source, work / target)
         elif line.startswith("RUN "):
             command = line.removeprefix("RUN ").replace("/opt/tmf683", f"{root}/tmf683")
@@ -224,6 +225,7 @@ def test_the_wheel_has_the_contracts_and_nothing_of_the_tests(tmp_path: Path) ->
     assert {"app", "handlers", "storage", "openapi"} <= names
     assert not {"tests", "deploy"} & names
     assert list((site / "openapi" / "overlays").glob("*.yaml"))
+    assert (site / "app" / "documentation" / "docs" / "tutorial.md").is_file()
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from app.settings import OPENAPI_FOLDER;"
         "from app.cli import main; assert sys.argv[1] in str(OPENAPI_FOLDER);"

@@ -1,0 +1,1 @@
+"""Documentation: the Markdown files of the project as pages, served here or written to a folder."""
