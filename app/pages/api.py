@@ -7,10 +7,11 @@ the same checks, limits, events and audit as anybody else's.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import orjson
 from starlette.types import ASGIApp, Message, Scope
@@ -176,3 +177,12 @@ async def _call(app: ASGIApp, scope: Scope, content: bytes) -> ApiResponse:
 
     await app(scope, receive, send)
     return ApiResponse(status, headers, b"".join(parts))
+
+
+def next_cursor(links: str) -> str:
+    """Return the cursor of the next page from a `Link` header, "" on the last."""
+    for target, parameters in re.findall(r"<([^>]*)>([^<]*)", links):
+        if 'rel="next"' in parameters:
+            query = target.partition("?")[2]
+            return next((value for name, value in parse_qsl(query) if name == "after"), "")
+    return ""

@@ -10,8 +10,13 @@ from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
 from app.pages import home, sign_in
+<<<<<<< HEAD
 from app.pages.documentation import views as documentation
 from app.pages.documentation.library import library
+=======
+from app.pages.explorer import views as explorer
+from app.pages.explorer.resources import Resources
+>>>>>>> a1e9e28 (Let people explore every resource that is served, and follow references to what is here)
 from app.pages.site import SECURITY_HEADERS, SignInWays, Site
 from app.pages.timeline import views as timeline
 from app.pages.timeline.source import timeline_source
@@ -66,7 +71,13 @@ def open_pages(
     source = timeline_source(contracts)
     if source is not None:
         blueprints.append(timeline.routes(site, source))
+<<<<<<< HEAD
     docs = library()
     if docs is not None:
         blueprints.append(documentation.routes(site, docs))
+=======
+    resources = Resources(contracts)
+    site.find_resource = resources.page_of
+    blueprints.append(explorer.routes(site, resources))
+>>>>>>> a1e9e28 (Let people explore every resource that is served, and follow references to what is here)
     return Pages(site, blueprints, entrance.view)

@@ -148,12 +148,3 @@ def _known_as(source: TimelineSource, name: str) -> str:
         if name in others:
             return wanted
     return name
-
-
-def next_cursor(links: str) -> str:
-    """Return the cursor of the next page from a `Link` header, "" on the last."""
-    for target, parameters in re.findall(r"<([^>]*)>([^<]*)", links):
-        if 'rel="next"' in parameters:
-            query = target.partition("?")[2]
-            return next((value for name, value in parse_qsl(query) if name == "after"), "")
-    return ""

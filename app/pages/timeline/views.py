@@ -10,11 +10,11 @@ import flask
 from flask import Blueprint, Response
 
 from app.contract.document.load import Json
-from app.pages.api import ApiError, ApiResponse
+from app.pages.api import ApiError, ApiResponse, next_cursor
 from app.pages.site import Page, Section, Site
 from app.pages.timeline.composing import body_of, errors_of, fields_of, note_of
 from app.pages.timeline.entries import Entry, by_day, entry_of
-from app.pages.timeline.filters import Filters, canonical, next_cursor, read_filters
+from app.pages.timeline.filters import Filters, canonical, read_filters
 from app.pages.timeline.search import find_parties
 from app.pages.timeline.source import TimelineSource
 
