@@ -10,14 +10,11 @@ from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
 from app.pages import home, sign_in
-<<<<<<< HEAD
 from app.pages.documentation import views as documentation
 from app.pages.documentation.library import library
-=======
 from app.pages.explorer import views as explorer
 from app.pages.explorer.resources import Resources
->>>>>>> a1e9e28 (Let people explore every resource that is served, and follow references to what is here)
-from app.pages.site import SECURITY_HEADERS, SignInWays, Site
+from app.pages.site import SECURITY_HEADERS, Section, SignInWays, Site
 from app.pages.timeline import views as timeline
 from app.pages.timeline.source import timeline_source
 from app.settings import Settings
@@ -60,8 +57,9 @@ def open_pages(
         root_path=settings.root_path,
         key=key,
         sign_in=SignInWays(api_key=authenticators.api_keys is not None),
-        documentation=f"{contracts[-1].base_path}/ui/".removeprefix(settings.root_path),
     )
+    reference = f"{contracts[-1].base_path}/ui/".removeprefix(settings.root_path)
+    site.add_section(Section("reference", reference))
     entrance = home.Home(site, contracts)
     blueprints = [
         home.routes(site),
@@ -71,13 +69,10 @@ def open_pages(
     source = timeline_source(contracts)
     if source is not None:
         blueprints.append(timeline.routes(site, source))
-<<<<<<< HEAD
-    docs = library()
-    if docs is not None:
-        blueprints.append(documentation.routes(site, docs))
-=======
     resources = Resources(contracts)
     site.find_resource = resources.page_of
     blueprints.append(explorer.routes(site, resources))
->>>>>>> a1e9e28 (Let people explore every resource that is served, and follow references to what is here)
+    docs = library()
+    if docs is not None:
+        blueprints.append(documentation.routes(site, docs))
     return Pages(site, blueprints, entrance.view)

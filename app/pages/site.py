@@ -73,12 +73,15 @@ class Section:
     path: str
 
 
+_ORDER = ("timeline", "explore", "console", "reference", "docs")
+
+
+def _rank(key: str) -> int:
+    return _ORDER.index(key) if key in _ORDER else len(_ORDER)
+
+
 class FormExpired(Exception):
     """A form was sent without the token of the session it belongs to."""
-
-
-class SignInNeeded(Exception):
-    """The reader has not signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +111,11 @@ class Site:
         root_path: str,
         key: str,
         sign_in: SignInWays,
-        documentation: str,
     ) -> None:
         self.api = api
         self.root_path = root_path
         self.sign_in = sign_in
         self.sessions = Sessions(key)
-        self.documentation = documentation
         self.find_resource: Callable[[str], str] = lambda path: ""
         """Returns the page of the resource at a path of the API, "" where there is none."""
         self._base_url = base_url
@@ -133,7 +134,11 @@ class Site:
     @property
     def sections(self) -> Sequence[Section]:
         """The parts of the site, in the order of the navigation."""
-        return self._sections
+        return sorted(self._sections, key=lambda each: _rank(each.key))
+
+    def add_section(self, section: Section) -> None:
+        """Add an entry to the navigation."""
+        self._sections.append(section)
 
     def blueprint(
         self, name: str, section: Section | None = None, *, public: bool = False
@@ -144,7 +149,7 @@ class Site:
         """
         routes = Blueprint(f"pages_{name}", __name__, url_prefix=self.root_path or None)
         if section is not None:
-            self._sections.append(section)
+            self.add_section(section)
 
         @routes.before_request
         def begin() -> Response | None:
