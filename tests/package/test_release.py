@@ -1,0 +1,140 @@
+"""The wheel: the same bytes whoever builds it, installed by pip alone, known in every part."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.package.release import (
+    ROOT,
+    ReleaseError,
+    Unavailable,
+    audit,
+    bill_of_materials,
+    build_wheel,
+    install,
+)
+from tests.server import clean_environment, eventually
+
+pytestmark = pytest.mark.slow
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+SOURCES = (*PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"],)
+EPOCH = 1_700_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built_from_a_copy(tmp_path_factory.mktemp("first"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The Python of an environment into which pip has installed the wheel."""
+    folder = tmp_path_factory.mktemp("installed") / "environment"
+    try:
+        yield install(wheel, folder)
+    except ReleaseError as error:
+        if re.search("No matching distribution|NewConnectionError|ConnectTimeout", str(error)):
+            pytest.skip("pip reaches no package index")
+        raise
+
+
+def built_from_a_copy(folder: Path) -> Path:
+    """Build the wheel from a copy of the sources, whose files are as new as the copy."""
+    source, out = folder / "source", folder / "out"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", ".gitignore"):
+        shutil.copyfile(ROOT / name, source / name)
+    for name in SOURCES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, source / name, copy_function=shutil.copyfile, ignore=ignored)
+    try:
+        return build_wheel(source, out, epoch=EPOCH)
+    except ReleaseError as error:
+        if "hatchling" in str(error) and "No matching distribution" in str(error):
+            pytest.skip("pip reaches no package index for hatchling")
+        raise
+
+
+def test_two_builds_have_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
+    again = built_from_a_copy(tmp_path)
+    assert again.name == wheel.name
+    digests = [hashlib.sha256(each.read_bytes()).hexdigest() for each in (wheel, again)]
+    assert digests[0] == digests[1]
+    with zipfile.ZipFile(wheel) as archive:
+        assert {each.date_time for each in archive.infolist()} == {(2023, 11, 14, 22, 13, 20)}
+
+
+def test_the_wheel_has_what_the_server_needs_and_no_tests(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {*SOURCES, next(each for each in tops if each.endswith(".dist-info"))}
+    shipped = {name for name in names if name.startswith("openapi/")}
+    present = {str(each.relative_to(ROOT)) for each in (ROOT / "openapi").rglob("*.yaml")}
+    assert present <= shipped
+    assert "tmf683/py.typed" in names
+
+
+def test_what_pip_installed_serves(python: Path, tmp_path: Path) -> None:
+    ready = tmp_path / "ready.json"
+    command = [str(python.with_name("tmf683")), "serve", "--store", "memory:", "--port", "0"]
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "--ready-file", str(ready)],
+            cwd=tmp_path,
+            env=clean_environment(),
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            assert eventually(ready.exists, 120), (tmp_path / "log").read_text()
+            (api, *_) = json.loads(ready.read_text())["apis"]
+            answer = httpx.get(f"{api}/partyInteraction", trust_env=False)
+            assert (answer.status_code, answer.json()) == (200, [])
+        finally:
+            server.terminate()
+            server.wait(60)
+    assert server.returncode == 0
+
+
+def test_the_bill_of_materials_names_every_requirement(python: Path) -> None:
+    try:
+        bill = bill_of_materials(python)
+    except Unavailable as error:
+        pytest.skip(str(error).splitlines()[0])
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "tmf683")
+    assert bill["metadata"]["component"]["version"] == PROJECT["project"]["version"]
+    components = {canonical(each["name"]): each for each in bill["components"]}
+    wanted = {
+        canonical(re.split(r"[\[<>=;!~ ]", each)[0]) for each in PROJECT["project"]["dependencies"]
+    }
+    assert wanted <= components.keys()
+    assert all(components[name]["purl"].startswith("pkg:pypi/") for name in wanted)
+    assert all(components[name]["version"] for name in wanted)
+
+
+def test_no_requirement_has_a_known_vulnerability(python: Path) -> None:
+    try:
+        found = audit(python)
+    except Unavailable as error:
+        pytest.skip(str(error).splitlines()[0])
+    if not found.audited:
+        pytest.skip("pip-audit reaches no index of vulnerabilities (pypi.org)")
+    assert found.vulnerable == {}
+    assert found.unknown == []
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
