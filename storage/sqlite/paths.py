@@ -86,6 +86,27 @@ def values(path: Path, content: str = "content", alias: str = "v") -> str:
     return ", ".join(sources)
 
 
+def scalars(path: Path, content: str = "content") -> str:
+    """Return a FROM clause like that of `values` that may leave out objects at the path's end.
+
+    It looks at each attribute once or twice instead of three times.
+    """
+    if not all(map(_is_plain, path)):
+        return values(path, content)
+    sources = []
+    parent, is_object = content, ""
+    for depth, name in enumerate(path):
+        last = depth == len(path) - 1
+        row = "v" if last else f"v_{depth}"
+        value, kind = child(parent, name), f"json_type({parent}, {_step(name)})"
+        whole = "'[]'" if last else f"json_array(json({value}))"
+        elements = f"WHEN {kind} = 'object' THEN {whole} ELSE {value} END"
+        guard = f"WHEN NOT ({is_object}) THEN '[]' " if is_object else ""
+        sources.append(f"json_each(CASE {guard}{elements}) AS {row}")
+        parent, is_object = f"{row}.value", f"{row}.type = 'object'"
+    return ", ".join(sources)
+
+
 def _is_plain(name: str) -> bool:
     return name != "" and name.isprintable() and '"' not in name and "\\" not in name
 

@@ -13,11 +13,15 @@ from collections.abc import Iterable
 
 from storage.errors import StoreError
 from storage.port import Index
+from storage.query import Path
 from storage.sqlite import paths
 from storage.sqlite.connections import transaction
 from storage.sqlite.ordering import key_of
 
 MINIMUM_SQLITE = (3, 38, 0)
+
+_IS_LISTED = "v.type IN ('text', 'integer', 'real')"
+"""The values that have rows in the table of elements."""
 
 MIGRATIONS = (
     """
@@ -103,6 +107,8 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
         if index.name not in known:
             with transaction(connection):
                 _add_index(connection, name, index)
+        elif index.many:
+            _renew_triggers(connection, name, known[index.name], index.paths[0])
 
 
 def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int]:
@@ -120,37 +126,67 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
     if not added.rowcount:
         return  # another process was quicker
     hint = added.lastrowid
-    here = paths.literal(collection)
+    assert hint is not None  # noqa: S101 - a row was added
     if not index.many:
         keys = [key_of(path, instant=path in index.instants) for path in index.paths]
         _create_index(connection, f"document_by_{index.name}", ["collection", *keys])
         return
     (path,) = index.paths
-    add = (
-        f"INSERT OR IGNORE INTO element SELECT {hint}, v.atom, {{seq}} FROM {{source}}"
-        " WHERE {condition} v.type IN ('text', 'integer', 'real');"
-    )
-    added_rows = add.format(seq="NEW.seq", source=paths.values(path, "NEW.content"), condition="")
-    removed_rows = (
+    for name, statement in _triggers(collection, hint, path).items():
+        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+        connection.execute(statement)
+    source = f"document, {paths.values(path)}"
+    here = paths.literal(collection)
+    connection.execute(_adding(hint, "seq", source, f"collection = {here}"))
+
+
+def _renew_triggers(connection: sqlite3.Connection, collection: str, hint: int, path: Path) -> None:
+    """Replace the triggers that another release made of other statements."""
+    wanted = _triggers(collection, hint, path)
+    there = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name GLOB ?",
+        (f"element_{hint}_*",),
+    ).fetchall()
+    if {name.decode(): text.decode() for name, text in there} == wanted:
+        return
+    with transaction(connection):
+        for name, statement in wanted.items():
+            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+            connection.execute(statement)
+
+
+def _triggers(collection: str, hint: int, path: Path) -> dict[str, str]:
+    """Return the triggers that keep the rows of a path through arrays, by name.
+
+    A change that leaves the path's first attribute as it was changes no row.
+    """
+    here = paths.literal(collection)
+    old, new = (paths.child(f"{row}.content", path[0]) for row in ("OLD", "NEW"))
+    added = _adding(hint, "NEW.seq", paths.scalars(path, "NEW.content"))
+    removed = (
         f"DELETE FROM element WHERE hint = {hint} AND seq = OLD.seq AND value IN"
-        f" (SELECT v.atom FROM {paths.values(path, 'OLD.content')}"
-        " WHERE v.type IN ('text', 'integer', 'real'));"
+        f" (SELECT v.atom FROM {paths.scalars(path, 'OLD.content')} WHERE {_IS_LISTED})"
     )
-    for event, row, statements in (
-        ("INSERT", "NEW", added_rows),
-        ("UPDATE OF content", "NEW", removed_rows + added_rows),
-        ("DELETE", "OLD", removed_rows),
-    ):
-        connection.execute(
-            f"CREATE TRIGGER element_{hint}_{event[:6].lower()} AFTER {event} ON document"
-            f" WHEN {row}.collection = {here} BEGIN {statements} END"
-        )
-    connection.execute(
-        add.format(
-            seq="seq",
-            source=f"document, {paths.values(path)}",
-            condition=f"collection = {here} AND",
-        )
+    timings = {
+        "insert": ("INSERT", f"NEW.collection = {here} AND {new} IS NOT NULL", f"{added};"),
+        "update": (
+            "UPDATE OF content",
+            f"NEW.collection = {here} AND {old} IS NOT {new}",
+            f"{removed}; {added};",
+        ),
+        "delete": ("DELETE", f"OLD.collection = {here} AND {old} IS NOT NULL", f"{removed};"),
+    }
+    return {
+        f"element_{hint}_{name}": f"CREATE TRIGGER element_{hint}_{name} AFTER {event}"
+        f" ON document WHEN {condition} BEGIN {statements} END"
+        for name, (event, condition, statements) in timings.items()
+    }
+
+
+def _adding(hint: int, seq: str, source: str, condition: str = "1") -> str:
+    return (
+        f"INSERT OR IGNORE INTO element SELECT {hint}, v.atom, {seq} FROM {source}"
+        f" WHERE {condition} AND {_IS_LISTED}"
     )
 
 

@@ -438,3 +438,63 @@ def test_a_query_may_take_no_longer_than_it_states(tmp_path: Path) -> None:
         store.find("c", Query(where, seconds=0))
     assert store.find("c", Query(where)).total == 0, "the next query has its time"
     store.close()
+
+
+def test_triggers_of_another_release_are_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "s.db"
+    store = open_store(url(file))
+    store.prepare("c", INDEXES)
+    store.close()
+
+    def triggers() -> set[tuple[str, str]]:
+        with sqlite3.connect(file) as connection:
+            return set(
+                connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            )
+
+    ours = triggers()
+    (name,) = (name for name, _ in ours if name.endswith("_insert"))
+    with sqlite3.connect(file) as connection:
+        connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(f"CREATE TRIGGER {name} AFTER INSERT ON document BEGIN SELECT 1; END")
+    store = open_store(url(file))
+    store.prepare("c", INDEXES)
+    assert triggers() == ours
+    store.insert("c", "a", b'{"id":"a","r":[{"i":"1"}]}')
+    assert store.find("c", Query(Comparison(("r", "i"), Operator.EQ, "1"))).total == 1
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        ({"r": [{"i": "1"}, {"i": 2}, {"i": 2.5}]}, {"1", 2, 2.5}),
+        ({"r": {"i": "1"}}, {"1"}),
+        ({"r": [{"i": ["1", "2"]}, {"i": {"x": "3"}}, {"i": None}, {"i": True}]}, {"1", "2"}),
+        ({"r": ["text", 5, [{"i": "1"}], {"j": "1"}]}, set()),
+        ({"r": "text", "i": "1"}, set()),
+        ({"r": None}, set()),
+        ({}, set()),
+    ],
+)
+def test_the_element_table_follows_every_change(
+    tmp_path: Path, content: dict[str, Any], values: set[Any]
+) -> None:
+    store = open_store(url(tmp_path / "s.db"))
+    store.prepare("c", INDEXES)
+
+    def listed() -> set[Any]:
+        with sqlite3.connect(tmp_path / "s.db") as connection:
+            return {value for (value,) in connection.execute("SELECT value FROM element")}
+
+    store.insert("c", "a", json.dumps(content).encode())
+    assert listed() == values
+    store.replace("c", "a", b'{"r":[{"i":"other"}]}', version=1)
+    assert listed() == {"other"}
+    store.replace("c", "a", json.dumps(content).encode(), version=2)
+    assert listed() == values
+    store.replace("c", "a", json.dumps(content | {"s": "x"}).encode(), version=3)
+    assert listed() == values
+    store.delete("c", "a", version=4)
+    assert listed() == set()
+    store.close()
