@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from starlette.types import ASGIApp
 
 from app.bootstrap import (
     collections_of,
-    event_sources_of,
     limits_of,
+    open_admin_api,
     open_contracts,
+    open_operations,
     open_prepared_store,
+    open_received,
     open_sources,
+    routed,
 )
 from app.contract import Binding, Contract
 from app.contract.binding.security import scopes_of
-from app.events.inbound.routes import ReplicationRules
+from app.events.inbound.received import ReceivedEvents
 from app.events.outbound.delivery_cursors import open_cursor
 from app.events.outbound.processes import DeliveryThread, callback_policy, delivery_worker
 from app.events.outbound.subscriptions import cursor_name
@@ -36,6 +39,7 @@ from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.paging import Cursors
 from app.web.bridge import Background, ContractApp, FlaskBridge, current_scope, run_operation
 from app.web.connexion_parts import Resolver
+from app.web.health import Health
 from app.web.limits.admission import Slots
 from app.web.limits.client import ClientNames
 from app.web.middleware import MiddlewareResources, middleware_of
@@ -43,6 +47,8 @@ from app.web.operation_call import Handler
 from app.web.public_url import PublicUrl
 from app.web.routing import routes_of
 from app.web.security import authenticators_of
+from app.web.server_status import RunningServer
+from handlers.admin import AdminHandlers
 from handlers.handler_context import HandlerContext
 from storage import Store
 
@@ -67,8 +73,7 @@ def create_app(
     store = store or open_prepared_store(settings, [*contracts, *sources])
     tracing, metrics = open_tracing(), Metrics()
     store = ObservedStore(store, metrics, tracing.store_span if tracing else None)
-    served = {contract.base_path for contract in contracts}
-    routed = [*contracts, *(each for each in sources if each.base_path not in served)]
+    with_routes = routed(contracts, sources)
 
     background: list[Background] = []
     access_log = AccessLog(json=wants_json(settings)) if settings.access_log else None
@@ -82,19 +87,28 @@ def create_app(
         )
         background.append(DeliveryThread(worker, settings.delivery_timeout))
 
-    authenticators = authenticators_of(settings, scopes_of(routed[0].document))
+    authenticators = authenticators_of(settings, scopes_of(with_routes[0].document))
     clients = ClientNames(forwarded=settings.trust_forwarded)
     public_url = PublicUrl(settings.public_url, trust_forwarded=settings.trust_forwarded)
     key = settings.cursor_key or secrets.token_hex(16)
     pages = None
     if settings.pages == "on":
         pages = open_pages(settings, contracts, authenticators, public_url, key, api=lambda: app)
+    collections = collections_of(with_routes)
+    health = Health(
+        store,
+        metrics,
+        MissingIndexes(store, collections).count,
+        most_pending=settings.ready_backlog,
+        delivers=settings.delivery == "server",
+    )
+    admin = open_admin_api(settings)
     resources = MiddlewareResources(
-        contracts=routed,
+        contracts=[*with_routes, admin],
         store=store,
         authenticators=authenticators,
         metrics=metrics,
-        missing_indexes=MissingIndexes(store, collections_of(routed)).count,
+        health=health,
         clients=clients,
         access_log=access_log,
         tracing=tracing,
@@ -116,25 +130,33 @@ def create_app(
         background=background,
         middlewares=middleware_of(settings, resources),
     )
-    handler_for = _handlers(settings, contracts, sources, store, key)
-    for contract in routed:
-        bindings = {binding.operation_id: binding for binding in contract.bindings}
+    received = open_received(settings, contracts, sources, store)
+    handler_for = _handlers(settings, contracts, received, store, key)
+    operations = open_operations(settings, store, list(received.values()))
+    status = RunningServer(settings, with_routes, store, health, collections)
+    administer = AdminHandlers(operations, status, limits_of(settings), admin.base_path).by_name()
+    apis: list[tuple[Contract, Mapping[str, Handler]]] = [
+        (each, {binding.operation_id: handler_for(binding) for binding in each.bindings})
+        for each in with_routes
+    ]
+    for contract, handlers in [*apis, (admin, administer)]:
         app.add_api(
             routes_of(contract.document),
             base_path=contract.base_path,
             resolver=Resolver(lambda _: run_operation),
-            bindings=bindings,
-            handlers={name: handler_for(contract, each) for name, each in bindings.items()},
+            bindings={binding.operation_id: binding for binding in contract.bindings},
+            handlers=handlers,
             max_body=settings.max_body,
             public_url=public_url,
             security_map=authenticators.security_map(),
         )
     app.app.register_blueprint(
         entry_points.blueprint(
-            routed,
+            with_routes,
             settings.root_path,
             lambda: public_url.of(current_scope()),
             pages.home if pages else None,
+            unlisted=[admin],
         )
     )
     for blueprint in pages.blueprints if pages else ():
@@ -145,10 +167,10 @@ def create_app(
 def _handlers(
     settings: Settings,
     contracts: Sequence[Contract],
-    sources: Sequence[Contract],
+    received: Mapping[str, ReceivedEvents],
     store: Store,
     key: str,
-) -> Callable[[Contract, Binding], Handler]:
+) -> Callable[[Binding], Handler]:
     """Return a function that returns the handler of a contract's operation."""
     context = HandlerContext(
         store=store,
@@ -160,15 +182,7 @@ def _handlers(
         begin_delivery=partial(_begin_delivery, store),
     )
     collections = frozenset(collections_of(contracts))
-    replications = ReplicationRules(
-        contracts,
-        sources,
-        event_sources_of(settings),
-        apply=settings.listener == "apply",
-    )
-    return lambda contract, binding: handler_of(
-        binding, context, collections, replications.of(contract, binding)
-    )
+    return lambda binding: handler_of(binding, context, collections, received)
 
 
 def _begin_delivery(store: Store, hub: ResourceDefinition, id: str) -> None:

@@ -8,21 +8,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.contract import Authentication, Contract, ContractError, open_contract
 from app.contract.binding.event_sources import Source, read_sources
+from app.contract.contract import open_own_api
 from app.contract.document.normalise import conventional_path
 from app.contract.document.overlay import Overlay, read_overlays
 from app.contract.errors import Problem
 from app.contract.evolution.mapping import Mapping, read_mappings
 from app.contract.schema.validators import UnknownTypes
-from app.events.inbound.routes import listeners_of
+from app.events.inbound.received import RECEIVED_INDEXES, ReceivedEvents, received_events
+from app.events.inbound.routes import ReplicationRules, listeners_of
+from app.events.operator.operations import EventOperations
+from app.events.operator.sample_event import sending
 from app.events.outbound.delivery_cursors import prepare_cursors
 from app.events.outbound.heartbeat import prepare_heartbeats
 from app.settings import OPENAPI_FOLDER, Settings
 from app.tmf630.definitions import Limits, UnknownFilters
 from app.web.limits.token_bucket import BUCKETS
 from storage import Index, Store, open_store
+
+if TYPE_CHECKING:
+    from app.events.outbound.webhook import WebhookSender
 
 
 def open_contracts(settings: Settings) -> tuple[Contract, ...]:
@@ -128,6 +136,64 @@ def open_prepared_store(
     return store
 
 
+def open_received(
+    settings: Settings, contracts: Sequence[Contract], sources: Sequence[Contract], store: Store
+) -> dict[str, ReceivedEvents]:
+    """Return the received events by their collection, with what each listener's events change."""
+    rules = ReplicationRules(
+        contracts,
+        sources,
+        event_sources_of(settings),
+        apply=settings.listener == "apply",
+    )
+    listeners = [
+        (binding.listener, rules.of(contract, binding))
+        for contract in routed(contracts, sources)
+        for binding in contract.bindings
+        if binding.listener is not None
+    ]
+    return received_events(store, listeners)
+
+
+def open_operations(
+    settings: Settings, store: Store, received: Sequence[ReceivedEvents]
+) -> EventOperations:
+    """Return the operations of operators on the events of a store."""
+
+    def make_sender() -> WebhookSender:
+        # The HTTP client is slow to import.
+        from app.events.outbound.processes import callback_policy
+        from app.events.outbound.webhook import WebhookSender
+
+        return WebhookSender(
+            callback_policy(settings),
+            keys=settings.webhook_keys,
+            seconds=settings.delivery_timeout,
+        )
+
+    return EventOperations(store, sending(make_sender), received)
+
+
+def open_admin_api(settings: Settings) -> Contract:
+    """Open the document of the operator API.
+
+    Raises:
+        ContractError: it is broken.
+    """
+    return open_own_api(
+        OPENAPI_FOLDER / "admin" / "openapi.yaml",
+        overlays=read_overlays(OPENAPI_FOLDER / "overlays"),
+        root_path=settings.root_path,
+        authentication=authentication_of(settings),
+    )
+
+
+def routed(contracts: Sequence[Contract], sources: Sequence[Contract]) -> list[Contract]:
+    """Return the contracts that have routes: those served, and the sources that are not served."""
+    served = {contract.base_path for contract in contracts}
+    return [*contracts, *(each for each in sources if each.base_path not in served)]
+
+
 def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]]:
     """Return every collection the contracts keep, with the indexes that any of them asks for."""
     found: dict[str, dict[str, Index]] = {}
@@ -137,7 +203,8 @@ def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]
                 wanted = found.setdefault(binding.definition.collection, {})
                 wanted.update((index.name, index) for index in binding.definition.indexes)
             elif binding.listener is not None:
-                found.setdefault(binding.listener.collection, {})
+                wanted = found.setdefault(binding.listener.collection, {})
+                wanted.update((index.name, index) for index in RECEIVED_INDEXES)
         for announced in contract.announced:
             found.setdefault(f"{announced.definition.collection}@applied", {})
     return {collection: tuple(wanted.values()) for collection, wanted in found.items()}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from app.contract import Binding, Kind
-from app.events.inbound.replication import ReplicationRule
+from app.events.inbound.received import ReceivedEvents
 from app.tmf630 import row_access
 from app.tmf630.definitions import ResourceDefinition
 from app.web.operation_call import Handler
@@ -22,15 +22,15 @@ def handler_of(
     binding: Binding,
     context: HandlerContext,
     collections: Collection[str],
-    replications: Sequence[ReplicationRule],
+    received: Mapping[str, ReceivedEvents],
 ) -> Handler:
     """Return the handler of an operation.
 
     `collections` are those that are served here, so that a nested resource can be refused where its
-    parent does not exist. `replications` apply what a listener receives.
+    parent does not exist. `received` are the received events by their collection.
     """
     if binding.listener is not None:
-        return ListenerHandlers(binding.listener, context, replications).receive
+        return ListenerHandlers(binding.listener, received[binding.listener.collection]).receive
     definition = binding.definition
     if definition is None:
         return NotImplementedHandler(binding.unserved or "no handler fits").refuse

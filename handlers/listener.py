@@ -1,56 +1,34 @@
-"""The listener: receiving the events of other systems, keeping each once, and applying them."""
+"""The listener: receiving the events of other systems."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-from contextlib import suppress
-
-from app.events.inbound.replication import ReplicationRule, Replicator
+from app.events.inbound.received import ReceivedEvents
 from app.tmf630.definitions import ListenerDefinition
 from app.tmf630.errors import OutOfBounds
-from app.tmf630.lifecycle import now
-from handlers.handler_context import HandlerContext
 from handlers.request_context import RequestContext
 from handlers.responses import Response, empty_response, json_response
-from storage import DocumentExists, json
+from storage import json
 
 
 class ListenerHandlers:
     """Receive the events of one listener path."""
 
-    def __init__(
-        self,
-        definition: ListenerDefinition,
-        context: HandlerContext,
-        replications: Sequence[ReplicationRule] = (),
-    ) -> None:
+    def __init__(self, definition: ListenerDefinition, received: ReceivedEvents) -> None:
         self._definition = definition
-        self._store = context.store
-        self._rules = replications
-        self._applier = Replicator(context.store)
+        self._received = received
 
     def receive(self, request: RequestContext) -> Response:
         """Answer with the contract's success; an event received before changes nothing.
 
-        An event is the same when its `eventId` is; one without is the same when all of it is.
+        An event that cannot be applied is kept with the reason, and answered like any other: its
+        sender could do nothing about it, and would give it up.
 
         Raises:
             OutOfBounds: the caller is bound to a party.
         """
         if request.parties is not None:
             raise OutOfBounds("a caller that is bound to a party cannot send events")
-        body = request.body
-        named = body.get("eventId")
-        same = named if isinstance(named, str) and named else json.dumps(body).decode()
-        id = hashlib.sha256(f"{self._definition.event}\n{same}".encode()).hexdigest()[:32]
-        received = now()
-        kept = {"id": id, "listener": self._definition.event, "receivedAt": received, "event": body}
-        for application in self._rules:
-            # First, so that an event that was only half applied is applied when it comes again.
-            self._applier.apply(application, body, received, request.event_origin)
-        with suppress(DocumentExists):
-            self._store.insert(self._definition.collection, id, json.dumps(kept))
+        id = self._received.receive(self._definition, request.body, request.event_origin)
         if not self._definition.answers_body:
             return empty_response(self._definition.status)
         here = request.base_url + self._definition.path

@@ -15,11 +15,11 @@ from app.commands.contract_rules import rule_lines, rules_without_effect
 from app.commands.errors import plain_errors
 from app.commands.settings_option import read_settings
 from app.contract import Contract, read_document
-from app.contract.binding.event_definitions import unplaced_listeners
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
+from app.contract.warnings import warnings_of
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
 from app.settings import Settings
 from storage import Store, open_store
@@ -140,20 +140,11 @@ def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
         padded = (text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
         click.echo("  ".join(padded))
     served = sum(each.unserved is None for each in contract.bindings)
-    resources = [resource_name(each.definition.path) for each in contract.announced]
-    for name, each in zip(resources, contract.announced, strict=True):
+    for each in contract.announced:
+        name = resource_name(each.definition.path).rpartition("/")[2]
         events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
-        click.echo(f"events     {name.rpartition('/')[2]}: {events}")
-    warnings = [
-        f"{each.method.upper()} {each.path} is not served: {each.unserved}"
-        for each in contract.bindings
-        if each.unserved is not None
-    ]
-    warnings += [
-        f"{path} stands for no change of a resource"
-        for path in unplaced_listeners(contract.document, resources)
-    ]
-    warnings += rules_without_effect(contract, settings)
+        click.echo(f"events     {name}: {events}")
+    warnings = [*warnings_of(contract), *rules_without_effect(contract, settings)]
     for warning in warnings:
         click.echo(f"warning    {warning}")
     click.echo(f"{served} of {len(rows)} operations served")

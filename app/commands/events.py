@@ -1,86 +1,72 @@
-"""`events`: what operators do about deliveries."""
+"""`events`: what operators see of events and do about them."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, replace
-from datetime import UTC, datetime
-from itertools import chain
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import click
 
-from app.bootstrap import open_contracts, open_prepared_store, open_sources
-from app.commands.errors import plain_errors
-from app.commands.settings_option import read_settings
-from app.contract import Contract, Kind
-from app.events.outbound.delivery_cursors import (
-    DeliveryCursor,
-    DeliveryCursors,
-    FailedDelivery,
-    resume_cursor,
-)
-from app.settings import Settings
-from storage import DocumentNotFound, Query, Store, Window, json
+from app.commands.operator_options import Place, place_options
+from app.events.operator.operations import Operations
+from app.events.operator.views import DeliveryView, Listed, ReceivedView, SubscriptionView
+from app.events.outbound.failed_deliveries import State
+from storage import DocumentNotFound, Window, json
 
-_STORE = click.option("--store", help="sqlite:///file.db or mongodb://…")
-_SPEC = click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
+_PAGE = 100
 _JSON = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for programs.")
+
+Item = TypeVar("Item")
 
 
 @click.group()
 def events() -> None:
-    """Show and repair the delivery of events."""
+    """Show and repair the delivery of events, and see what was received.
+
+    Every command works on a store (--store), or on a running server by its operator API (--url).
+    """
 
 
 @events.command(name="list")
 @_JSON
-@_SPEC
-@_STORE
-def list_events(as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
+@place_options
+def list_events(as_json: bool, place: Place) -> None:
     """List every subscription, and its deliveries that wait or were parked.
 
     A line says how many events the subscription has yet to receive, how many retention removed
     before they were delivered, and which worker delivers them now.
+
+    Example: tmf683 events list --url http://127.0.0.1:8080
     """
-    with _cursors(spec, store) as (opened, cursors):
-        last = opened.last_event()
-        for cursor in cursors.all():
-            failed = cursors.failed(cursor=cursor.id)
-            behind, missed = _standing(opened, cursor, last)
-            state, callback = _state(cursor), _callback(opened, cursor)
+    with place.operations() as operations:
+        found = 0
+        for each in _all(operations.subscriptions):
+            found += 1
+            failed = list(_deliveries(operations, subscription=each["id"]))
             if as_json:
-                told = {
-                    "subscription": cursor.id,
-                    "callback": callback,
-                    "behind": behind,
-                    "missed": missed,
-                    "holder": cursor.holder,
-                    "heldUntil": cursor.held_until,
-                }
-                _echo_json(
-                    {**told, "state": state, "deliveries": [asdict(each) for each in failed]}
-                )
+                told = {"subscription": each["id"], **each, "deliveries": failed}
+                _echo_json({name: value for name, value in told.items() if name != "id"})
                 continue
-            lost = f"  {missed} missed" if missed else ""
-            click.echo(f"{cursor.id}  {behind} behind{lost}  {callback}  {state}{_holder(cursor)}")
-            for each in failed:
-                click.echo(f"  {_line(each)}")
+            click.echo(_subscription_line(each))
+            for delivery in failed:
+                click.echo(f"  {_delivery_line(delivery)}")
+        if not found and not as_json:
+            click.echo("there are no subscriptions")
 
 
 @events.command()
 @click.argument("delivery")
-@_SPEC
-@_STORE
-def show(delivery: str, spec: tuple[Path, ...], store: str | None) -> None:
-    """Show a delivery, to every listener it failed for: attempts, the last error, and the event."""
-    with _cursors(spec, store) as (_, cursors):
-        for each in _chosen(cursors, delivery):
-            click.echo(f"{_line(each)}  {each.cursor}")
-            _echo_json(each.body)
+@place_options
+def show(delivery: str, place: Place) -> None:
+    """Show a delivery, to every listener it failed for: attempts, the last error, and the event.
+
+    DELIVERY is the id of a delivery or of an event.
+    """
+    with place.operations() as operations:
+        for each in _chosen(operations, delivery):
+            whole = operations.delivery(each["id"])
+            click.echo(f"{_delivery_line(whole)}  {whole['subscription']}")
+            _echo_json(whole["payload"])
 
 
 @events.command()
@@ -88,133 +74,209 @@ def show(delivery: str, spec: tuple[Path, ...], store: str | None) -> None:
 @click.option(
     "--subscription",
     "--lane",
-    "cursor",
-    help="Every delivery of this cursor; a suspended one goes on.",
+    "subscription",
+    help="Every delivery of this subscription; a suspended one goes on.",
 )
-@_SPEC
-@_STORE
-def retry(
-    delivery: str | None, cursor: str | None, spec: tuple[Path, ...], store: str | None
-) -> None:
-    """Try again at once: one delivery, or a cursor with all of its own."""
-    if (delivery is None) == (cursor is None):
+@place_options
+def retry(delivery: str | None, subscription: str | None, place: Place) -> None:
+    """Try again at once: one delivery, or a subscription with all of its own.
+
+    A subscription that an operator has paused stays paused.
+    """
+    if (delivery is None) == (subscription is None):
         raise click.UsageError("name a delivery, or a --subscription")
-    with _cursors(spec, store) as (opened, cursors):
-        found = cursors.failed(cursor=cursor) if cursor else _chosen(cursors, delivery or "")
-        for each in found:
-            cursors.put(replace(each, state="waiting", attempts=0, next=0.0))
-        for name in {cursor} if cursor else {each.cursor for each in found}:
-            if not resume_cursor(opened, str(name), retry_at=time.time() if found else 0.0):
-                click.echo(f"tmf683: there is no cursor {name}", err=True)
-                sys.exit(2)
-        click.echo(f"{len(found)} deliveries are tried again")
+    with place.operations() as operations:
+        if subscription:
+            number = operations.retry_all(subscription)
+        else:
+            chosen = _chosen(operations, delivery or "")
+            for each in chosen:
+                operations.retry(each["id"])
+            number = len(chosen)
+        click.echo(f"{number} deliveries are tried again")
 
 
 @events.command()
 @click.argument("delivery", required=False)
 @click.option("--parked", is_flag=True, help="Every delivery that was given up.")
-@_SPEC
-@_STORE
-def purge(delivery: str | None, parked: bool, spec: tuple[Path, ...], store: str | None) -> None:
+@click.option("--subscription", help="With --parked: only those of this subscription.")
+@place_options
+def purge(delivery: str | None, parked: bool, subscription: str | None, place: Place) -> None:
     """Forget a delivery, or all that were given up."""
-    if (delivery is None) != parked:
+    if (delivery is None) != parked or (subscription and not parked):
         raise click.UsageError("name a delivery, or say --parked")
-    with _cursors(spec, store) as (_, cursors):
-        found = cursors.failed(state="parked") if parked else _chosen(cursors, delivery or "")
-        for each in found:
-            cursors.forget(each.id)
-        click.echo(f"{len(found)} deliveries forgotten")
+    with place.operations() as operations:
+        if parked:
+            number = operations.purge_all(subscription)
+        else:
+            chosen = _chosen(operations, delivery or "")
+            for each in chosen:
+                operations.purge(each["id"])
+            number = len(chosen)
+        click.echo(f"{number} deliveries forgotten")
+
+
+@events.command()
+@click.argument("subscription")
+@place_options
+def pause(subscription: str, place: Place) -> None:
+    """Stop the deliveries to a listener until they are resumed; its events wait."""
+    with place.operations() as operations:
+        click.echo(_subscription_line(operations.pause(subscription)))
+
+
+@events.command()
+@click.argument("subscription")
+@place_options
+def resume(subscription: str, place: Place) -> None:
+    """Let a listener that is paused, suspended or resting receive events again."""
+    with place.operations() as operations:
+        click.echo(_subscription_line(operations.resume(subscription)))
+
+
+@events.command()
+@click.argument("subscription")
+@place_options
+@click.pass_context
+def test(context: click.Context, subscription: str, place: Place) -> None:
+    """Send a test event to a listener, and tell what it answers.
+
+    The event has the type TestEvent, which no contract has. The exit code is 1 when the listener
+    does not accept it.
+    """
+    with place.operations() as operations:
+        result = operations.test(subscription)
+        took = f"in {result['milliseconds']} ms"
+        if result["delivered"]:
+            click.echo(f"delivered {took}, event {result['event']}")
+        else:
+            click.echo(f"not delivered {took}: {result.get('error', '')}")
+    context.exit(0 if result["delivered"] else 1)
+
+
+@events.command()
+@click.argument("subscription")
+@place_options
+def remove(subscription: str, place: Place) -> None:
+    """Remove a subscription with its failed deliveries; nothing more is sent to its listener."""
+    with place.operations() as operations:
+        operations.remove(subscription)
+        click.echo("removed")
 
 
 @events.command()
 @click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
+@click.option("--failed", is_flag=True, help="Only those that could not be applied.")
 @_JSON
-@_SPEC
-@_STORE
-def received(limit: int, as_json: bool, spec: tuple[Path, ...], store: str | None) -> None:
-    """List the events that other systems have sent to the listeners here."""
-    with plain_errors():
-        settings = read_settings(spec=spec, store=store)
-        contracts = [*open_contracts(settings), *open_sources(settings)]
-        with _opened(settings, contracts) as opened:
-            collections = {
-                binding.listener.collection
-                for contract in contracts
-                for binding in contract.bindings
-                if binding.kind is Kind.LISTEN and binding.listener is not None
-            }
-            query = Query(window=Window(0, limit), count=False)
-            pages = [opened.find(collection, query).documents for collection in collections]
-            found = [json.loads(each.content) for each in chain(*pages)]
-        found.sort(key=lambda kept: kept["receivedAt"], reverse=True)
-        for kept in found[:limit]:
+@place_options
+def received(limit: int, failed: bool, as_json: bool, place: Place) -> None:
+    """List the events that other systems have sent to the listeners here.
+
+    A line says what became of an event, and why it could not be applied. With --json the events
+    come along as they were sent.
+    """
+    with place.operations() as operations:
+        found = operations.received(Window(0, limit), failed=failed).items
+        for each in found:
             if as_json:
-                _echo_json(kept)
+                _echo_json(operations.received_event(each["id"]))
             else:
-                named = kept["event"].get("eventId", "")
-                click.echo(f"{kept['receivedAt']}  {kept['listener']}  {named}")
+                click.echo(_received_line(each))
+        if not found and not as_json:
+            click.echo("there are no events that failed" if failed else "there are no events")
 
 
-@contextmanager
-def _cursors(spec: tuple[Path, ...], store: str | None) -> Iterator[tuple[Store, DeliveryCursors]]:
-    with plain_errors():
-        settings = read_settings(spec=spec, store=store)
-        with _opened(settings, open_contracts(settings)) as opened:
-            yield opened, DeliveryCursors(opened, "operator", settings.lease_seconds)
+@events.command()
+@click.argument("event")
+@place_options
+@click.pass_context
+def apply(context: click.Context, event: str, place: Place) -> None:
+    """Apply a received event again; EVENT is an id that `events received` shows.
+
+    The exit code is 1 when it could not be applied.
+    """
+    with place.operations() as operations:
+        found = operations.apply(event)
+        click.echo(_received_line(found))
+    context.exit(1 if found["outcome"] == "failed" else 0)
 
 
-@contextmanager
-def _opened(settings: Settings, contracts: Sequence[Contract]) -> Iterator[Store]:
-    """Open the store; one that is not there is not made, since its name may be mistyped."""
-    opened = open_prepared_store(settings, contracts, make=False)
-    try:
-        yield opened
-    finally:
-        opened.close()
+def _all(find: Callable[[Window], Listed[Item]]) -> Iterator[Item]:
+    """Yield every item of a list, page by page."""
+    offset = 0
+    while True:
+        page = find(Window(offset, _PAGE))
+        yield from page.items
+        offset += len(page.items)
+        if not page.items or offset >= page.total:
+            return
 
 
-def _chosen(cursors: DeliveryCursors, id: str) -> list[FailedDelivery]:
-    found = [each for each in cursors.failed() if id in (each.id, each.event)]
+def _deliveries(
+    operations: Operations,
+    *,
+    state: State | None = None,
+    subscription: str | None = None,
+    event: str | None = None,
+) -> Iterator[DeliveryView]:
+    return _all(
+        lambda window: operations.deliveries(
+            window, state=state, subscription=subscription, event=event
+        )
+    )
+
+
+def _chosen(operations: Operations, id: str) -> list[DeliveryView]:
+    """Return the delivery of an id, or all of the event that has it.
+
+    Raises:
+        DocumentNotFound: there is none.
+    """
+    if ":" in id or "/" in id:
+        return [operations.delivery(id)]
+    found = list(_deliveries(operations, event=id))
     if not found:
-        click.echo(f"tmf683: no delivery {id} waits or was given up", err=True)
-        sys.exit(2)
+        raise DocumentNotFound("delivery", id)
     return found
 
 
-def _standing(store: Store, cursor: DeliveryCursor, last: int) -> tuple[int, int]:
-    """Return how many events lie before a cursor, and how many were removed untold."""
-    following = store.events(cursor.position, 1)
-    first = following[0].number if following else last + 1
-    return last - first + 1, cursor.missed + first - 1 - cursor.position
-
-
-def _holder(cursor: DeliveryCursor) -> str:
-    """Return which worker holds the lease and until when, by its own clock."""
-    if not cursor.holder:
-        return ""
-    until = datetime.fromtimestamp(cursor.held_until, UTC).isoformat(timespec="seconds")
-    return f"  held by {cursor.holder} until {until}"
-
-
-def _state(cursor: DeliveryCursor) -> str:
-    if cursor.suspended:
-        return f"suspended: {cursor.suspended}"
-    left = cursor.rest_until - time.time()
-    return f"rests for {left:.0f} s" if left > 0 else "active"
-
-
-def _callback(store: Store, cursor: DeliveryCursor) -> str:
-    collection, _, id = cursor.id.rpartition("/")
-    try:
-        return str(json.loads(store.get(collection, id).content)["callback"])
-    except DocumentNotFound:
-        return "unregistered"
-
-
-def _line(failed: FailedDelivery) -> str:
+def _subscription_line(each: SubscriptionView) -> str:
+    lost = f"  {each['missed']} missed" if each["missed"] else ""
     return (
-        f"{failed.event}  {failed.state}  {failed.type}  {failed.resource}"
-        f"  {failed.attempts} attempts, {failed.error or 'waits behind another'}"
+        f"{each['id']}  {each['behind']} behind{lost}  {each.get('callback', 'unregistered')}"
+        f"  {_state(each)}{_holder(each)}"
+    )
+
+
+def _state(each: SubscriptionView) -> str:
+    match each["state"]:
+        case "suspended":
+            return f"suspended: {each['reason']}"
+        case "paused":
+            return each["reason"]
+        case "resting":
+            return f"rests until {each['restsUntil']}"
+        case state:
+            return state
+
+
+def _holder(each: SubscriptionView) -> str:
+    """Return which worker holds the lease and until when, by its own clock."""
+    return f"  held by {each['holder']} until {each['heldUntil']}" if "holder" in each else ""
+
+
+def _delivery_line(each: DeliveryView) -> str:
+    return (
+        f"{each['event']}  {each['state']}  {each['eventType']}  {each['resource']}"
+        f"  {each['attempts']} attempts, {each.get('error') or 'waits behind another'}"
+    )
+
+
+def _received_line(each: ReceivedView) -> str:
+    reason = f": {each['reason']}" if "reason" in each else ""
+    named = f"  event {each['eventId']}" if "eventId" in each else ""
+    return (
+        f"{each['receivedAt']}  {each['id']}  {each['listener']}{named}  {each['outcome']}{reason}"
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.contract.binding.event_definitions import EventDefinition, events_of
-from app.contract.binding.operations import Binding, bind
+from app.contract.binding.operations import Binding, bind, bind_by_name
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.binding.security import Authentication, secure
 from app.contract.document import normalise
 from app.contract.document.examples import without_contradictions
+from app.contract.document.listener_bodies import accept_any_events
 from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
@@ -105,7 +106,8 @@ def open_contract(
     compiler = SchemaCompiler(document, unknown_types)
     document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
-    bindings = bind(document, base, compiler, mappings, null_is_absent=profile == "conformance")
+    lenient = profile == "conformance"
+    bindings = bind(document, base, compiler, mappings, null_is_absent=lenient, any_event=lenient)
     definitions = {each.definition.path: each.definition for each in bindings if each.definition}
     document["servers"] = [{"url": base or "/"}]
     return Contract(
@@ -114,7 +116,7 @@ def open_contract(
         version=str(document["info"]["version"]),
         name=normalise.api_name(document),
         base_path=base,
-        document=document,
+        document=accept_any_events(document) if lenient else document,
         repaired=repaired,
         overlays=applied,
         contradictions=contradictions,
@@ -124,5 +126,43 @@ def open_contract(
             for each in definitions.values()
             if each.announces
         ),
+        major=normalise.major_version(document),
+    )
+
+
+def open_own_api(
+    file: Path,
+    *,
+    overlays: Sequence[Overlay] = (),
+    root_path: str = "",
+    authentication: Authentication | None = None,
+) -> Contract:
+    """Open a document of the server's own, whose operations have handlers by their operationId.
+
+    Of the overlays, those about authentication apply.
+
+    Raises:
+        ContractError: the document is broken.
+    """
+    document, _ = read_document(file)
+    authentication = authentication or Authentication()
+    features = ("authentication",) if authentication else ()
+    fitting = [each for each in overlays if each.requires in features]
+    document, applied = apply(document, fitting, "", features)
+    document = secure(document, authentication)
+    base = root_path + normalise.base_path(document)
+    document["servers"] = [{"url": base}]
+    return Contract(
+        file=str(file),
+        title=str(document["info"]["title"]),
+        version=str(document["info"]["version"]),
+        name=normalise.api_name(document),
+        base_path=base,
+        document=document,
+        repaired=(),
+        overlays=applied,
+        contradictions=(),
+        bindings=bind_by_name(document, SchemaCompiler(document, UnknownTypes.KEEP)),
+        announced=(),
         major=normalise.major_version(document),
     )

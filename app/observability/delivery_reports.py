@@ -1,16 +1,4 @@
-"""Reports of event delivery: one log line with a stable `event` name each, and a metric.
-
-| `event` | when |
-|---|---|
-| `delivery.failed` | an attempt to deliver an event failed |
-| `delivery.parked` | an event was given up after its attempts |
-| `delivery.missed` | events were removed by retention before they were delivered |
-| `subscription.suspended` | deliveries to a listener were stopped |
-| `subscription.recovered` | a listener that could not be reached takes events again |
-| `subscription.resumed` | an operator let a suspended subscription go on |
-| `deliverer.exited` | the delivery process ended unexpectedly, and is started again |
-| `deliverer.started`, `deliverer.stopped` | a delivery worker begins and ends |
-| `clock.stepped` | the wall clock jumped |
+"""Reports of event delivery: one log line for each event, and a metric.
 
 The same event of one subscription is logged at most once a minute; the next line says in
 `suppressed` how many were left out.
@@ -24,9 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
 
-_log = logging.getLogger("tmf683.delivery")
+_LOGGER = "tmf683.delivery"
 
 _QUIET_SECONDS = 60.0
 _REMEMBERED = 4096
@@ -66,42 +55,44 @@ class DeliveryReports:
     def failed(self, subscription: str, type: str, id: str, error: str) -> None:
         """Report an attempt that failed."""
         self._report(
-            logging.WARNING, "delivery.failed", subscription, type=type, id=id, error=error
+            logging.WARNING, LogEvent.DELIVERY_FAILED, subscription, type=type, id=id, error=error
         )
 
     def parked(self, subscription: str, type: str, id: str, error: str) -> None:
         """Report a delivery that was given up."""
         self._count("parked")
-        self._report(logging.ERROR, "delivery.parked", subscription, type=type, id=id, error=error)
+        self._report(
+            logging.ERROR, LogEvent.DELIVERY_PARKED, subscription, type=type, id=id, error=error
+        )
 
     def missed(self, subscription: str, number: int) -> None:
         """Report events that were removed before they were delivered."""
-        self._report(logging.ERROR, "delivery.missed", subscription, events=number)
+        self._report(logging.ERROR, LogEvent.DELIVERY_MISSED, subscription, events=number)
 
     def suspended(self, subscription: str, reason: str) -> None:
         """Report that deliveries to a subscription are stopped."""
         self._count("suspended")
-        self._report(logging.ERROR, "subscription.suspended", subscription, reason=reason)
+        self._report(logging.ERROR, LogEvent.SUBSCRIPTION_SUSPENDED, subscription, reason=reason)
 
     def recovered(self, subscription: str, rests: int) -> None:
         """Report that an absent listener takes events again."""
         self._count("recovered")
-        self._report(logging.INFO, "subscription.recovered", subscription, rests=rests)
+        self._report(logging.INFO, LogEvent.SUBSCRIPTION_RECOVERED, subscription, rests=rests)
 
     def resumed(self, subscription: str) -> None:
         """Report that an operator let a suspended subscription go on."""
         self._count("resumed")
-        self._report(logging.INFO, "subscription.resumed", subscription)
+        self._report(logging.INFO, LogEvent.SUBSCRIPTION_RESUMED, subscription)
 
     def clock_stepped(self, seconds: float) -> None:
         """Report that the wall clock jumped, forwards or (negative) backwards."""
-        report(logging.WARNING, "clock.stepped", seconds=round(seconds, 1))
+        report(logging.WARNING, LogEvent.CLOCK_STEPPED, seconds=round(seconds, 1))
 
     def _count(self, transition: str) -> None:
         if self._metrics is not None:
             self._metrics.delivery_transition(transition)
 
-    def _report(self, level: int, event: str, subscription: str, **fields: Any) -> None:
+    def _report(self, level: int, event: LogEvent, subscription: str, **fields: Any) -> None:
         suppressed = self._limit.admit(event, subscription)
         if suppressed is None:
             return
@@ -110,6 +101,6 @@ class DeliveryReports:
         report(level, event, subscription=subscription, **fields)
 
 
-def report(level: int, event: str, **fields: Any) -> None:
-    """Log one line about delivery with a stable event name."""
-    _log.log(level, event.replace(".", " "), extra={"fields": {"event": event, **fields}})
+def report(level: int, event: LogEvent, **fields: Any) -> None:
+    """Log one line about delivery."""
+    log_event(level, event, logger=_LOGGER, **fields)

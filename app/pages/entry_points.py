@@ -71,11 +71,16 @@ def blueprint(
     root_path: str,
     base_url: Callable[[], str],
     home: Callable[[], Response] | None = None,
+    *,
+    unlisted: Sequence[Contract] = (),
 ) -> Blueprint:
-    """Return the routes of all entry points; `home` answers those who want a page."""
+    """Return the routes of all entry points; `home` answers those who want a page.
+
+    `unlisted` APIs are left out of the list of all APIs.
+    """
     routes = Blueprint("entry_points", __name__)
     routes.add_url_rule(f"{root_path}/", "index", EntryPoint(contracts, base_url, home).index)
-    for number, contract in enumerate(contracts):
+    for number, contract in enumerate([*contracts, *unlisted]):
         api = ApiPages(contract, base_url)
         for path, view in (
             ("/", api.entry),

@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-_log = logging.getLogger("tmf683.connections")
+from app.observability.log_events import LogEvent, log_event
+
 _RESERVED_DESCRIPTORS = 64
 """File descriptors for the store, listening sockets, logs and outgoing connections."""
 _WARN_SECONDS = 10.0
@@ -116,8 +117,14 @@ class Connections:
         if now - self._warned < _WARN_SECONDS:
             return
         self._warned = now
-        fields = {"event": "connections_exhausted", "bound": what, "connections": len(self._all)}
-        _log.warning("no room for new connections of this %s", what, extra={"fields": fields})
+        log_event(
+            logging.WARNING,
+            LogEvent.CONNECTIONS_EXHAUSTED,
+            logger="tmf683.connections",
+            message=f"no room for new connections of this {what}",
+            bound=what,
+            connections=len(self._all),
+        )
 
 
 def _descriptors() -> int:

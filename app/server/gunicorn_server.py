@@ -33,6 +33,7 @@ from app.bootstrap import authentication_of
 from app.contract import Contract
 from app.events.outbound.processes import DeliveryProcess
 from app.identity.exposure import is_loopback
+from app.observability.log_events import LogEvent, log_event
 from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
 from app.server.connections import ConnectionLimits, Connections
@@ -43,7 +44,6 @@ from storage.store_url import is_private
 TESTED = {"gunicorn": "27.0", "uvicorn-worker": "0.4"}
 """The minor releases whose internals are used."""
 
-_log = logging.getLogger("tmf683.server")
 _MASTER_SECONDS = 1.0
 
 GRACEFUL_SECONDS = 30
@@ -169,8 +169,11 @@ class ServerWorker(UvicornWorker):
         """Stop the server when gunicorn's master has died, so that the port becomes free."""
         while os.getppid() == self.ppid:
             await asyncio.sleep(_MASTER_SECONDS)
-        fields = {"event": "master_lost"}
-        _log.error("gunicorn's master has died; the worker stops", extra={"fields": fields})
+        log_event(
+            logging.ERROR,
+            LogEvent.WORKER_ORPHANED,
+            message="gunicorn's master has died; the worker stops",
+        )
         server.should_exit = True
 
 

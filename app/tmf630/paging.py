@@ -158,6 +158,24 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
             found["prev"] = _added(here, "offset", str(before) if before else None)
         last = max(0, (total - 1) // window.limit * window.limit)
         found["last"] = _added(here, "offset", str(last) if last else None)
+    return _link_header(url, found)
+
+
+def offset_links(raw_query: str, url: str, window: Window, total: int) -> str:
+    """Return the `Link` header's value for a list that is paged by `offset` alone.
+
+    See `links`; there are no more than prev and next.
+    """
+    others, found = _others(raw_query), {}
+    if window.offset:
+        before = max(0, window.offset - window.limit)
+        found["prev"] = _added(others, "offset", str(before) if before else None)
+    if window.limit and window.offset + window.limit < total:
+        found["next"] = _added(others, "offset", str(window.offset + window.limit))
+    return _link_header(url, found)
+
+
+def _link_header(url: str, found: Mapping[str, str]) -> str:
     written = {
         relation: f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
         for relation, query in found.items()

@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.events.outbound.backlog import BacklogReader
+from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
 from app.web.write_check import WriteCheck
 from storage import Store, StoreError
-
-_log = logging.getLogger("tmf683.health")
 
 
 class Health:
@@ -46,7 +45,12 @@ class Health:
             missing = self._missing_indexes()
             backlog = self._backlog.read()
         except StoreError as error:
-            _log.warning("not ready: %s", error, extra={"fields": {"event": "not_ready"}})
+            log_event(
+                logging.WARNING,
+                LogEvent.SERVER_NOT_READY,
+                logger="tmf683.health",
+                message=f"not ready: {error}",
+            )
             return 503, {"status": "unavailable", "checks": {"store": error.state}}
         late = 0 < self._most_pending < backlog.pending
         checks = {

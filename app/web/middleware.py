@@ -58,13 +58,13 @@ Middleware: TypeAlias = Callable[..., ASGIApp]
 
 @dataclass(frozen=True, slots=True)
 class MiddlewareResources:
-    """What the middleware works with; `missing_indexes` counts the indexes not built yet."""
+    """What the middleware works with."""
 
     contracts: Sequence[Contract]
     store: Store
     authenticators: Authenticators
     metrics: Metrics
-    missing_indexes: Callable[[], int]
+    health: Health
     clients: ClientNames
     access_log: AccessLog | None = None
     tracing: Tracing | None = None
@@ -92,13 +92,7 @@ def middleware_of(settings: Settings, resources: MiddlewareResources) -> list[Mi
         partial(RequestDeadline, seconds=settings.request_seconds, managed=managed),
         partial(
             Management,
-            health=Health(
-                resources.store,
-                resources.metrics,
-                resources.missing_indexes,
-                most_pending=settings.ready_backlog,
-                delivers=settings.delivery == "server",
-            ),
+            health=resources.health,
             port=settings.management_port,
             paths=managed,
             guard=partial(_check_operator, resources.authenticators, limiter),

@@ -59,12 +59,17 @@ class Authenticators:
             return None
         scheme, _, token = stated[0].partition(" ")
         token = token.strip()
+        if KEY_PREFIX in (stated[0][: len(KEY_PREFIX)], token[: len(KEY_PREFIX)]):
+            raise NotAuthenticated(
+                f"an API key is sent in the {KEY_HEADER} header, not in Authorization"
+            )
         if len(stated) > 1 or scheme.lower() != "bearer" or not token:
-            raise NotAuthenticated("the Authorization header is not one bearer token")
-        if token.startswith(KEY_PREFIX):
-            raise NotAuthenticated(f"an API key is sent in the {KEY_HEADER} header, not as Bearer")
+            others = f"; an API key is sent in {KEY_HEADER}" if self.api_keys else ""
+            raise NotAuthenticated(f"the Authorization header is not one bearer token{others}")
         if self.tokens is None:
-            raise NotAuthenticated("tokens are not accepted here")
+            raise NotAuthenticated(
+                f"tokens are not accepted here; an API key is sent in the {KEY_HEADER} header"
+            )
         return await self.tokens.identity_of(token)
 
     async def by_key(self, request: ConnexionRequest) -> Identity | None:
@@ -73,8 +78,7 @@ class Authenticators:
         A bearer token beside the key has to be good too.
         """
         stated = request.headers.getlist(KEY_HEADER)
-        bearer = request.headers.get("Authorization", "").lower().startswith("bearer ")
-        if self.tokens is not None or (bearer and not stated):
+        if self.tokens is not None or not stated:  # a key may be in the wrong header
             await self.by_token(request)
         if not stated or self.api_keys is None:
             return None

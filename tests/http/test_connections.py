@@ -370,4 +370,4 @@ def test_workers_end_when_their_master_is_killed() -> None:
             return False
 
         assert eventually(is_free)
-        assert '"event":"master_lost"' in server.log()
+        assert '"event":"worker.orphaned"' in server.log()

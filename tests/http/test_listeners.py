@@ -279,10 +279,79 @@ def test_what_sources_told_is_shown_the_newest_first(server: Server, store: str,
 def test_a_source_offers_its_listeners_and_nothing_else(server: Server) -> None:
     base = f"{server.url}/tmf-api/troubleTicket/v4"
     error_of(httpx.get(f"{base}/troubleTicket", trust_env=False), 404)
-    answer = httpx.post(f"{base}/listener/troubleTicketCreateEvent", json={"eventTime": "x"})
-    message = error_of(answer, 400)["message"]
-    form = "/eventTime must be a date-time such as 2026-01-31T09:30:00Z (RFC 3339)"
-    assert message == f'{form}, not "x"'
+    answer = httpx.post(f"{base}/listener/troubleTicketCreateEvent", json=["no", "event"])
+    assert error_of(answer, 400)["message"] == "/ must be of type object"
+
+
+def test_an_event_is_accepted_in_the_form_that_other_systems_give_it(
+    server: Server, api: httpx.Client, id: str
+) -> None:
+    """Nulls, references without href, offsets and numbers in place of date-times, a BOM."""
+    payload = interaction(
+        id,
+        description=None,
+        creationDate="2026-11-23T12:00:00+0100",
+        interactionDate={"startDateTime": 1795431600000, "endDateTime": "2026-11-24 11:00:00"},
+        relatedChannel=None,
+        relatedParty=[{"id": 42, "role": "customer", "name": None}, None],
+        attachment=[{"id": "a1", "@referredType": "Document"}],
+        note=[{"text": "a", "date": "2026-11-23T12:00:00+00"}],
+    )
+    event = {"eventId": id, "eventTime": "2026-11-23T13:00:00+0100", "priority": None,
+             "event": {"PartyInteraction": payload}}  # fmt: skip
+    content = b"\xef\xbb\xbf" + json.dumps(event).encode()
+    url = f"{server.base_url}/listener/partyInteractionCreateEvent"
+    kind = {"Content-Type": "application/json"}
+    answer = httpx.post(url, content=content, headers=kind, trust_env=False)
+    assert answer.status_code == 201, answer.text
+    found = api.get(f"/partyInteraction/{id}").json()
+    assert found["creationDate"] == "2026-11-23T12:00:00+01:00"
+    assert found["interactionDate"] == {
+        "startDateTime": "2026-11-23T11:00:00Z", "endDateTime": "2026-11-24T11:00:00Z",
+    }  # fmt: skip
+    (party,) = found["relatedParty"]
+    assert (party["id"], party["role"]) == ("42", "customer")
+    assert found["note"][0]["date"] == "2026-11-23T12:00:00Z"
+    assert "description" not in found
+    kept = httpx.get(f"{server.url}/admin/received/{answer.json()['id']}", trust_env=False).json()
+    assert (kept["outcome"], kept["event"]) == ("applied", event)
+
+
+def test_an_event_that_cannot_be_applied_is_kept_with_the_reason(
+    server: Server, store: str, id: str
+) -> None:
+    url = f"{server.base_url}/listener/partyInteractionCreateEvent"
+    reasons = {}
+    for number, told in enumerate(
+        ({}, {"event": None}, {"event": {"partyInteraction": []}}, {"event": {"other": {}}},
+         {"event": {"partyInteraction": {"id": "a/b"}}})
+    ):  # fmt: skip
+        event = {"eventId": f"{id}-{number}", "eventTime": "x", **told}
+        answer = httpx.post(url, json=event, trust_env=False)
+        assert answer.status_code == 201, answer.text
+        reasons[event["eventId"]] = answer.json()["id"]
+    command = [str(Path(sys.executable).with_name("tmf683")), "events", "received", "--failed"]
+    for where in (["--store", store, "--spec", str(OURS)], ["--url", server.url]):
+        done = subprocess.run(
+            [*command, *where], env=clean_environment(), capture_output=True, text=True, check=True
+        )
+        lines = [line for line in done.stdout.splitlines() if id in line]
+        assert len(lines) == 5
+        assert all("  failed: /event" in line for line in lines)
+        assert "failed: /event/partyInteraction/id cannot be the id of a resource" in lines[0]
+
+
+def test_an_event_that_came_twice_is_applied_when_it_can_be(
+    server: Server, api: httpx.Client, id: str
+) -> None:
+    """The first time it could not be applied; its sender has repeated it in another form."""
+    url = f"{server.base_url}/listener/partyInteractionCreateEvent"
+    for payload in ({}, interaction(id)):
+        event = {"eventId": id, "event": {"partyInteraction": payload}}
+        answer = httpx.post(url, json=event, trust_env=False)
+    kept = httpx.get(f"{server.url}/admin/received/{answer.json()['id']}", trust_env=False).json()
+    assert kept["outcome"] == "applied"
+    assert api.get(f"/partyInteraction/{id}").json()["reason"] == "r"
 
 
 @pytest.mark.slow

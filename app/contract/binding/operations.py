@@ -10,6 +10,7 @@ from typing import Any
 from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.binding.resource_definitions import definitions_of, success_status
 from app.contract.document import normalise
+from app.contract.document.listener_bodies import ANY_EVENT
 from app.contract.document.load import Json
 from app.contract.evolution.mapping import Mapping as VersionMapping
 from app.contract.schema.parameters import Parameter
@@ -20,7 +21,7 @@ from app.tmf630.errors import InvalidResource
 
 _CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
 
-_WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
+_WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
 """Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
 
 _ACCEPTS_MORE = "x-accepts-more"
@@ -72,19 +73,52 @@ def bind(
     version_mappings: Sequence[VersionMapping] = (),
     *,
     null_is_absent: bool = False,
+    any_event: bool = False,
 ) -> tuple[Binding, ...]:
     """Bind every operation of an effective document, whose schemas `compiler` compiles.
 
     `null_is_absent` lets a null that the contract does not allow mean an absent attribute, in the
-    bodies that are whole objects.
+    bodies that are whole objects. `any_event` lets listeners accept any object.
     """
     definitions = definitions_of(document, compiler, base_path, version_mappings)
     bindings = (
-        _binding(document, compiler, path, method, operation, base_path, definitions)
+        _binding(
+            document, compiler, path, method, operation, base_path, definitions, any_event=any_event
+        )
         for path, method, operation in normalise.operations(document)
     )
     return tuple(
         replace(each, null_is_absent=null_is_absent and each.kind in _WHOLE) for each in bindings
+    )
+
+
+def bind_by_name(document: Json, compiler: SchemaCompiler) -> tuple[Binding, ...]:
+    """Bind every operation of a document for handlers that know it by its operationId.
+
+    Such operations work on no collection of the document.
+    """
+    return tuple(
+        Binding(
+            path=path,
+            method=method,
+            operation_id=operation["operationId"],
+            kind=Kind.OTHER,
+            parameters=tuple(
+                _parameter(document, compiler, each) for each in operation.get("parameters", [])
+            ),
+            bodies={
+                media_type: compiler.compile(content.get("schema", {}), View.REQUEST)
+                for media_type, content in operation.get("requestBody", {})
+                .get("content", {})
+                .items()
+            },
+            body_required=bool(operation.get("requestBody", {}).get("required", False)),
+            responses=partial(_response_validator, compiler, operation["responses"]),
+            definition=None,
+            listener=None,
+            unserved=None,
+        )
+        for path, method, operation in normalise.operations(document)
     )
 
 
@@ -96,6 +130,8 @@ def _binding(
     operation: Json,
     base_path: str,
     definitions: Mapping[str, ResourceDefinition],
+    *,
+    any_event: bool,
 ) -> Binding:
     kind = kind_of(path, method)
     reason = _unserved(document, kind, operation)
@@ -106,6 +142,7 @@ def _binding(
     elif definition is None and reason is None:
         reason = "no collection is at this path"
     body = operation.get("requestBody", {})
+    listens = any_event and listener is not None
     return Binding(
         path=path,
         method=method,
@@ -117,8 +154,10 @@ def _binding(
             if not each.get(_ACCEPTS_MORE)
         ),
         bodies={
-            media_type: compiler.compile(definition.get("schema", {}), View.REQUEST)
-            for media_type, definition in body.get("content", {}).items()
+            media_type: compiler.compile(
+                ANY_EVENT if listens else content.get("schema", {}), View.REQUEST
+            )
+            for media_type, content in body.get("content", {}).items()
         },
         body_required=bool(body.get("required", kind in _CHANGES)),
         responses=partial(_response_validator, compiler, operation["responses"]),

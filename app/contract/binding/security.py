@@ -20,6 +20,9 @@ SCOPES = "x-scopes"
 REQUIRED = "x-required-scope"
 """The extension in which an operation names the scope it requires."""
 
+ACCESS = "x-access"
+"""Where a document says which access all of its operations ask for, whatever their shape."""
+
 _ACCESS = {
     Kind.LIST: Access.READ,
     Kind.RETRIEVE: Access.READ,
@@ -72,7 +75,8 @@ def secure(document: Json, authentication: Authentication) -> Json:
     for path, method, operation in normalise.operations(document):
         operation.pop("security", None)
         if wanted:
-            scope = document[SCOPES][_ACCESS[kind_of(path, method)]]
+            access = document.get(ACCESS) or _ACCESS[kind_of(path, method)]
+            scope = document[SCOPES][access]
             operation[REQUIRED] = scope
             operation["security"] = [
                 {name: [scope] if scheme["type"] == "openIdConnect" else []}

@@ -21,8 +21,10 @@ from app.tmf630.json_equality import ABSENT, same
 from app.tmf630.representation import INSIDE, KEPT
 from storage import Path
 
+MADE_UP_TEXT = "unspecified"
+"""Stands for a mandatory text that nobody gave."""
 _MADE_UP: dict[str, Any] = {
-    "string": "unspecified", "array": [], "object": {}, "boolean": False, "number": 0, "integer": 0,
+    "string": MADE_UP_TEXT, "array": [], "object": {}, "boolean": False, "number": 0, "integer": 0,
 }  # fmt: skip
 _SUBSTITUTES = {
     "must be a uri": "urn:unspecified",
@@ -148,8 +150,8 @@ def _repair(resource: Resource, pointer: str, rule: str) -> None:
     if not parts or not isinstance(value, dict | list):
         return
     if rule == "is required" and isinstance(value, dict):
-        value.setdefault(parts[-1], _MADE_UP["string"])
-    elif isinstance(value, dict) and value.get(parts[-1]) == _MADE_UP["string"]:
+        value.setdefault(parts[-1], MADE_UP_TEXT)
+    elif isinstance(value, dict) and value.get(parts[-1]) == MADE_UP_TEXT:
         kind = rule.removeprefix("must be of type ").split(" ")[0]
         value[parts[-1]] = copy.deepcopy(_MADE_UP.get(kind, _SUBSTITUTES.get(rule)))
     elif isinstance(value, dict):

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from enum import StrEnum
 
+from app.events.inbound.normalisation import conforming, instant_of, normalised
 from app.tmf630 import outbox
 from app.tmf630.definitions import Change, Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource
@@ -23,6 +24,7 @@ from storage import (
     Document,
     DocumentExists,
     DocumentNotFound,
+    DocumentTooLarge,
     Store,
     UpdateContended,
     VersionConflict,
@@ -30,12 +32,39 @@ from storage import (
     json,
     update,
 )
+from storage.update import ATTEMPTS
 
-_ATTEMPTS = 50
 _FUTURE_MICROSECONDS = 300 * 1_000_000
 """How far an event's time may be ahead of this server's clock."""
 
 _log = logging.getLogger(__name__)
+
+
+class OutcomeState(StrEnum):
+    """What became of a received event."""
+
+    KEPT = "kept"
+    """Nothing here follows such events."""
+    APPLIED = "applied"
+    OUTDATED = "outdated"
+    """What is here already is newer."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a received event; `reason` says why it could not be applied."""
+
+    state: OutcomeState = OutcomeState.KEPT
+    reason: str = ""
+
+
+class _NotApplicable(Exception):
+    """An event tells of nothing that could be applied; the message says why."""
+
+
+_APPLIED = Outcome(OutcomeState.APPLIED)
+_OUTDATED = Outcome(OutcomeState.OUTDATED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +103,27 @@ class Replicator:
 
     def apply(
         self, application: ReplicationRule, event: Resource, received: str, origin: EventOrigin
-    ) -> bool:
-        """Apply an event; return whether it was applied.
+    ) -> Outcome:
+        """Apply an event, and return the outcome.
 
-        An event is not applied when it is older than the stored state, when it names no resource
-        with an id, or when the resulting resource would break the contract. `origin` is the request
-        that delivered it; events that follow from the change refer to it.
+        An event is outdated when it is older than the stored state. It fails when it names no
+        resource with an id, or when the resulting resource would break the contract. `origin` is
+        the request that delivered it; events that follow from the change refer to it.
         """
-        state = _reported_state(application, event, received)
-        if state is None or not self._claim(application.definition, state):
-            return False
-        for _ in range(_ATTEMPTS):
-            try:
-                return self._write(application, state, origin)
-            except (VersionConflict, DocumentExists):
-                continue
-        return False
+        try:
+            state = _reported_state(application, event, received)
+            if not self._claim(application.definition, state):
+                return _OUTDATED
+            for _ in range(ATTEMPTS):
+                try:
+                    return self._write(application, state, origin)
+                except (VersionConflict, DocumentExists):
+                    continue
+        except (InvalidResource, DocumentTooLarge, _NotApplicable) as error:
+            return Outcome(OutcomeState.FAILED, str(error))
+        except UpdateContended:
+            pass
+        return Outcome(OutcomeState.FAILED, "the resource was being changed by others")
 
     def _claim(self, definition: ResourceDefinition, state: _ReportedState) -> bool:
         """Store the time of an event about a resource, unless a newer one was applied."""
@@ -98,15 +132,12 @@ class Replicator:
         def decide(there: Document | None) -> Write | None:
             return None if there is not None and _time_of(there) > state.time else claim
 
-        try:
-            stored = update(self._store, _times(definition), state.id, decide)
-        except UpdateContended:
-            return False
+        stored = update(self._store, _times(definition), state.id, decide)
         return stored is not None and _time_of(stored) == state.time
 
     def _write(
         self, application: ReplicationRule, state: _ReportedState, origin: EventOrigin
-    ) -> bool:
+    ) -> Outcome:
         """Write the reported state to the copy; give way to newer events found after the read."""
         definition = application.definition
         try:
@@ -114,17 +145,14 @@ class Replicator:
         except DocumentNotFound:
             there = None
         if self._is_overtaken(definition, state):
-            return False
+            return _OUTDATED
         if application.change is Change.DELETE:
             if there is not None:
                 self._delete(definition, there, origin)
-            return True
-        try:
-            if there is None:
-                return self._insert(definition, state, origin)
-            return self._replace(definition, there, state, origin)
-        except InvalidResource:
-            return False
+            return _APPLIED
+        if there is None:
+            return self._insert(definition, state, origin)
+        return self._replace(definition, there, state, origin)
 
     def _delete(self, definition: ResourceDefinition, there: Document, origin: EventOrigin) -> None:
         events = outbox.deleted(definition, there.id, there.content, there.form, origin)
@@ -132,10 +160,10 @@ class Replicator:
 
     def _insert(
         self, definition: ResourceDefinition, state: _ReportedState, origin: EventOrigin
-    ) -> bool:
+    ) -> Outcome:
         resource = {"@type": definition.type, **state.resource}
         fill(definition.fills + definition.initial, resource, now())
-        resource = definition.forms.conforming(resource)
+        resource = conforming(definition, resource)
         definition.check(resource, {})
         content = encode(definition, resource)
         inserted = self._store.insert(
@@ -147,8 +175,8 @@ class Replicator:
         )
         if self._is_overtaken(definition, state):  # by a deletion that found nothing yet
             self._delete(definition, inserted, origin)
-            return False
-        return True
+            return _OUTDATED
+        return _APPLIED
 
     def _replace(
         self,
@@ -156,15 +184,15 @@ class Replicator:
         there: Document,
         state: _ReportedState,
         origin: EventOrigin,
-    ) -> bool:
+    ) -> Outcome:
         before = decode(definition, there)
         kept = {name: value for name, value in before.items() if name not in state.changed}
         after = merged(kept, state.resource)
         after.pop("href", None)
         if same(after, before):
-            return True
+            return _APPLIED
         fill(definition.fills, after, now())
-        after = definition.forms.conforming(after)
+        after = conforming(definition, after)
         definition.check(after, before)
         content, form = encode_change(definition, there, before, after)
         self._store.replace(
@@ -175,24 +203,29 @@ class Replicator:
             form=form,
             events=outbox.changed(definition, before, after, content, form, origin),
         )
-        return True
+        return _APPLIED
 
     def _is_overtaken(self, definition: ResourceDefinition, state: _ReportedState) -> bool:
         return _time_of(self._store.get(_times(definition), state.id)) > state.time
 
 
-def _reported_state(
-    application: ReplicationRule, event: Resource, received: str
-) -> _ReportedState | None:
-    """Return the state that an event reports; None when it names no resource with an id."""
-    state = event.get("event")
-    payload = state.get(application.payload) if isinstance(state, dict) else None
+def _reported_state(application: ReplicationRule, event: Resource, received: str) -> _ReportedState:
+    """Return the state that an event reports.
+
+    Raises:
+        _NotApplicable: it names no resource with an id.
+    """
+    told = event.get("event")
+    if not isinstance(told, dict):
+        raise _NotApplicable("/event is no object")
+    payload = _named(told, application.payload)
     if not isinstance(payload, dict):
-        return None
+        raise _NotApplicable(f"/event/{application.payload} is no object")
     resource = application.local(payload)
+    resource = normalised(application.definition, resource)
     id = resource.get("id")
     if not isinstance(id, str) or not id or "/" in id:
-        return None
+        raise _NotApplicable(f"/event/{application.payload}/id cannot be the id of a resource")
     at_receipt = _instant(received) or 0
     time = _instant(event.get("eventTime")) or at_receipt
     if time > at_receipt + _FUTURE_MICROSECONDS:  # or no later event would ever be applied
@@ -206,6 +239,13 @@ def _reported_state(
     own = isinstance(path, str) and application.local is dict
     changed = {name.strip() for name in str(path).split(",")} if own else set()
     return _ReportedState(id, resource, time, frozenset(changed - {"id", "@type"}))
+
+
+def _named(told: Resource, name: str) -> object:
+    """Return an attribute, whatever the case in which the sender writes its name."""
+    if name in told:
+        return told[name]
+    return next((value for other, value in told.items() if other.lower() == name.lower()), None)
 
 
 def merged(before: Resource, state: Resource) -> Resource:
@@ -227,13 +267,7 @@ def _time_of(document: Document) -> int:
     return int(json.loads(document.content)["time"])
 
 
-def _instant(text: object) -> int | None:
+def _instant(value: object) -> int | None:
     """Return a date-time as microseconds since 1970."""
-    if not isinstance(text, str):
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1_000_000)
+    at = instant_of(value)
+    return None if at is None else round(at.timestamp() * 1_000_000)

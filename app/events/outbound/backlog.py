@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from threading import Lock
 
-from app.events.outbound.delivery_cursors import FAILED, read_cursors
+from app.events.outbound.delivery_cursors import read_cursors
+from app.events.outbound.failed_deliveries import FAILED
 from app.events.outbound.heartbeat import HeartbeatReader
 from app.observability.metrics import Backlog
 from storage import Comparison, Operator, Query, Store, Window

@@ -16,30 +16,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, TypeAlias
+from typing import TypeAlias
 
-from storage import (
-    And,
-    Comparison,
-    Condition,
-    Document,
-    DocumentNotFound,
-    Index,
-    Operator,
-    Store,
-    VersionConflict,
-    every,
-    json,
+from app.events.outbound.failed_deliveries import (
+    FailedDelivery,
+    State,
+    failed_deliveries,
+    forget_failed,
+    prepare_failed,
+    put_failed,
 )
-from storage.update import Change, Write, find_document, put, remove, update
+from storage import Document, DocumentNotFound, Query, Store, VersionConflict, Window, every, json
+from storage.update import Change, Write, find_document, remove, update
 
 CURSORS = "events/lane"
 """The names in the store are those of the first release."""
 ACKNOWLEDGED = "events/acknowledged"
-FAILED = "events/failed"
-_INDEXES = (Index((("lane",),)), Index((("state",),)))
 
-State: TypeAlias = Literal["waiting", "parked"]
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """Numbers of events as ranges, first and last one included, in ascending order."""
 
@@ -52,8 +45,9 @@ class DeliveryCursor:
     wanted by the subscription. `holder` is the worker that has the lease. `failures` counts the
     rests since the last success; `rest_until` is when the present one ends; `retry_at` is when the
     next failed delivery is due, 0 when there is none; `suspended` is the reason why deliveries are
-    stopped, empty when they are not. `missed` counts the events that retention removed before they
-    were delivered.
+    stopped, empty when they are not; `paused` says that an operator stopped them. `missed` counts
+    the events that retention removed before they were delivered. `succeeded_at` and `failed_at` are
+    when an attempt last succeeded and failed, 0 when none has, and `error` is the last failure's.
     """
 
     id: str
@@ -66,33 +60,14 @@ class DeliveryCursor:
     retry_at: float = 0.0
     suspended: str = ""
     missed: int = 0
+    paused: bool = False
+    succeeded_at: float = 0.0
+    failed_at: float = 0.0
+    error: str = ""
 
     def has_work(self, last: int, now: float) -> bool:
         """Whether there are events behind its position, or failed deliveries that are due."""
         return self.position < last or 0 < self.retry_at <= now
-
-
-@dataclass(frozen=True, slots=True)
-class FailedDelivery:
-    """A delivery that did not succeed yet (`waiting`) or was given up (`parked`).
-
-    `cursor` is the id of the subscription's cursor, `number` the event's in the log. `resource` is
-    what the event is about: later events about it wait behind this one. `next` is when the next
-    attempt is due, `trace` the `traceparent` of the request that caused the event.
-    """
-
-    id: str
-    cursor: str
-    number: int
-    resource: str
-    event: str
-    type: str
-    body: dict[str, Any]
-    state: State = "waiting"
-    attempts: int = 0
-    next: float = 0.0
-    error: str = ""
-    trace: str = ""
 
 
 class CursorLost(Exception):
@@ -188,10 +163,7 @@ class DeliveryCursors:
 
     def close(self, id: str) -> None:
         """Remove a cursor whose subscription was removed, with its failed deliveries."""
-        for failed in self.failed(cursor=id):
-            self.forget(failed.id)
-        remove(self._store, ACKNOWLEDGED, id)
-        remove(self._store, CURSORS, id)
+        close_cursor(self._store, id)
 
     def failed(
         self, *, cursor: str | None = None, state: State | None = None
@@ -201,11 +173,11 @@ class DeliveryCursors:
 
     def put(self, failed: FailedDelivery) -> None:
         """Store a failed delivery, in place of an earlier state of it."""
-        put(self._store, FAILED, failed.id, _encode_failed(failed))
+        put_failed(self._store, failed)
 
     def forget(self, id: str) -> None:
         """Remove a failed delivery."""
-        remove(self._store, FAILED, id)
+        forget_failed(self._store, id)
 
     def _observe(self, document: Document) -> None:
         """Note since when a cursor has had its version, by this worker's monotonic clock."""
@@ -249,7 +221,7 @@ def prepare_cursors(store: Store) -> None:
     """Create the collections that cursors need."""
     store.prepare(CURSORS, ())
     store.prepare(ACKNOWLEDGED, ())
-    store.prepare(FAILED, _INDEXES)
+    prepare_failed(store)
 
 
 def open_cursor(store: Store, id: str, position: int, *, suspended: str = "") -> None:
@@ -268,7 +240,7 @@ def open_cursor(store: Store, id: str, position: int, *, suspended: str = "") ->
     update(store, CURSORS, id, change)
     if existed:
         for failed in failed_deliveries(store, cursor=id):
-            remove(store, FAILED, failed.id)
+            forget_failed(store, failed.id)
 
 
 def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
@@ -282,6 +254,7 @@ def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
         return replace(
             cursor,
             suspended="",
+            paused=False,
             failures=0,
             rest_until=0.0,
             holder="",
@@ -292,21 +265,54 @@ def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
     return _change_cursor(store, id, resumed)
 
 
+def pause_cursor(store: Store, id: str, reason: str) -> bool:
+    """Stop the deliveries of a subscription until it is resumed; return whether there is one.
+
+    Its lease is cleared: a worker that holds it finds out when it next stores its progress.
+    """
+
+    def paused(cursor: DeliveryCursor) -> DeliveryCursor:
+        return replace(cursor, suspended=reason, paused=True, holder="", held_until=0.0)
+
+    return _change_cursor(store, id, paused)
+
+
+def reload_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
+    """Let a worker read the failed deliveries of a subscription anew; return whether there is one.
+
+    Its lease is cleared, so that no worker goes on with what it has read. `retry_at` says when the
+    failed deliveries are due, if that has changed.
+    """
+
+    def reloaded(cursor: DeliveryCursor) -> DeliveryCursor:
+        return replace(cursor, holder="", held_until=0.0, retry_at=retry_at or cursor.retry_at)
+
+    return _change_cursor(store, id, reloaded)
+
+
+def read_cursor(store: Store, id: str) -> DeliveryCursor | None:
+    """Return a cursor; None when there is none."""
+    document = find_document(store, CURSORS, id)
+    return None if document is None else _decode_cursor(document)
+
+
+def find_cursors(store: Store, window: Window) -> tuple[list[DeliveryCursor], int]:
+    """Return a window of the cursors, the newest first, and how many there are."""
+    page = store.find(CURSORS, Query(window=window))
+    return [_decode_cursor(document) for document in page.documents], page.total or 0
+
+
+def close_cursor(store: Store, id: str) -> None:
+    """Remove a cursor whose subscription was removed, with its failed deliveries."""
+    for failed in failed_deliveries(store, cursor=id):
+        forget_failed(store, failed.id)
+    remove(store, ACKNOWLEDGED, id)
+    remove(store, CURSORS, id)
+
+
 def read_cursors(store: Store) -> list[DeliveryCursor]:
     """Return every cursor of a store."""
     return [_decode_cursor(document) for document in every(store, CURSORS)]
-
-
-def failed_deliveries(
-    store: Store, *, cursor: str | None = None, state: State | None = None
-) -> list[FailedDelivery]:
-    """Return failed deliveries, the oldest events first."""
-    stated: list[Condition] = []
-    for name, value in (("lane", cursor), ("state", state)):
-        if value is not None:
-            stated.append(Comparison((name,), Operator.EQ, value))
-    found = every(store, FAILED, And(tuple(stated)) if stated else None)
-    return sorted(map(_decode_failed, found), key=lambda each: (each.number, each.id))
 
 
 def merged_ranges(ranges: Iterable[tuple[int, int]]) -> Ranges:
@@ -349,14 +355,3 @@ def _decode_cursor(document: Document) -> DeliveryCursor:
     """Return a cursor; what a later release keeps in it is ignored."""
     stored = json.loads(document.content)
     return DeliveryCursor(**{name: value for name, value in stored.items() if name in _FIELDS})
-
-
-def _encode_failed(failed: FailedDelivery) -> bytes:
-    stored = asdict(failed)
-    stored["lane"] = stored.pop("cursor")
-    return json.dumps(stored)
-
-
-def _decode_failed(document: Document) -> FailedDelivery:
-    stored = json.loads(document.content)
-    return FailedDelivery(cursor=stored.pop("lane"), **stored)

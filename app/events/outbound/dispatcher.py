@@ -20,10 +20,10 @@ from app.events.outbound.delivery_cursors import (
     CursorLost,
     DeliveryCursor,
     DeliveryCursors,
-    FailedDelivery,
     Ranges,
 )
 from app.events.outbound.event_log import EventLogReader
+from app.events.outbound.failed_deliveries import FailedDelivery
 from app.events.outbound.payloads import OutgoingEvent
 from app.events.outbound.progress import Progress
 from app.events.outbound.retry_policy import RetryPolicy
@@ -94,6 +94,8 @@ class Dispatcher:
         self._probing = cursor.failures > 0
         self._slots = asyncio.Semaphore(1 if self._probing else self._retry.concurrency)
         self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
+        self._succeeded_at, self._failed_at = cursor.succeeded_at, cursor.failed_at
+        self._failure = cursor.error
         self._queues: dict[str, deque[_Queued]] = {}
         self._queued_bytes = 0
         self._failed: dict[str, list[FailedDelivery]] = {}
@@ -154,7 +156,13 @@ class Dispatcher:
 
     def _state(self) -> tuple[DeliveryCursor, Ranges]:
         """Return the cursor as it is to be stored now, and what was acknowledged beyond it."""
-        cursor = replace(self._cursor, position=self._progress.position)
+        cursor = replace(
+            self._cursor,
+            position=self._progress.position,
+            succeeded_at=self._succeeded_at,
+            failed_at=self._failed_at,
+            error=self._failure,
+        )
         if self._failed_loaded:
             due = [held[0].next for held in self._failed.values() if held]
             cursor = replace(cursor, retry_at=max(min(due), _DUE_NOW) if due else 0.0)
@@ -367,6 +375,10 @@ class Dispatcher:
 
     def _note(self, result: DeliveryResult) -> None:
         """Note whether the listener is present; several failures in a row let it rest."""
+        if result.delivered:
+            self._succeeded_at = self._cursors.now()
+        else:
+            self._failed_at, self._failure = self._cursors.now(), result.error
         if result.delivered or result.refused:
             self._failures_in_row = 0
             if self._cursor.failures and not self._halted:

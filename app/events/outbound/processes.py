@@ -26,6 +26,7 @@ from app.events.outbound.retention import RetentionPolicy
 from app.events.outbound.retry_policy import RetryPolicy
 from app.events.outbound.subscriptions import Subscriptions
 from app.observability.delivery_reports import DeliveryReports, report
+from app.observability.log_events import LogEvent
 from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.tmf630.definitions import Limits
@@ -101,9 +102,9 @@ def deliver(worker: DeliveryWorker, *, parent: int | None = None) -> None:
         for each in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(each, _stop, worker, each.name)
         watch = asyncio.create_task(_watch(worker, parent)) if parent else None
-        report(logging.INFO, "deliverer.started")
+        report(logging.INFO, LogEvent.DELIVERER_STARTED)
         await worker.run()
-        report(logging.INFO, "deliverer.stopped")
+        report(logging.INFO, LogEvent.DELIVERER_STOPPED)
         if watch:
             watch.cancel()
 
@@ -111,7 +112,7 @@ def deliver(worker: DeliveryWorker, *, parent: int | None = None) -> None:
 
 
 def _stop(worker: DeliveryWorker, reason: str) -> None:
-    report(logging.INFO, "deliverer.stopping", reason=reason)
+    report(logging.INFO, LogEvent.DELIVERER_STOPPING, reason=reason)
     worker.stop()
 
 
@@ -201,7 +202,7 @@ class DeliveryProcess:
             restarts += 1
             report(
                 logging.ERROR,
-                "deliverer.exited",
+                LogEvent.DELIVERER_EXITED,
                 status=status,
                 restarts=restarts,
                 restart_seconds=wait,

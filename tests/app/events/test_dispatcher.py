@@ -18,10 +18,10 @@ from app.events.outbound.delivery_cursors import (
     ACKNOWLEDGED,
     CURSORS,
     DeliveryCursors,
-    failed_deliveries,
     read_cursors,
     resume_cursor,
 )
+from app.events.outbound.failed_deliveries import failed_deliveries
 from app.events.outbound.payloads import OutgoingEvent
 from app.events.outbound.progress import Progress
 from app.events.outbound.retry_policy import RetryPolicy

@@ -386,11 +386,12 @@ def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_pa
     url = f"sqlite:///{tmp_path}/store.db"
     callback = f"https://listener.example/{cursor.rpartition('/')[2]}"
     shown = operator(url, "list").stdout
-    assert shown == f"{cursor}  3 behind  3 missed  {callback}  suspended: it answered 410\n"
+    id = cursor.replace("/", ":")
+    assert shown == f"{id}  3 behind  3 missed  {callback}  suspended: it answered 410\n"
     told = json.loads(operator(url, "list", "--json").stdout.encode())
-    assert (told["subscription"], told["behind"], told["missed"]) == (cursor, 3, 3)
+    assert (told["subscription"], told["behind"], told["missed"]) == (id, 3, 3)
     change(store, cursor, holder="host:1", held_until=1e9)
-    assert " held by host:1 until 2001-09-09T01:46:40+00:00\n" in operator(url, "list").stdout
+    assert " held by host:1 until 2001-09-09T01:46:40Z\n" in operator(url, "list").stdout
     assert json.loads(operator(url, "list", "--json").stdout.encode())["holder"] == "host:1"
 
 

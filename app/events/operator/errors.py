@@ -1,0 +1,7 @@
+"""What operators are told when an operation is not possible."""
+
+from __future__ import annotations
+
+
+class OperationConflict(Exception):
+    """The operation does not fit the state of what it is about; the message says why."""
