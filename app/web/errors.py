@@ -176,7 +176,7 @@ _RULES: dict[type[Exception], _Rule] = {
     ),
     PatchConflict: _Rule(409, "patchConflict", "The patch does not fit the resource."),
     SubscriptionExists: _Rule(409, "subscribed", "The listener is registered already."),
-    OperationConflict: _Rule(409, "conflict", "The operation does not fit the state."),
+    OperationConflict: _Rule(409, "stateConflict", "The operation does not fit the state."),
     UpdateContended: _Rule(409, "conflict", "The resource is being changed by others."),
     PreconditionFailed: _Rule(412, "preconditionFailed", "The resource is in another state."),
     PreconditionRequired: _Rule(428, "preconditionRequired", "The request must be conditional."),

@@ -144,9 +144,15 @@ def test_an_event_is_received_once(api: httpx.Client) -> None:
     assert first.json() == again.json()
 
 
-def test_an_event_has_the_shape_of_the_contract(one: httpx.Client) -> None:
-    answer = one.post("/listener/partyInteractionCreateEvent", json={"eventTime": "yesterday"})
-    message = error_of(answer, 400)["message"]
-    form = "/eventTime must be a date-time such as 2026-01-31T09:30:00Z (RFC 3339)"
-    assert message == f'{form}, not "yesterday"'
+def test_an_event_is_an_object_of_any_shape(one: httpx.Client) -> None:
+    """One that is refused would be lost; the contract served says so."""
+    listener = "/listener/partyInteractionCreateEvent"
+    assert one.post(listener, json={"eventTime": "yesterday"}).status_code == 201
+    for content in ("[]", "1", "{", ""):
+        answer = one.post(listener, content=content, headers={"Content-Type": "application/json"})
+        error_of(answer, 400)
     error_of(one.post("/listener/somethingElseEvent", json={}), 404)
+    body = one.get("/openapi.json").json()["paths"][listener]["post"]["requestBody"]
+    ours, other = body["content"]["application/json"]["schema"]["anyOf"]
+    assert ours["$ref"].endswith("/PartyInteractionCreateEvent")
+    assert other["type"] == "object"
