@@ -139,7 +139,7 @@ class HubHandlers:
         collection = self._definition.collection
         document = self._context.store.get(collection, self._definition.key(id))
         rule = _ownership_rule(request.identity)
-        if rule is not None and not holds(rule, json.loads(document.content)):
+        if rule is not None and not holds(rule, json.loads(document.content), form=document.form):
             raise DocumentNotFound(collection, id)
         return document
 

@@ -6,14 +6,27 @@ from datetime import datetime
 from typing import Any
 
 from storage.instants import instant_of, to_millisecond
-from storage.query import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
+from storage.query import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    InForm,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+)
 from storage.regex import compiled
 
 _KINDS = (type(None), bool, datetime, int | float, str, dict, list)
 
 
-def holds(tree: Condition, value: Any, id: str | None = None) -> bool:
-    """Whether a JSON value satisfies a condition; `id` is compared where its `id` is meant.
+def holds(tree: Condition, value: Any, id: str | None = None, form: str = "") -> bool:
+    """Whether a JSON value satisfies a condition.
+
+    `id` is compared where its `id` is meant; `form` is the form of the document that has the value.
 
     Raises:
         UnsupportedQuery: a pattern that is not RE2's.
@@ -31,12 +44,14 @@ def holds(tree: Condition, value: Any, id: str | None = None) -> bool:
             return any(
                 isinstance(each, dict) and holds(inner, each) for each in _values(value, path)
             )
+        case InForm(forms):
+            return form in forms
         case Not(inner):
-            return not holds(inner, value, id)
+            return not holds(inner, value, id, form)
         case And(conditions):
-            return all(holds(each, value, id) for each in conditions)
+            return all(holds(each, value, id, form) for each in conditions)
         case Or(conditions):
-            return any(holds(each, value, id) for each in conditions)
+            return any(holds(each, value, id, form) for each in conditions)
 
 
 def _values(value: Any, path: Path) -> list[Any]:

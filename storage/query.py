@@ -76,6 +76,13 @@ class AnyElement:
 
 
 @dataclass(frozen=True, slots=True)
+class InForm:
+    """The document's `form` is one of these; not to be used inside `AnyElement`."""
+
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class And:
     """Every condition holds; true when there is none."""
 
@@ -96,7 +103,7 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = Comparison | Matches | AnyElement | And | Or | Not
+Condition: TypeAlias = Comparison | Matches | AnyElement | InForm | And | Or | Not
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadQuery
-from storage import AnyElement, Comparison, Condition, Matches, Not, Path
+from storage import And, AnyElement, Comparison, Condition, Matches, Not, Or, Path
 
 _LONGEST = 50
 """Characters of a name that is compared with those that exist."""
@@ -42,8 +42,8 @@ def check_all_known(
             check_all_known(definition, parameter, inner, here + path)
         case Not(inner):
             check_all_known(definition, parameter, inner, here)
-        case _:
-            for each in tree.conditions:
+        case And(conditions) | Or(conditions):
+            for each in conditions:
                 check_all_known(definition, parameter, each, here)
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
-from storage import Index, Path
+from storage import Condition, Index, Path
 
 Resource: TypeAlias = dict[str, Any]
 """A resource as a client sees it: a JSON object."""
@@ -73,6 +73,13 @@ class Forms(Protocol):
     def read(self, resource: Resource, form: str) -> Resource:
         """Return a resource kept in another form as this contract has it."""
 
+    def stored(self, condition: Condition) -> Condition:
+        """Return the condition on stored documents, in whichever form, that a leaf stands for.
+
+        `condition` is a comparison, a match or a condition on an element, in the terms of the
+        contract at hand.
+        """
+
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """Return where other forms keep what this contract has at a path, if elsewhere."""
 
@@ -101,6 +108,10 @@ class OneForm:
     def read(self, resource: Resource, form: str) -> Resource:
         """See `Forms.read`."""
         return resource
+
+    def stored(self, condition: Condition) -> Condition:
+        """See `Forms.stored`."""
+        return condition
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""

@@ -20,6 +20,9 @@ INSIDE = "/in"
 KEPT = "/kept"
 """Where stored content holds what only another form can; what clients write there is not kept."""
 
+KEPT_SUFFIX = "+kept"
+"""Ends the form of a document that holds such content."""
+
 OWNER = "/owner"
 """Where a stored subscription names who registered it; what clients write there is not kept."""
 
@@ -48,7 +51,7 @@ def encode_change(
     kept = forms.kept(json.loads(document.content), document.form, before, after)
     if not kept:
         return encode(definition, after), forms.name
-    return json.dumps(_content(definition, after) | {KEPT: kept}), f"{forms.name}+kept"
+    return json.dumps(_content(definition, after) | {KEPT: kept}), forms.name + KEPT_SUFFIX
 
 
 def decode(definition: ResourceDefinition, document: Document) -> Resource:

@@ -54,7 +54,7 @@ def check_seen(definition: ResourceDefinition, document: Document, parties: Part
         OutOfBounds: the caller can see no document of this resource.
     """
     rule = condition(definition, parties)
-    if rule is not None and not holds(rule, json.loads(document.content)):
+    if rule is not None and not holds(rule, json.loads(document.content), form=document.form):
         raise DocumentNotFound(definition.collection, document.id)
 
 

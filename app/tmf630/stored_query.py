@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.tmf630.definitions import Forms, ResourceDefinition
 from app.tmf630.representation import INSIDE
-from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
+from storage import And, Comparison, Condition, Not, Operator, Or
 
 
 def scoped(definition: ResourceDefinition, stated: Condition | None) -> Condition | None:
@@ -21,75 +21,16 @@ def scoped(definition: ResourceDefinition, stated: Condition | None) -> Conditio
     return member if stated is None else And((member, _by_key(definition, stated)))
 
 
-def in_every_form(forms: Forms, tree: Condition, here: Path = ()) -> Condition:
-    """Return a condition that holds for a document in whichever form it is kept.
-
-    `here` is the path of the objects that the condition's paths begin at.
-    """
+def in_every_form(forms: Forms, tree: Condition) -> Condition:
+    """Return a condition that holds for a document in whichever form it is stored."""
     match tree:
-        case Comparison(path, operator, value):
-            others = [
-                Comparison(other[len(here) :], operator, value)
-                for other in forms.aliases(here + path)
-                if other[: len(here)] == here
-            ]
-            joined = And if value is None else Or  # absent means absent in every form
-            return joined((tree, *others)) if others else tree
-        case Matches(path, pattern):
-            found = [
-                Matches(other[len(here) :], pattern)
-                for other in forms.aliases(here + path)
-                if other[: len(here)] == here
-            ]
-            return Or((tree, *found)) if found else tree
-        case AnyElement(path, inner):
-            own = AnyElement(path, in_every_form(forms, inner, here + path))
-            elsewhere = [
-                _moved_some(forms, tree, here, other)
-                for other in forms.aliases(here + path)
-                if other[: len(here)] == here
-            ]
-            return Or((own, *elsewhere)) if elsewhere else own
         case Not(inner):
-            return Not(in_every_form(forms, inner, here))
+            return Not(in_every_form(forms, inner))
         case And(conditions):
-            return And(tuple(in_every_form(forms, each, here) for each in conditions))
+            return And(tuple(in_every_form(forms, each) for each in conditions))
         case Or(conditions):
-            return Or(tuple(in_every_form(forms, each, here) for each in conditions))
-
-
-def _moved_some(forms: Forms, tree: AnyElement, here: Path, other: Path) -> Condition:
-    """Return a condition on objects as another form has it, where those lie at another path."""
-    inner = _moved(forms, tree.condition, here + tree.path, other)
-    path = other[len(here) :]
-    return AnyElement(path, inner) if path else inner
-
-
-def _moved(forms: Forms, tree: Condition, here: Path, there: Path) -> Condition:
-    """Return a condition with its paths, below `here`, as another form has them below `there`."""
-    match tree:
-        case Comparison(path, operator, value):
-            return Comparison(_path(forms, here + path, there), operator, value)
-        case Matches(path, pattern):
-            return Matches(_path(forms, here + path, there), pattern)
-        case AnyElement(path, inner):
-            other = _path(forms, here + path, there)
-            inner = _moved(forms, inner, here + path, there + other)
-            return AnyElement(other, inner) if other else inner
-        case Not(inner):
-            return Not(_moved(forms, inner, here, there))
-        case And(conditions):
-            return And(tuple(_moved(forms, each, here, there) for each in conditions))
-        case Or(conditions):
-            return Or(tuple(_moved(forms, each, here, there) for each in conditions))
-
-
-def _path(forms: Forms, path: Path, there: Path) -> Path:
-    """Return the path below `there` of what this contract has at `path`."""
-    for other in forms.aliases(path):
-        if other[: len(there)] == there:
-            return other[len(there) :]
-    return path[-1:]
+            return Or(tuple(in_every_form(forms, each) for each in conditions))
+    return forms.stored(tree)
 
 
 def _by_key(definition: ResourceDefinition, tree: Condition) -> Condition:

@@ -12,7 +12,18 @@ from app.tmf630 import filtering, jsonpath, selection
 from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
-from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Path, holds
+from storage import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+    holds,
+)
 
 _TYPE: Path = ("eventType",)
 _RAW = re.compile(r"[=<>&;]")
@@ -102,8 +113,8 @@ def _check_types(definition: ResourceDefinition, tree: Condition) -> None:
             return
         case AnyElement(_, inner):
             _check_types(definition, inner)
-        case _:
-            for each in tree.conditions:
+        case And(conditions) | Or(conditions):
+            for each in conditions:
                 _check_types(definition, each)
 
 
@@ -126,6 +137,6 @@ def _paths(tree: Condition, here: Path = ()) -> Iterator[Path]:
             yield from _paths(inner, here + path)
         case Not(inner):
             yield from _paths(inner, here)
-        case _:
-            for each in tree.conditions:
+        case And(conditions) | Or(conditions):
+            for each in conditions:
                 yield from _paths(each, here)

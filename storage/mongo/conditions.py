@@ -9,7 +9,18 @@ from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
 from storage.mongo.envelope import DIGITS_SUFFIX, INSTANT_SUFFIX, NESTED, as_double, field, is_long
 from storage.mongo.patterns import as_pcre
-from storage.query import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
+from storage.query import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    InForm,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+)
 from storage.regex import compiled
 
 Filter: TypeAlias = dict[str, Any]
@@ -44,6 +55,8 @@ def condition(
             return {field(path, prefix): {"$regex": as_pcre(pattern)}}
         case AnyElement(path, inner):
             return _any_element(path, inner, prefix)
+        case InForm(forms):
+            return {"f": {"$in": [*forms]}}
         case Not(inner):
             return {"$nor": [condition(inner, prefix, scalars)]}
         case And(conditions):

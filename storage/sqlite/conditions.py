@@ -14,6 +14,7 @@ from storage.query import (
     AnyElement,
     Comparison,
     Condition,
+    InForm,
     Matches,
     Not,
     Operator,
@@ -92,6 +93,8 @@ class Compiler:
                 return self._matches(path, pattern, content)
             case AnyElement(path, inner):
                 return self._some(path, inner, content)
+            case InForm(forms):
+                return Sql(f"form IN ({', '.join('?' * len(forms))})", forms)
             case Not(inner):
                 compiled_inner = self.condition(inner, content)
                 return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
@@ -108,6 +111,12 @@ class Compiler:
             case AnyElement(path, inner):
                 # An index on a path below finds the few documents worth looking into.
                 return [*self._narrowed(inner, path), self._in_some(path, inner, "content")]
+            case Or():
+                whole = self.condition(tree)
+                if isinstance(whole, Listed):
+                    return [whole]
+                narrowed = [part for part in self._narrowed(tree, ()) if isinstance(part, Listed)]
+                return [*narrowed, whole]
         return [self.condition(tree)]
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
@@ -178,6 +187,8 @@ class Compiler:
                     return [_listed(self._hints[full], operator, value)]
                 if operator is Operator.EQ and isinstance(value, str):
                     return [_mentioned(value)]
+            case AnyElement(below, inner):
+                return self._narrowed(inner, path + below)
             case And(conditions):
                 return [found for each in conditions for found in self._narrowed(each, path)]
             case Or(conditions) if conditions:

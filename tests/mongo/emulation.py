@@ -99,7 +99,8 @@ def _find(envelopes: Iterable[Bson], query: Query) -> Page:
     found = [
         envelope
         for envelope in envelopes
-        if query.where is None or holds(query.where, decode(envelope["d"]), envelope["_id"])
+        if query.where is None
+        or holds(query.where, decode(envelope["d"]), envelope["_id"], envelope["f"])
     ]
     found.sort(key=cmp_to_key(lambda left, right: _compare(query, left, right)))
     total = len(found)

@@ -77,7 +77,7 @@ class Shape:
         """Return where a path leads once nesting is settled."""
         if not path:
             return path
-        name, shape = self._named(path[0], to)
+        name, shape = self.named(path[0], to)
         return (name, *(shape.move(path[1:], to) if shape else path[1:]))
 
     def _newer(self, value: Json) -> Json:
@@ -102,7 +102,7 @@ class Shape:
     def _inside(self, value: Json, to: Side) -> Json:
         translated = {}
         for name, each in value.items():
-            other, shape = self._named(name, to)
+            other, shape = self.named(name, to)
             translated[other] = shape.translate(each, to) if shape else each
         if isinstance(value.get("@type"), str):
             types = (
@@ -111,7 +111,7 @@ class Shape:
             translated["@type"] = types.get(value["@type"], value["@type"])
         return translated
 
-    def _named(self, name: str, to: Side) -> tuple[str, Shape | None]:
+    def named(self, name: str, to: Side) -> tuple[str, Shape | None]:
         """Return an attribute's name in the version `to`, and its shape."""
         if to is Side.NEWER:
             return self.attributes.get(name, (name, None))

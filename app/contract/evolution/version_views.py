@@ -14,12 +14,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.contract.document.load import Json
+from app.contract.evolution.condition_mapping import mapped_condition
 from app.contract.evolution.mapping import Mapping, Shape, Side
 from app.contract.schema.validators import Validator
 from app.tmf630.definitions import Resource
 from app.tmf630.json_equality import ABSENT, same
-from app.tmf630.representation import INSIDE, KEPT
-from storage import Path
+from app.tmf630.representation import INSIDE, KEPT, KEPT_SUFFIX
+from storage import And, Condition, InForm, Or, Path
 
 MADE_UP_TEXT = "unspecified"
 """Stands for a mandatory text that nobody gave."""
@@ -54,6 +55,29 @@ class MappedForms:
         """See `Forms.aliases`."""
         moved = (shape.move(path, side.other) for _, side, shape in self._ways)
         return tuple(each for each in moved if each != path)
+
+    def stored(self, condition: Condition) -> Condition:
+        """See `Forms.stored`."""
+        own = self._names(self.name, first=all(side is Side.OLDER for _, side, _ in self._ways))
+        branches = [And((InForm(own), condition))]
+        for mapping, side, shape in self._ways:
+            other = side.other
+            names = self._names(mapping.versions[other], first=other is Side.OLDER)
+            mapped = mapped_condition(shape, other, condition)
+            if mapped != condition:
+                branches.append(And((InForm(names), mapped)))
+            else:
+                own += names
+                branches[0] = And((InForm(own), condition))
+        return Or(tuple(branches)) if len(branches) > 1 else condition
+
+    @staticmethod
+    def _names(version: str, *, first: bool) -> tuple[str, ...]:
+        """Return the values of `form` that a version writes.
+
+        Documents written before forms were recorded are those of the first version.
+        """
+        return (version, f"{version}{KEPT_SUFFIX}", *([""] if first else []))
 
     def read(self, resource: Resource, form: str) -> Resource:
         """See `Forms.read`."""

@@ -76,7 +76,8 @@ class EventRenderer:
         announced = self._announced.get(record["collection"])
         if announced is None or not announced.definition.parties:
             return False
-        return holds(part_of(announced.definition, parties), record["content"])
+        rule = part_of(announced.definition, parties)
+        return holds(rule, record["content"], form=record["form"])
 
     @staticmethod
     def _changes(
