@@ -116,8 +116,18 @@ class Compiler:
                 if isinstance(whole, Listed):
                     return [whole]
                 narrowed = [part for part in self._narrowed(tree, ()) if isinstance(part, Listed)]
-                return [*narrowed, whole]
+                return [*narrowed, self._for_row(tree)] if narrowed else [whole]
         return [self.condition(tree)]
+
+    def _for_row(self, tree: Condition) -> Sql:
+        """Compile a condition on few rows: the element table is asked about each of them."""
+        match tree:
+            case And(conditions):
+                return joined(" AND ", "1", [self._for_row(each) for each in conditions])
+            case Or(conditions):
+                return joined(" OR ", "0", [self._for_row(each) for each in conditions])
+        found = self.condition(tree)
+        return Sql(found.member, found.values) if isinstance(found, Listed) else found
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value

@@ -220,6 +220,40 @@ def test_a_filter_spares_documents_of_both_versions(
     assert found(both.v5, f"reason={mark}&{v5}") == []
 
 
+@pytest.mark.parametrize(
+    ("version", "query"),
+    [
+        ("v5", "relatedParty.id=42"),
+        ("v5", "channel.id=shop-12"),
+        ("v4", f"{PARTY}.id=42"),
+        ("v4", f"{CHANNEL}.id=shop-12"),
+    ],
+)
+def test_an_attribute_of_another_version_is_unknown(
+    both: Versions, mark: str, version: str, query: str
+) -> None:
+    created(both.v4, v4_body(mark))
+    created(both.v5, v5_body(mark))
+    assert found(getattr(both, version), f"reason={mark}&{query}") == []
+
+
+@pytest.mark.parametrize(
+    ("version", "query"),
+    [
+        ("v5", "note.@type=Note"),
+        ("v5", "@type=PartyInteraction"),
+        ("v5", f"{CHANNEL}.@type=ChannelRef"),
+        ("v5", "relatedParty.@type*=^RelatedPartyOr"),
+        ("v4", "channel.href=/channel/shop-12"),
+        ("v4", "@type=PartyInteraction"),
+    ],
+)
+def test_what_a_mapping_adds_is_found(both: Versions, mark: str, version: str, query: str) -> None:
+    created(both.v4, v4_body(mark, note=[{"text": "hello"}]))
+    created(both.v5, v5_body(mark, note=[{"@type": "Note", "text": "hello"}]))
+    assert found(getattr(both, version), f"reason={mark}&{query}") == [mark, mark]
+
+
 def test_selected_attributes_come_from_either_form(both: Versions, mark: str) -> None:
     created(both.v4, v4_body(mark))
     created(both.v5, v5_body(mark))

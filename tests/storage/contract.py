@@ -21,6 +21,7 @@ from storage import (
     DocumentExists,
     DocumentNotFound,
     Index,
+    InForm,
     Matches,
     Not,
     Operator,
@@ -180,6 +181,34 @@ class StoreContract:
         selected = Query(select=(("id",),))
         for query in (Query(), selected):
             assert [each.form for each in store.find(collection, query).documents] == ["", "5"]
+
+    @pytest.mark.parametrize(
+        ("condition", "ids"),
+        [
+            (InForm(("4", "")), ["c", "a"]),
+            (InForm(("5",)), ["b"]),
+            (Not(InForm(("4", "5"))), ["c"]),
+            (And((InForm(("4",)), Comparison(("s",), EQ, "x"))), ["a"]),
+            (
+                Or(
+                    (
+                        And((InForm(("4",)), Comparison(("r", "id"), EQ, "7"))),
+                        And((InForm(("5",)), Comparison(("s",), EQ, "x"))),
+                    )
+                ),
+                ["b", "a"],
+            ),
+        ],
+    )
+    def test_a_condition_on_the_form_finds(
+        self, store: Store, collection: str, condition: Condition, ids: list[str]
+    ) -> None:
+        store.prepare(collection, INDEXES)
+        for id, form in (("a", "4"), ("b", "5"), ("c", "")):
+            content = dump({"id": id, "s": "x", "r": [{"id": "7"}]})
+            store.insert(collection, id, content, form=form)
+        found = store.find(collection, Query(where=condition))
+        assert ([each.id for each in found.documents], found.total) == (ids, len(ids))
 
     def test_a_write_logs_its_events_in_order(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())

@@ -122,9 +122,9 @@ def test_release_4_finds_what_release_5_stored(
 
 
 _TEXTS = st.sampled_from(
-    "42 7 web customer /channel/web /party/42 Party Note RelatedParty PartyRef RelatedChannel"
-    " ChannelRef RelatedPartyOrPartyRole PartyInteraction".split()
-)
+    ["42", "7", "web", "customer", "/channel/web", "/party/42", "Party", "Note", "RelatedParty",
+     "PartyRef", "RelatedChannel", "ChannelRef", "RelatedPartyOrPartyRole", "PartyInteraction"]
+)  # fmt: skip
 _NAMES = ["id", "name", "role", "href", "@type", "@referredType", "extension"]
 
 
