@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 from typing import TypeAlias
@@ -55,13 +55,15 @@ class Listed(Sql):
 
     It may select a row more than once. `member` is the same condition, looked up for one row
     instead of selected for all. `hints` are the paths it asks about and `holds` what it asks of
-    their values, where it asks all of them the same.
+    their values, where it asks all of them the same. `forms` are the forms of the documents whose
+    values at a path count; those of all documents do where it says nothing.
     """
 
     rows: str = ""
     member: str = ""
     hints: tuple[int, ...] = ()
     holds: str = ""
+    forms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 class Compiler:
@@ -94,10 +96,13 @@ class Compiler:
             case AnyElement(path, inner):
                 return self._some(path, inner, content)
             case InForm(forms):
-                return Sql(f"form IN ({', '.join('?' * len(forms))})", forms)
+                return _in_form(forms)
             case Not(inner):
                 compiled_inner = self.condition(inner, content)
                 return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
+            case And((InForm(forms), condition)):
+                found = self.condition(condition, content)
+                return _limited(found, forms) or joined(" AND ", "1", [_in_form(forms), found])
             case And(conditions):
                 return joined(" AND ", "1", [self.condition(each, content) for each in conditions])
             case Or(conditions):
@@ -116,18 +121,8 @@ class Compiler:
                 if isinstance(whole, Listed):
                     return [whole]
                 narrowed = [part for part in self._narrowed(tree, ()) if isinstance(part, Listed)]
-                return [*narrowed, self._for_row(tree)] if narrowed else [whole]
+                return [*narrowed, whole]
         return [self.condition(tree)]
-
-    def _for_row(self, tree: Condition) -> Sql:
-        """Compile a condition on few rows: the element table is asked about each of them."""
-        match tree:
-            case And(conditions):
-                return joined(" AND ", "1", [self._for_row(each) for each in conditions])
-            case Or(conditions):
-                return joined(" OR ", "0", [self._for_row(each) for each in conditions])
-        found = self.condition(tree)
-        return Sql(found.member, found.values) if isinstance(found, Listed) else found
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
@@ -230,9 +225,11 @@ def _either(parts: list[Sql]) -> Sql:
     listed = [part for part in parts if isinstance(part, Listed)]
     if len(listed) > 1 and len(listed) == len(parts):
         asked = {(part.holds, part.values) for part in listed}
-        if len(asked) == 1 and listed[0].holds:
-            hints = tuple(sorted({hint for part in listed for hint in part.hints}))
-            return _rows_of_elements(hints, listed[0].holds, listed[0].values)
+        forms = {hint: each for part in listed for hint, each in part.forms.items()}
+        hints = tuple(sorted(hint for part in listed for hint in part.hints))
+        if len(asked) == 1 and listed[0].holds and (not forms or len({*hints}) == len(hints)):
+            hints = tuple(dict.fromkeys(hints))
+            return _rows_of_elements(hints, listed[0].holds, listed[0].values, forms)
         rows = " UNION ".join(part.rows for part in listed)
         values = tuple(value for part in listed for value in part.values)
         member = " OR ".join(part.member for part in listed)
@@ -253,12 +250,38 @@ def _listed_prefix(hint: int, prefix: str) -> Listed:
 
 
 def _rows_of_elements(
-    hints: tuple[int, ...], holds: str, values: tuple[str | int | float, ...]
+    hints: tuple[int, ...],
+    holds: str,
+    values: tuple[str | int | float, ...],
+    forms: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Listed:
     where = f"hint IN ({', '.join(map(str, hints))}) AND {holds}"
     rows = f"SELECT seq FROM element WHERE {where}"
-    member = f"EXISTS (SELECT 1 FROM element WHERE {where} AND element.seq = document.seq)"
-    return Listed(f"seq IN ({rows})", values, rows, member, hints, holds)
+    if forms:
+        cases = (f"WHEN {hint} THEN written.form IN ({_texts(forms[hint])})" for hint in forms)
+        where += f" AND CASE hint {' '.join(cases)} ELSE 1 END"
+        rows = (
+            "SELECT written.seq FROM element CROSS JOIN document AS written"
+            f" ON written.seq = element.seq WHERE {where}"
+        )
+    member = f"EXISTS ({rows} AND element.seq = document.seq)"
+    return Listed(f"seq IN ({rows})", values, rows, member, hints, holds, forms or {})
+
+
+def _limited(found: Sql, forms: tuple[str, ...]) -> Listed | None:
+    """Return a condition for the documents of some forms, if the element table can decide that."""
+    if not isinstance(found, Listed) or not found.holds or found.forms:
+        return None
+    limits = dict.fromkeys(found.hints, forms)
+    return _rows_of_elements(found.hints, found.holds, found.values, limits)
+
+
+def _in_form(forms: tuple[str, ...]) -> Sql:
+    return Sql(f"form IN ({', '.join('?' * len(forms))})", forms)
+
+
+def _texts(texts: tuple[str, ...]) -> str:
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
 
 
 def _mentioned(value: str) -> Sql:
