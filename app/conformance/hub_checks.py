@@ -11,7 +11,6 @@ from app.conformance.session import Session, member
 from app.contract import Binding, Kind
 from app.contract.binding.event_definitions import EventDefinition
 from app.contract.document.examples import examples_of
-from app.contract.schema.sample import sample
 from app.tmf630.definitions import Answers, Change, Resource, ResourceDefinition
 from tmf683.event_listener import EventListener
 
@@ -30,7 +29,7 @@ class HubChecks:
         if schema is None or binding.definition is None:
             self._run.skip(binding, "its request body has no schema")
             return
-        wanted = sample(self._run.document, schema, whole=False)
+        wanted = self._run.sample(binding, whole=False)
         wanted["callback"] = CALLBACK + uuid.uuid4().hex
         answer = self._run.ask(
             binding,
@@ -94,7 +93,7 @@ class HubChecks:
             schema = self._run.request_schema(creating) if creating is not None else None
             if creating is None or schema is None:
                 continue
-            body = self._run.stated_body(resource, creating) or sample(self._run.document, schema)
+            body = self._run.stated_body(resource, creating) or self._run.sample(creating)
             made = self._run.ask(
                 creating, "POST", resource, body, "create for an event",
                 expect=(announced.definition.answers.created,),
@@ -160,6 +159,6 @@ class HubChecks:
             self._run.skip(binding, "its request body has no schema")
             return
         events = examples_of(self._run.document, binding.path, binding.method)
-        for number, event in enumerate([*events, sample(self._run.document, schema)], 1):
+        for number, event in enumerate([*events, self._run.sample(binding)], 1):
             expect = (binding.listener.status,)
             self._run.ask(binding, "POST", binding.path, event, f"event {number}", expect=expect)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from app.conformance.assertions import shown
 from app.conformance.outcome import Assertion
@@ -29,6 +30,17 @@ def of_contract(
         violations = []  # a contradiction of the document, no fault of the server
     failure = "; ".join(map(str, violations)) or None
     yield Assertion("Body follows the contract", failure, f"{pointer}/{status}")
+
+
+def of_media_type(
+    declared: Collection[str], received: str | None, content: bytes, pointer: str
+) -> Iterator[Assertion]:
+    """Check the Content-Type of an answer with a body against those that the contract declares."""
+    if not declared or not content:
+        return
+    stated = (received or "").partition(";")[0].strip().lower()
+    wrong = None if stated in declared else f"it is {stated or 'not stated'}"
+    yield Assertion(f"Content-Type is {' or '.join(sorted(declared))}", wrong, pointer)
 
 
 def parsed(content: bytes) -> Any:
@@ -73,6 +85,19 @@ def not_among(id: str, found: list[Any]) -> str | None:
     """Say that a resource is not among those found."""
     among = any(isinstance(each, dict) and each.get("id") == id for each in found)
     return None if among else f"id {shown(id)} is not among {len(found)}"
+
+
+def leading_elsewhere(location: str | None, created: dict[str, Any]) -> str | None:
+    """Say that a Location does not lead to the resource that was created (RFC 9110, 15.3.2)."""
+    if location is None:
+        return "there is no Location"
+    path = unquote(urlsplit(location).path)
+    return None if path.endswith(f"/{created.get('id')}") else f"it is {shown(location)}"
+
+
+def miscounted(total: str | None, found: list[Any]) -> str | None:
+    """Say that X-Total-Count, where there is one, is not the number of a list that is whole."""
+    return None if total in (None, str(len(found))) else f"it is {shown(total)} of {len(found)}"
 
 
 def is_scalar(value: Any) -> bool:

@@ -12,7 +12,7 @@ import httpx
 from app.conformance.assertions import shown
 from app.conformance.client import NoAnswer, is_removed, send
 from app.conformance.outcome import Assertion, Exchange, NotTried
-from app.conformance.resource_assertions import of_contract, parsed
+from app.conformance.resource_assertions import of_contract, of_media_type, parsed
 from app.conformance.selection import Selection, label_of
 from app.conformance.suite import Request
 from app.contract import Binding, Contract, Kind
@@ -48,7 +48,7 @@ class Session:
     ) -> None:
         self.contract = contract
         self.document = contract.document
-        self._published = options.published or contract.document
+        self._published = dict(options.published or contract.document)
         self._base_url = base_url
         self._client = client
         self.options = options
@@ -125,6 +125,18 @@ class Session:
         """Return the schema of an operation's JSON body."""
         return body_schema(self.document["paths"][binding.path][binding.method])
 
+    def sample(self, binding: Binding, *, mark: str = "sample", whole: bool = True) -> Any:
+        """Return a body that an operation accepts, None where the contract has no schema for it.
+
+        It follows the published document: the effective contract may accept less than that wants.
+        """
+        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        published = body_schema(operation)
+        if published is not None:
+            return sample(self._published, published, mark=mark, whole=whole)
+        schema = self.request_schema(binding)
+        return sample(self.document, schema, mark=mark, whole=whole) if schema else None
+
     def refusals(self, binding: Binding) -> tuple[int, ...]:
         """Return the statuses that refuse a body which breaks the contract."""
         declared = self.document["paths"][binding.path][binding.method]["responses"]
@@ -139,6 +151,12 @@ class Session:
         """Return the media types of request bodies that the published document declares."""
         operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
         return set(operation.get("requestBody", {}).get("content", {}))
+
+    def _answer_media_types(self, binding: Binding, status: int) -> set[str]:
+        """Return the media types that the contract declares for an answer."""
+        responses = self.document["paths"][binding.path][binding.method]["responses"]
+        declared: Resource = responses.get(str(status), {})
+        return set(declared.get("content", {}))
 
     def last_header(self, name: str) -> str | None:
         """Return a header of the last answer; None without it, or without an answer."""
@@ -178,6 +196,9 @@ class Session:
         found = [Assertion(f"Status code is {name}", wrong, place)]
         value = parsed(answer.content)
         selected = "fields=" in target
+        declared = self._answer_media_types(binding, answer.status)
+        received = answer.headers.get("content-type")
+        found += of_media_type(declared, received, answer.content, f"{place}/{answer.status}")
         found += of_contract(binding, answer.status, value, place, selected=selected)
         if returns is not None and not isinstance(value, returns):
             kind = "an array" if returns is list else "an object"
