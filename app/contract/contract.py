@@ -12,12 +12,14 @@ from app.contract.binding.resource_definitions import resource_name
 from app.contract.binding.security import Authentication, secure
 from app.contract.document import normalise
 from app.contract.document.examples import without_contradictions
+from app.contract.document.filter_parameters import declare_filters
 from app.contract.document.listener_bodies import accept_any_events
 from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
 from app.contract.document.repair import repair, repair_ids, repair_request_schemas
 from app.contract.document.request_rules import declare_request_rules
+from app.contract.document.responses import declare_responses
 from app.contract.document.upgrade import upgrade
 from app.contract.document.validate import validate
 from app.contract.errors import Problem
@@ -103,6 +105,7 @@ def open_contract(
     if unknown_types is UnknownTypes.KEEP:
         document = open_classes(document)
     document = declare_request_rules(declare_merge_patches(document))
+    document = declare_filters(declare_responses(document))
     compiler = SchemaCompiler(document, unknown_types)
     document, contradictions = without_contradictions(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)

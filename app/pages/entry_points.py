@@ -7,17 +7,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import flask
+import flask_swagger_ui
 import orjson
-import swagger_ui_bundle
 from flask import Blueprint, Response
 
 from app.contract import Contract, Kind
+from app.contract.document.publication import published
 from app.web.bridge import current_scope
 from app.web.negotiation import wants_html
 from handlers.responses import Response as PlainResponse
 from handlers.responses import json_response
 
-_ASSETS = next((Path(swagger_ui_bundle.__file__).parent / "vendor").glob("swagger-ui-*"))
+_ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 _ASSET_NAMES = frozenset(
     {
         "swagger-ui.css",
@@ -46,9 +47,19 @@ _PAGE = """\
   <meta charset="utf-8">
   <title>{{ title }} {{ version }}</title>
   <link rel="stylesheet" href="{{ ui }}/swagger-ui.css">
+  <style>
+    nav { font: 14px sans-serif; padding: 10px 20px; }
+    nav a { margin-right: 1.5em; }
+    nav a[aria-current] { color: inherit; font-weight: bold; text-decoration: none; }
+  </style>
   <link rel="icon" type="image/png" href="{{ ui }}/favicon-32x32.png">
 </head>
 <body data-document="{{ document }}">
+  <nav aria-label="APIs">
+    {%- for name, address in apis %}
+    <a href="{{ address }}"{% if address == here %} aria-current="page"{% endif %}>{{ name }}</a>
+    {%- endfor %}
+  </nav>
   <div id="swagger-ui"></div>
   <script src="{{ ui }}/swagger-ui-bundle.js"></script>
   <script src="{{ ui }}/swagger-ui-standalone-preset.js"></script>
@@ -81,7 +92,7 @@ def blueprint(
     routes = Blueprint("entry_points", __name__)
     routes.add_url_rule(f"{root_path}/", "index", EntryPoint(contracts, base_url, home).index)
     for number, contract in enumerate([*contracts, *unlisted]):
-        api = ApiPages(contract, base_url)
+        api = ApiPages(contract, contracts, base_url)
         for path, view in (
             ("/", api.entry),
             ("/openapi.json", api.document),
@@ -127,10 +138,13 @@ class EntryPoint:
 class ApiPages:
     """The entry points of one API: what is there, the document, Swagger UI."""
 
-    def __init__(self, contract: Contract, base_url: Callable[[], str]) -> None:
+    def __init__(
+        self, contract: Contract, contracts: Sequence[Contract], base_url: Callable[[], str]
+    ) -> None:
         self._contract = contract
+        self._contracts = contracts
         self._base_url = base_url
-        self._document = orjson.dumps(contract.document)
+        self._document = orjson.dumps(published(contract.document))
 
     def entry(self) -> PlainResponse:
         """Answer 200 with links to the collections, the contract and its documentation.
@@ -156,13 +170,19 @@ class ApiPages:
         )
 
     def swagger_ui(self) -> Response:
-        """Answer 200 with the documentation page."""
-        here = urlsplit(self._base_url()).path + self._contract.base_path
+        """Answer 200 with the documentation page, which leads to those of the other APIs."""
+        prefix = urlsplit(self._base_url()).path
+        here = prefix + self._contract.base_path
         page = flask.render_template_string(
             _PAGE,
             title=self._contract.title,
             version=self._contract.version,
             ui=f"{here}/ui",
+            here=f"{here}/ui/",
+            apis=[
+                (f"{each.title} {each.version}", f"{prefix}{each.base_path}/ui/")
+                for each in self._contracts
+            ],
             document=f"{here}/openapi.json",
         )
         return Response(page, content_type="text/html; charset=utf-8", headers=_PAGE_HEADERS)

@@ -33,6 +33,13 @@ def test_its_other_forms_survive_fuzzing(document: Path, profile: str) -> None:
 
 
 @pytest.mark.slow
+def test_what_follows_the_published_document_is_answered_as_it_says() -> None:
+    with fuzzed_server(OURS_V5, "conformance") as server:
+        clean, report = fuzz(server, EXAMPLES, phases=QUICK, published=True)
+    assert clean, report
+
+
+@pytest.mark.slow
 def test_the_official_document_survives_fuzzing(official: Path) -> None:
     with fuzzed_server(official, "conformance") as server:
         clean, report = fuzz(server, EXAMPLES, phases=QUICK)

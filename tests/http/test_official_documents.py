@@ -21,81 +21,43 @@ from tests.server import Server, running_server
 
 CONTRADICTIONS = {
     "TMF620-Product_Catalog_Management-v5.0.0.oas.yaml": [
-        "/paths/~1productOffering/post/requestBody/content/application~1json/examples"
-        "/Product_Offering_Create_example: /productOfferingPrice/0/priceType is required",
-        "/paths/~1productSpecification/get/responses/200/content/application~1json"
-        "/examples/ProductSpecification_list_example: /0/productSpecCharacteristic/0"
-        "/characteristicValueSpecification/0/value must be of type number",
-        "/paths/~1productSpecification/post/requestBody/content/application~1json"
-        "/examples/Product_Specification_Create_example: /productSpecCharacteristic/0"
-        "/characteristicValueSpecification/0/value must be of type number",
-        "/paths/~1productSpecification/post/responses/201/content/application~1json"
-        "/examples/Product_Specification_Create_example: /productSpecCharacteristic/0"
-        "/characteristicValueSpecification/0/value must be of type number",
-        "/paths/~1productSpecification~1{id}/patch/responses/200/content"
-        "/application~1json-patch+json/examples/Product_Specification_Update_JSON_Patch:"
-        " / matches none of the forms the contract allows here",
-        "/paths/~1productSpecification~1{id}/patch/responses/200/content"
-        "/application~1json-patch-query+json/examples"
-        "/Product_Specification_Update_JSON_Patch_Query: / matches none of the forms the"
-        " contract allows here",
+        "/paths/~1productOffering/post/requestBody/content/application~1json/examples/Pro"
+        "duct_Offering_Create_example: /productOfferingPrice/0/priceType is required",
+        "/paths/~1productSpecification/get/responses/200/content/application~1json/exampl"
+        "es/ProductSpecification_list_example: /0/productSpecCharacteristic/0/characteris"
+        "ticValueSpecification/0/value must be of type number",
+        "/paths/~1productSpecification/post/requestBody/content/application~1json/example"
+        "s/Product_Specification_Create_example: /productSpecCharacteristic/0/characteris"
+        "ticValueSpecification/0/value must be of type number",
+        "/paths/~1productSpecification/post/responses/201/content/application~1json/examp"
+        "les/Product_Specification_Create_example: /productSpecCharacteristic/0/character"
+        "isticValueSpecification/0/value must be of type number",
     ],
     "TMF621-Trouble_Ticket-v5.0.1.oas.yaml": [
-        "/paths/~1listener~1troubleTicketCreateEvent/post/requestBody/content"
-        "/application~1json/examples"
-        "/TroubleTicket_listener_troubleTicketCreateEvent_POST_204_1: /event"
-        "/troubleTicket/attachment/0/content must be base64 text",
+        "/paths/~1listener~1troubleTicketCreateEvent/post/requestBody/content/application"
+        "~1json/examples/TroubleTicket_listener_troubleTicketCreateEvent_POST_204_1: /eve"
+        "nt/troubleTicket/attachment/0/content must be base64 text",
     ],
     "TMF666-Account_Management-v5.0.0.oas.yaml": [
-        "/paths/~1billFormat~1{id}/patch/requestBody/content"
-        "/application~1json-patch+json/examples/BillFormat_update_example_JSON_Patch: /"
-        " must be of type array",
-        "/paths/~1billFormat~1{id}/patch/responses/200/content"
-        "/application~1merge-patch+json/examples/BillFormat_update_example_Patch_Merge: "
-        "/@type is required",
-        "/paths/~1billFormat~1{id}/patch/responses/200/content"
-        "/application~1merge-patch+json/examples"
-        "/BillFormat_update_example_Implied_Merge: /@type is required",
-        "/paths/~1billFormat~1{id}/patch/responses/200/content"
-        "/application~1json-patch+json/examples/BillFormat_update_example_JSON_Patch: /"
-        " matches none of the forms the contract allows here",
-        "/paths/~1billPresentationMedia~1{id}/patch/requestBody/content"
-        "/application~1json-patch+json/examples"
-        "/BillPresentationMedia_update_example_JSON_Patch: / must be of type array",
-        "/paths/~1billPresentationMedia~1{id}/patch/responses/200/content"
-        "/application~1merge-patch+json/examples"
-        "/BillPresentationMedia_update_example_Patch_Merge: /@type is required",
-        "/paths/~1billPresentationMedia~1{id}/patch/responses/200/content"
-        "/application~1merge-patch+json/examples"
-        "/BillPresentationMedia_update_example_Implied_Merge: /@type is required",
-        "/paths/~1billPresentationMedia~1{id}/patch/responses/200/content"
-        "/application~1json-patch+json/examples"
-        "/BillPresentationMedia_update_example_JSON_Patch: / matches none of the forms"
-        " the contract allows here",
-        "/paths/~1billingAccount~1{id}/patch/requestBody/content"
-        "/application~1json-patch+json/examples"
-        "/BillingAccount_Update_example_JSON_Patch: / must be of type array",
-        "/paths/~1billingAccount~1{id}/patch/requestBody/content"
-        "/application~1json-patch-query+json/examples"
-        "/BillingAccount_Update_example_JSON_Patch: / must be of type array",
-        "/paths/~1billingCycleSpecification~1{id}/patch/requestBody/content"
-        "/application~1json-patch+json/examples"
-        "/BillingCycleSpecification_update_example_JSON_Patch_Query: / must be of type"
-        " array",
-        "/paths/~1billingCycleSpecification~1{id}/patch/requestBody/content"
-        "/application~1json-patch-query+json/examples"
-        "/BillingCycleSpecification_update_example_JSON_Patch: / must be of type array",
-        "/paths/~1financialAccount~1{id}/patch/responses/200/content"
-        "/application~1json-patch+json/examples"
-        "/FinancialAccount_Update_example_JSON_Patch: / matches none of the forms the"
-        " contract allows here",
-        "/paths/~1financialAccount~1{id}/patch/responses/200/content"
-        "/application~1json-patch-query+json/examples"
-        "/FinancialAccount_Update_example_JSON_Patch_Query: / matches none of the forms"
-        " the contract allows here",
-        "/paths/~1settlementAccount~1{id}/patch/requestBody/content"
-        "/application~1json-patch+json/examples"
-        "/SettlementAccount_Update_example_JSON_Patch: / must be of type array",
+        "/paths/~1billFormat~1{id}/patch/requestBody/content/application~1json-patch+json"
+        "/examples/BillFormat_update_example_JSON_Patch: / must be of type array",
+        "/paths/~1billPresentationMedia~1{id}/patch/requestBody/content/application~1json"
+        "-patch+json/examples/BillPresentationMedia_update_example_JSON_Patch: / must be "
+        "of type array",
+        "/paths/~1billingAccount~1{id}/patch/requestBody/content/application~1json-patch+"
+        "json/examples/BillingAccount_Update_example_JSON_Patch: / must be of type array",
+        "/paths/~1billingAccount~1{id}/patch/requestBody/content/application~1json-patch-"
+        "query+json/examples/BillingAccount_Update_example_JSON_Patch: / must be of type "
+        "array",
+        "/paths/~1billingCycleSpecification~1{id}/patch/requestBody/content/application~1"
+        "json-patch+json/examples/BillingCycleSpecification_update_example_JSON_Patch_Que"
+        "ry: / must be of type array",
+        "/paths/~1billingCycleSpecification~1{id}/patch/requestBody/content/application~1"
+        "json-patch-query+json/examples/BillingCycleSpecification_update_example_JSON_Pat"
+        "ch: / must be of type array",
+        "/paths/~1settlementAccount~1{id}/patch/requestBody/content/application~1json-pat"
+        "ch+json/examples/SettlementAccount_Update_example_JSON_Patch: / must be of type "
+        "array",
     ],
 }
 """The examples of each document that break their own schemas."""

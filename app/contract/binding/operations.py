@@ -24,9 +24,6 @@ _CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
 _WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
 """Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
 
-_ACCEPTS_MORE = "x-accepts-more"
-"""Marks a parameter whose schema lists only examples; the handler validates the value."""
-
 
 @dataclass(frozen=True, slots=True)
 class Binding:
@@ -149,9 +146,7 @@ def _binding(
         operation_id=operation["operationId"],
         kind=kind,
         parameters=tuple(
-            _parameter(document, compiler, each)
-            for each in operation.get("parameters", [])
-            if not each.get(_ACCEPTS_MORE)
+            _parameter(document, compiler, each) for each in operation.get("parameters", [])
         ),
         bodies={
             media_type: compiler.compile(

@@ -20,7 +20,7 @@ from app.contract.schema.schemas import attributes, follow, name_of
 OPEN = "x-open-discriminator"
 """A discriminator that also lets classes pass which the document does not list."""
 
-_OTHERS = "x-other-classes"
+OTHERS = "x-other-classes"
 """Marks the branch of a union that stands for the classes which the document does not list."""
 
 _UNIONS = ("oneOf", "anyOf")
@@ -72,7 +72,7 @@ def _other_classes(document: Json, stated: Discriminator) -> Json:
     named = common["properties"].get(stated.attribute, {"type": "string"})
     other = {"allOf": [named], "not": {"enum": sorted(stated.cases)}}
     properties = {**common["properties"], stated.attribute: other}
-    return {**common, "properties": properties, _OTHERS: True}
+    return {**common, "properties": properties, OTHERS: True}
 
 
 def _opened(value: Any) -> Any:
@@ -102,7 +102,7 @@ def discriminator_of(document: Json, schema: Json, name: str | None) -> Discrimi
     if not isinstance(stated, dict) or "propertyName" not in stated:
         return None
     union = tuple(
-        member for word in _UNIONS for member in schema.get(word, ()) if _OTHERS not in member
+        member for word in _UNIONS for member in schema.get(word, ()) if OTHERS not in member
     )
     mapping = _mapping(document, schema, stated, union, name)
     cases = {value: _resolved(document, value, target) for value, target in mapping.items()}
