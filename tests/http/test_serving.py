@@ -77,6 +77,14 @@ def test_the_documentation_page_needs_no_other_host(one: httpx.Client) -> None:
     error_of(one.get("/ui/../../../etc/passwd"), 404)
 
 
+def test_the_documentation_pages_lead_to_each_other() -> None:
+    with running_server(store="memory:") as server:
+        for base in server.base_urls:
+            page = httpx.get(f"{base}/ui/", trust_env=False)
+            for other in server.base_urls:
+                assert f'href="{other.removeprefix(server.url)}/ui/"' in page.text
+
+
 def test_everything_moves_under_the_settings() -> None:
     settings = {
         "TMF_ROOT_PATH": "/release",
