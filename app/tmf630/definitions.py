@@ -49,6 +49,9 @@ class Attributes(Protocol):
         It is "date-time", or a type of JSON Schema; an array has the type of its elements.
         """
 
+    def is_array(self, path: Path) -> bool:
+        """Whether the attribute at this path is an array."""
+
     def names(self, path: Path) -> frozenset[str]:
         """Return the names of the attributes that objects at this path have."""
 

@@ -88,12 +88,15 @@ def _selected(step: Step, value: Any, *, new: bool) -> list[tuple[str | int, Any
 def _by_condition(path: str, resource: Any) -> list[Place]:
     """Resolve `/note?author=x` and `/orderItem/quantity?orderItem.thing.id=1513`.
 
-    A condition's path begins at the elements of the first array on the way, or at the resource.
+    A condition's path begins at the elements of an array on the way, the first one that has the
+    attribute, or at the resource. Official documents also write it as a pointer
+    (`?/note/author=x`), the comparison as `==`, and the value in quotes or behind the pointer.
     """
     pointer, _, query = path.partition("?")
     names = [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/") if part]
     conditions = [
-        (tuple(name.split(".")), value) for name, value in parse_qsl(query, keep_blank_values=True)
+        (_condition_path(name), _condition_value(value, names))
+        for name, value in parse_qsl(query, keep_blank_values=True)
     ]
     if not conditions:
         raise BadQuery("path", "has a query that states no condition")
@@ -108,6 +111,23 @@ def _by_condition(path: str, resource: Any) -> list[Place]:
     return _walk(resource, names, conditions, ())
 
 
+def _condition_path(name: str) -> tuple[str, ...]:
+    """Return the path of `note.author` and of `/note/author`."""
+    return tuple(name.removeprefix("/").replace("/", ".").split("."))
+
+
+def _condition_value(text: str, names: list[str]) -> str:
+    """Return the text to compare with, of `x`, `='x'`, `"x"` and `/note/x`."""
+    text = text.removeprefix("=")
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        return text[1:-1]
+    for length in range(len(names), 0, -1):
+        prefix = f"/{'/'.join(names[:length])}/"
+        if text.startswith(prefix):
+            return text[len(prefix) :]
+    return text
+
+
 def _first_array(resource: Any, names: list[str]) -> tuple[str, ...]:
     """Return the way to the first array on the way that these names go; empty without one."""
     for number, name in enumerate(names, 1):
@@ -119,12 +139,20 @@ def _first_array(resource: Any, names: list[str]) -> tuple[str, ...]:
 
 def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> list[Place]:
     if isinstance(value, list):
-        relevant = [(_from_element(path, here), text) for path, text in conditions]
+        relevant, later = [], []
+        for path, text in conditions:
+            own = _from_element(path, here)
+            relative = own == path
+            if own is not None and not (relative and _begins_below(value, names, path)):
+                relevant.append((own, text))
+                if relative:
+                    continue
+            later.append((path, text))  # a path that names the way goes through arrays below too
         return [
             place
             for index, element in enumerate(value)
-            if all(path is None or _holds(element, path, text) for path, text in relevant)
-            for place in _walk(element, names, conditions, (*here, index))
+            if all(_holds(element, path, text) for path, text in relevant)
+            for place in _walk(element, names, later, (*here, index))
         ]
     if not names:
         return [here]
@@ -135,16 +163,23 @@ def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> 
     return _walk(value[names[0]], names[1:], conditions, (*here, names[0]))
 
 
+def _begins_below(elements: list[Any], names: list[str], path: tuple[str, ...]) -> bool:
+    """Whether an array further down the way has the attribute that these elements lack."""
+    if any(isinstance(each, dict) and path[0] in each for each in elements):
+        return False
+    return any(_first_array(each, names) for each in elements)
+
+
 def _from_element(path: tuple[str, ...], here: Place) -> tuple[str, ...] | None:
     """Return a condition's path as seen from the elements of the array at `here`.
 
-    A path that names the way to the array goes through it; any other begins at the elements of the
-    first array on the way. None when the condition is about something else.
+    A path that names the way to the array goes through it; any other begins at the elements of an
+    array on the way. None when the condition is about something else.
     """
     walked = tuple(part for part in here if isinstance(part, str))
     if path[: len(walked)] == walked and len(path) > len(walked):
         return path[len(walked) :]
-    return path if len(walked) == len(here) and path[:1] != walked[:1] else None
+    return path if path[:1] != walked[:1] else None
 
 
 def _holds(element: Any, path: tuple[str, ...], text: str) -> bool:

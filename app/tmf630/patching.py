@@ -67,7 +67,7 @@ def _by_operations(
 ) -> Resource:
     own = [_with_own_href(definition, resource, operation) for operation in patch]
     try:
-        result = _operated(resource, media_type, own, limits)
+        result = _operated(definition, resource, media_type, own, limits)
     except RecursionError:
         raise PatchConflict("the patch nests far too deeply") from None
     if not isinstance(result, dict):
@@ -133,7 +133,9 @@ def _with_own_href(
     return {**operation, "value": own}
 
 
-def _operated(resource: Resource, media_type: str, patch: Any, limits: Limits) -> Any:
+def _operated(
+    definition: ResourceDefinition, resource: Resource, media_type: str, patch: Any, limits: Limits
+) -> Any:
     result: Any = copy.deepcopy(resource)
     room, end = limits.patch_growth, time.monotonic() + SECONDS
     for position, operation in enumerate(patch):
@@ -148,8 +150,30 @@ def _operated(resource: Resource, media_type: str, patch: Any, limits: Limits) -
                 raise DocumentTooLarge(
                     f"the patch puts more than {limits.patch_growth} bytes into the resource"
                 )
-            result = _apply(step, result, position)
+            result = _apply(_appending(definition, step, result), result, position)
     return result
+
+
+def _appending(definition: ResourceDefinition, step: dict[str, Any], resource: Any) -> Any:
+    """Return an operation that adds one element to an array as official documents write it.
+
+    `{"op": "add", "path": "/note", "value": {…}}` would put an object in the array's place
+    (RFC 6902), which no contract allows; in the documents it adds a note.
+    """
+    value, path = step.get("value"), str(step.get("path"))
+    if step["op"] != "add" or value is None or isinstance(value, list):
+        return step
+    try:
+        target = jsonpointer.resolve_pointer(resource, path, ABSENT)
+    except (jsonpointer.JsonPointerException, TypeError):
+        return step
+    if isinstance(target, list):
+        return {**step, "path": f"{path}/-"} if path else step
+    names = tuple(part for part in path.split("/")[1:] if part != "-" and not part.isdigit())
+    if target is ABSENT and names and definition.attributes.is_array(names):
+        element = path.rpartition("/")[2]
+        return step if element == "-" or element.isdigit() else {**step, "value": [value]}
+    return step
 
 
 def merge(target: Any, patch: Any) -> Any:

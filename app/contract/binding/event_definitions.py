@@ -115,6 +115,10 @@ class EventPaths:
         """Whether the attribute at this path is a date-time, in an event that has it."""
         return any(event.is_instant(path) for event in self._events)
 
+    def is_array(self, path: Path) -> bool:
+        """Whether the attribute at this path is an array, in an event that has it."""
+        return any(event.is_array(path) for event in self._events)
+
     def type_of(self, path: Path) -> str | None:
         """Return the type of the values at this path, where all events that have it agree."""
         types = {event.type_of(path) for event in self._events if event.knows(path)}

@@ -66,6 +66,11 @@ class AttributePaths:
         found = self._find(path)
         return found is not None and found[0].get("format") == "date-time"
 
+    def is_array(self, path: tuple[str, ...]) -> bool:
+        """Whether the attribute at this path is an array."""
+        schema = self.schema_at(path)
+        return schema is not None and schema.get("type") == "array"
+
     def type_of(self, path: tuple[str, ...]) -> str | None:
         """Return the type of the values at this path, None when it is not known or not one.
 
