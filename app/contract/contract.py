@@ -20,6 +20,7 @@ from app.contract.document.patch_media_types import declare_merge_patches
 from app.contract.document.repair import repair, repair_ids, repair_request_schemas
 from app.contract.document.request_rules import declare_request_rules
 from app.contract.document.responses import declare_responses
+from app.contract.document.sample_examples import with_samples
 from app.contract.document.upgrade import upgrade
 from app.contract.document.validate import validate
 from app.contract.errors import Problem
@@ -108,6 +109,7 @@ def open_contract(
     document = declare_filters(declare_responses(document))
     compiler = SchemaCompiler(document, unknown_types)
     document, contradictions = without_contradictions(document, compiler)
+    document = with_samples(document, compiler)
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
     lenient = profile == "conformance"
     bindings = bind(document, base, compiler, mappings, null_is_absent=lenient, any_event=lenient)

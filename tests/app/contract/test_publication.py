@@ -13,6 +13,8 @@ from openapi_spec_validator import OpenAPIV30SpecValidator, OpenAPIV31SpecValida
 from app.contract import open_contract
 from app.contract.document.overlay import read_overlays
 from app.contract.document.publication import published
+from app.contract.document.validate import resolve
+from app.contract.schema.validators import SchemaCompiler, View
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS, OURS_V5, official_specs
 
@@ -120,3 +122,36 @@ def test_every_component_is_used(ours: dict[str, Any]) -> None:
     for kind, parts in ours["components"].items():
         if kind != "securitySchemes":
             assert {f"#/components/{kind}/{name}" for name in parts} <= references
+
+
+def bodies(document: dict[str, Any]) -> Iterator[tuple[str, View, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            for definition in operation.get("requestBody", {}).get("content", {}).values():
+                yield f"{method} {path}", View.REQUEST, definition
+            for code, response in operation["responses"].items():
+                for definition in response.get("content", {}).values():
+                    yield f"{method} {path} {code}", View.RESPONSE, definition
+
+
+def test_every_body_has_an_example_that_its_schema_allows() -> None:
+    shown_in_all = missing = 0
+    for file in documents():
+        contract = open_contract(file, overlays=read_overlays(OPENAPI_FOLDER / "overlays"))
+        document = contract.document
+        compiler = SchemaCompiler(document)
+        for place, view, definition in bodies(document):
+            if not definition.get("schema"):
+                continue
+            examples = [definition["example"]] if "example" in definition else []
+            for each in definition.get("examples", {}).values():
+                while "$ref" in each:
+                    each = resolve(document, each["$ref"])
+                examples.append(each["value"])
+            validator = compiler.compile(definition["schema"], view)
+            for example in examples:
+                assert not validator.violations(example), (file.name, place)
+            shown_in_all += bool(examples)
+            missing += not examples
+            assert examples or file not in (OURS, OURS_V5), place
+    assert missing < shown_in_all / 100
