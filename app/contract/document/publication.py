@@ -19,7 +19,7 @@ from app.contract.schema.discriminator import OPEN, Discriminator, discriminator
 from app.contract.schema.schemas import attributes, follow, name_of
 
 _DATA = frozenset({"example", "examples", "enum", "default", "const"})
-_NAMES = frozenset({"properties", "schemas", "patternProperties", "mapping"})
+_NAMES = frozenset({"properties", "schemas", "patternProperties", "mapping", "responses"})
 """Objects whose keys are names, not keywords."""
 _CONFIGURATION = frozenset(
     {"x-managed-attributes", "x-initial-states", "x-final-states", "x-initial-values"}
@@ -168,9 +168,17 @@ def _objects(value: Any) -> Iterator[Json]:
             yield from _objects(each)
     elif isinstance(value, dict):
         yield value
-        for key, each in value.items():
-            if key not in _DATA:
-                yield from _objects(each)
+        for each in _parts(value):
+            yield from _objects(each)
+
+
+def _parts(value: Json) -> Iterator[Any]:
+    """Yield what an object is described by, examples and other data left out."""
+    for key, each in value.items():
+        if key in _NAMES and isinstance(each, dict):
+            yield from each.values()
+        elif key not in _DATA:
+            yield each
 
 
 def _uses(value: Any, *, inherited: bool = False) -> Iterator[str]:
@@ -184,7 +192,9 @@ def _uses(value: Any, *, inherited: bool = False) -> Iterator[str]:
         for key, each in value.items():
             cases = key in ("anyOf", "oneOf") and _is_union(value)
             composed = key == "allOf" and len(each) > 1
-            if key not in _DATA and key != "mapping":
+            if key in _NAMES and isinstance(each, dict):
+                yield from _uses(list(each.values()))
+            elif key not in _DATA:
                 yield from _uses(each, inherited=cases or composed)
 
 

@@ -117,8 +117,9 @@ def test_the_cases_of_a_union_are_told_apart_by_one_attribute() -> None:
     assert unions > 10
 
 
-def test_every_component_is_used(ours: dict[str, Any]) -> None:
+def test_every_component_is_used_and_every_reference_leads_to_one(ours: dict[str, Any]) -> None:
     references = {each["$ref"] for each in objects(ours) if isinstance(each.get("$ref"), str)}
+    assert all(resolve(ours, each) is not None for each in references)
     for kind, parts in ours["components"].items():
         if kind != "securitySchemes":
             assert {f"#/components/{kind}/{name}" for name in parts} <= references
