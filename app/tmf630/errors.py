@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _LONGEST = 250
+"""Characters of one rule in a message."""
+
+_LONGEST_MESSAGE = 700
 
 
 def sentence_of(rules: Sequence[str]) -> str:
@@ -12,7 +15,7 @@ def sentence_of(rules: Sequence[str]) -> str:
     first, *others = rules
     said = [first if len(first) <= _LONGEST else f"{first[: _LONGEST - 1]}…"]
     for rule in others:
-        if len("; ".join([*said, rule])) > _LONGEST:
+        if len("; ".join([*said, rule])) > _LONGEST_MESSAGE:
             break
         said.append(rule)
     return "; ".join(said if len(said) == len(rules) else [*said, "and more"])

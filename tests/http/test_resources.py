@@ -82,6 +82,16 @@ def test_null_for_an_optional_attribute_is_absent(api: httpx.Client) -> None:
     assert error_of(hub, 403)["code"] == "callbackRefused"  # past validation
 
 
+@pytest.mark.parametrize(
+    "time", ["2026-01-31t09:30:00Z", "2026-01-31T09:30:00z", "2016-12-31T23:59:60Z"]
+)
+def test_a_date_time_that_no_filter_could_find_is_refused(api: httpx.Client, time: str) -> None:
+    body = MINIMAL | {"interactionDate": {"startDateTime": time}}
+    message = error_of(api.post("/partyInteraction", json=body), 400)["message"]
+    assert "/interactionDate/startDateTime must be a date-time in upper case" in message
+    assert "2026-01-31T09:30:00Z" in message
+
+
 def test_a_deleted_resource_is_gone(api: httpx.Client) -> None:
     href = create(api)["href"]
     answer = api.delete(href)

@@ -40,6 +40,15 @@ _OWN = "@itself"
 IN_WORDS = "x-pattern-in-words"
 """The extension in which a schema describes its pattern for error messages."""
 
+_SEARCHABLE_TIME = r"^(?!.*(\dt\d|\dz$|:60(\.\d+)?[Z+-]))"
+"""Date-times that every store finds as instants.
+
+RFC 3339 §5.6 also allows lower case, which applications may limit, and leap seconds.
+"""
+_SEARCHABLE_TIME_IN_WORDS = (
+    "must be a date-time in upper case and without a leap second, such as 2026-01-31T09:30:00Z"
+)
+
 
 class View(StrEnum):
     """From which side a schema is looked at."""
@@ -163,6 +172,9 @@ class _Rewriter:
         }
         if IN_WORDS in schema and "pattern" in rules:
             self._patterns[rules["pattern"]] = schema[IN_WORDS]
+        if self._view is View.REQUEST and rules.get("format") == "date-time":
+            rules.setdefault("pattern", _SEARCHABLE_TIME)
+            self._patterns[_SEARCHABLE_TIME] = _SEARCHABLE_TIME_IN_WORDS
         if "$ref" in rules:
             rules["$ref"] = f"{_address(self._view)}{rules['$ref']}"
         for name in rules.keys() & _SCHEMAS_IN:

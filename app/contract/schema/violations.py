@@ -13,7 +13,7 @@ from typing import Any
 
 from app.contract.errors import pointer
 
-MOST = 5
+MOST = 20
 _LONGEST_LIST = 120
 
 _SENTENCES = {

@@ -47,7 +47,7 @@ _ICONS = (
 _REFERENCES = (
     ("ticket", "ticket|problem|incident"),
     ("order", "order|cart|quote"),
-    ("message", "messag|communication"),
+    ("message", "messag|communic"),
     ("letter", "bill|invoice|document|agreement|contract"),
     ("person", "customer|party|individual|organi"),
 )

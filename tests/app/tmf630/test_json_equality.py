@@ -12,7 +12,7 @@ def test_nulls_are_left_out_of_objects_and_stay_in_arrays() -> None:
 
 
 def test_null_means_absent_in_whole_bodies_and_not_in_the_strict_profile() -> None:
-    whole = {Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN}
+    whole = {Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE}  # listeners store what they receive
     for contract in open_contracts(read_settings(store="memory:")):
         for binding in contract.bindings:
             assert binding.null_is_absent == (binding.kind in whole)
