@@ -72,7 +72,12 @@ def create_app(
     sources = open_sources(settings) if sources is None else sources
     store = store or open_prepared_store(settings, [*contracts, *sources])
     tracing, metrics = open_tracing(), Metrics()
-    store = ObservedStore(store, metrics, tracing.store_span if tracing else None)
+    store = ObservedStore(
+        store,
+        metrics,
+        tracing.store_span if tracing else None,
+        slow_seconds=settings.slow_query_seconds,
+    )
     with_routes = routed(contracts, sources)
 
     background: list[Background] = []

@@ -32,7 +32,12 @@ def deliver(spec: tuple[Path, ...], store: str | None, parent: int | None, resta
         configure_logs(settings)
         contracts, tracing, metrics = open_contracts(settings), open_tracing(), Metrics()
         opened = open_prepared_store(settings, contracts)
-        watched = ObservedStore(opened, metrics, tracing.store_span if tracing else None)
+        watched = ObservedStore(
+            opened,
+            metrics,
+            tracing.store_span if tracing else None,
+            slow_seconds=settings.slow_query_seconds,
+        )
         if settings.management_port and parent is None:
             metrics.serve(settings.host, settings.management_port)
         try:

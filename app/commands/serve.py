@@ -79,7 +79,7 @@ def serve(
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
-    origin = f"http://{settings.host}:{settings.port}"
+    origin = settings.public_url or gunicorn_server.url_of(settings)
     for contract in contracts:
         base = origin + contract.base_path
         click.echo(f"{contract.title} {contract.version}")

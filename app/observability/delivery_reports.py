@@ -7,42 +7,13 @@ The same event of one subscription is logged at most once a minute; the next lin
 from __future__ import annotations
 
 import logging
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any
 
 from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
+from app.observability.rate_limit import RateLimit
 
 _LOGGER = "tmf683.delivery"
-
-_QUIET_SECONDS = 60.0
-_REMEMBERED = 4096
-
-
-class RateLimit:
-    """At most one of a kind in a period; `monotonic` is in seconds."""
-
-    def __init__(
-        self, seconds: float = _QUIET_SECONDS, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._seconds = seconds
-        self._monotonic = monotonic
-        self._kinds: OrderedDict[tuple[str, ...], tuple[float, int]] = OrderedDict()
-
-    def admit(self, *kind: str) -> int | None:
-        """Return how many were left out since the last one of a kind; None to leave this one out.
-
-        The latest kinds are remembered, up to a bound.
-        """
-        now = self._monotonic()
-        at, suppressed = self._kinds.pop(kind, (-self._seconds - 1.0 + now, 0))
-        admitted = now - at >= self._seconds
-        self._kinds[kind] = (now, 0) if admitted else (at, suppressed + 1)
-        if len(self._kinds) > _REMEMBERED:
-            self._kinds.popitem(last=False)
-        return suppressed if admitted else None
 
 
 class DeliveryReports:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -9,7 +10,10 @@ from time import perf_counter
 from types import TracebackType
 from typing import TypeAlias
 
+from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
+from app.observability.query_shape import shape_of
+from app.observability.rate_limit import RateLimit
 from storage import Document, Event, Group, Index, Page, Query, Store
 
 Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
@@ -43,10 +47,22 @@ class _Watch:
 
 
 class ObservedStore:
-    """`Store`, as the adapter behind it has it."""
+    """`Store`, as the adapter behind it has it.
 
-    def __init__(self, store: Store, metrics: Metrics, span: Span | None = None) -> None:
+    A query that takes more than `slow_seconds` is logged, unless they are 0.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        metrics: Metrics,
+        span: Span | None = None,
+        *,
+        slow_seconds: float = 0.0,
+    ) -> None:
         self._store = store
+        self._slow_seconds = slow_seconds
+        self._slow = RateLimit()
         self._metrics = metrics
         self._span = span
         self.reads_without_io_wait = store.reads_without_io_wait
@@ -111,8 +127,14 @@ class ObservedStore:
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
-        with self._watch("find", collection):
-            return self._store.find(collection, query)
+        begun = perf_counter()
+        try:
+            with self._watch("find", collection):
+                return self._store.find(collection, query)
+        finally:
+            took = perf_counter() - begun
+            if 0 < self._slow_seconds < took:
+                self._report_slow(collection, query, took)
 
     def events(self, after: int, limit: int) -> tuple[Event, ...]:
         """See `Store.events`."""
@@ -147,6 +169,21 @@ class ObservedStore:
     def close(self) -> None:
         """See `Store.close`."""
         self._store.close()
+
+    def _report_slow(self, collection: str, query: Query, seconds: float) -> None:
+        """Log a slow query, one of each shape in a minute."""
+        shape = shape_of(query)
+        suppressed = self._slow.admit(collection, shape)
+        if suppressed is not None:
+            log_event(
+                logging.WARNING,
+                LogEvent.QUERY_SLOW,
+                logger="tmf683.store",
+                collection=collection,
+                query=shape,
+                seconds=round(seconds, 3),
+                suppressed=suppressed,
+            )
 
     def _watch(self, method: str, collection: str) -> AbstractContextManager[object]:
         span = self._span(method, collection) if self._span is not None else None

@@ -1,8 +1,8 @@
 """The production server: gunicorn with uvicorn workers.
 
-Relies on gunicorn's `BaseApplication` (`load_config`, `load`, `run`), on `Arbiter`'s exit codes and
-`SIG_QUEUE`, and on `UvicornWorker` (`CONFIG_KWARGS`, `init_signals`, `_serve`, `ppid`); `TESTED`
-are the releases whose internals these are, and a test fails when others are installed.
+Relies on gunicorn's `BaseApplication` (`load_config`, `load`, `run`), on `Arbiter`'s exit codes,
+`stop` and `SIG_QUEUE`, and on `UvicornWorker` (`CONFIG_KWARGS`, `init_signals`, `_serve`, `ppid`);
+`TESTED` are the releases whose internals these are, and a test fails when others are installed.
 """
 
 from __future__ import annotations
@@ -32,11 +32,12 @@ from app.application import create_app
 from app.bootstrap import authentication_of
 from app.contract import Contract
 from app.events.outbound.processes import DeliveryProcess
-from app.identity.exposure import is_loopback
+from app.identity.exposure import is_loopback, reachable_host
 from app.observability.log_events import LogEvent, log_event
 from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
 from app.server.connections import ConnectionLimits, Connections
+from app.server.lifecycle import LoggingArbiter, log_start, on_exit, on_reload
 from app.server.protocol import GracefulServer
 from app.settings import Settings, SettingsError, environment_of, place_of
 from storage.store_url import is_private
@@ -73,7 +74,7 @@ class Gunicorn(BaseApplication):
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
-        self._served = mmap.mmap(-1, 1)  # a byte that the workers share, set by the first
+        self._served = mmap.mmap(-1, 2)  # what the first worker tells the others and the arbiter
         super().__init__()
 
     def run(self) -> None:
@@ -88,8 +89,10 @@ class Gunicorn(BaseApplication):
                 seconds=self._settings.delivery_timeout,
             )
             delivery.start()
+        configure_logs(self._settings)
+        log_start(self._settings, worker_count(self._settings))
         try:
-            super().run()
+            LoggingArbiter(self).run()
         finally:
             if delivery is not None:
                 delivery.stop()
@@ -113,10 +116,22 @@ class Gunicorn(BaseApplication):
             _write_addresses(self._ready_file, self._settings, self._contracts)
         return app
 
+    def note_ready(self) -> None:
+        """Log that a worker answers requests, and of the first one that the server does."""
+        if not self._served[1]:
+            self._served[1] = 1
+            log_event(logging.INFO, LogEvent.SERVER_READY, url=url_of(self._settings))
+        log_event(logging.INFO, LogEvent.WORKER_READY, pid=os.getpid())
+
+
+def url_of(settings: Settings) -> str:
+    """Return an address at which the server can be opened on this machine."""
+    return f"http://{reachable_host(settings.host)}:{settings.port}"
+
 
 def _write_addresses(file: Path, settings: Settings, contracts: Sequence[Contract]) -> None:
     """Write the server's URL and those of its APIs; a reader never sees half of the file."""
-    url = f"http://{settings.host}:{settings.port}"
+    url = url_of(settings)
     addresses = {"url": url, "apis": [url + each.base_path for each in contracts]}
     part = file.with_name(f"{file.name}.{os.getpid()}")
     part.write_text(json.dumps(addresses))
@@ -155,7 +170,9 @@ class ServerWorker(UvicornWorker):
     async def _serve(self) -> None:
         self.config.app = self.wsgi
         gunicorn: Gunicorn = self.app
-        server = GracefulServer(self.config, Connections(gunicorn.connection_limits()))
+        server = GracefulServer(
+            self.config, Connections(gunicorn.connection_limits()), gunicorn.note_ready
+        )
         # gunicorn sends SIGQUIT to its workers when it gets SIGINT or SIGQUIT itself.
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGQUIT, None)
@@ -189,6 +206,8 @@ def gunicorn_options(settings: Settings) -> dict[str, Any]:
         "workers": worker_count(settings),
         "worker_class": "app.server.gunicorn_server.ServerWorker",
         "post_fork": keep_inherited_signals,
+        "on_reload": on_reload,
+        "on_exit": on_exit,
         "graceful_timeout": GRACEFUL_SECONDS,
         "timeout": 60,
         "proc_name": "tmf683",

@@ -12,9 +12,11 @@ that wait in the listening sockets' queues are served first.
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +29,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from app.observability.log_events import LogEvent, log_event
 from app.server.connections import Connections
 from app.server.response_transport import ResponseTransport
 
@@ -384,15 +387,31 @@ class GracefulServer(Server):
     """uvicorn's server, which serves waiting connections before it closes its listening sockets.
 
     The kernel resets the connections in a listening socket's queue when its last owner closes it.
+    `ready` is called once requests are answered.
     """
 
-    def __init__(self, config: Config, connections: Connections) -> None:
+    def __init__(
+        self, config: Config, connections: Connections, ready: Callable[[], None] | None = None
+    ) -> None:
         config.http = partial(BoundedConnection, connections=connections)  # type: ignore[assignment]
         super().__init__(config)
         self._pool = connections
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        if self.started and self._ready is not None:
+            self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop, once everybody who had connected is answered."""
+        log_event(
+            logging.INFO,
+            LogEvent.WORKER_DRAINING,
+            pid=os.getpid(),
+            connections=len(self.server_state.connections),
+        )
         waiting = list(_accepted(sockets or ()))
         for server in self.servers:
             server.close()  # at once: new connections are refused from here on
@@ -403,6 +422,7 @@ class GracefulServer(Server):
         for each in waiting:
             await loop.connect_accepted_socket(self._connection, each)
         await super().shutdown(sockets)
+        log_event(logging.INFO, LogEvent.WORKER_STOPPED, pid=os.getpid())
 
     def _connection(self) -> asyncio.Protocol:
         return BoundedConnection(

@@ -184,6 +184,12 @@ class Settings(BaseModel):
         " `ignore` it.",
     )
     query_seconds: float = Field(5.0, gt=0, description="How long one query may work.")
+    slow_query_seconds: float = Field(
+        1.0,
+        ge=0,
+        description="A query that takes longer leaves a line in the log, with its shape and without"
+        " its values; 0 is none.",
+    )
     cursor_key: str | None = Field(
         None,
         description="Secret that signs paging cursors and seals the sessions of pages; set it where"

@@ -14,6 +14,7 @@ import yaml
 
 import tmf683
 from app.cli import main as command_line
+from app.observability.log_events import LogEvent
 from app.observability.metrics import Backlog, Metrics
 from app.server import protocol
 from app.settings import Settings
@@ -113,6 +114,24 @@ def _commands(command: click.Command, path: list[str]) -> Iterator[tuple[list[st
 def _command(path: Sequence[str], command: click.Command) -> str:
     context = click.Context(command, info_name=" ".join(path), max_content_width=90)
     return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
+
+
+def log_events() -> str:
+    rows = [[f"`{each}`", each.meaning] for each in LogEvent]
+    return page(
+        "The log",
+        "The log is one stream on standard error: lines of JSON, or text on a terminal"
+        " (`TMF_LOG_FORMAT`). Every line has `time`, `level`, `logger` and `message`. A line that"
+        " tells of one of these events has its name in `event`; the names are stable.",
+        table(["`event`", "when"], rows),
+        "Of `delivery.*`, `subscription.*`, `received.failed` and `query.slow`, what is the same"
+        " (event and subscription, listener, or collection and shape of the query) is logged at"
+        " most once a minute; `suppressed` says how many lines were left out. `query.slow` has"
+        " the paths and operators of the query, never its values. `start.refused`"
+        " is a line of the log where `TMF_LOG_FORMAT` is `json`, else plain text.",
+        "`tmf683.access` has a line for each request (`TMF_ACCESS_LOG`), and `tmf683.audit` one for"
+        " each change and refusal where callers authenticate (`TMF_AUDIT`).",
+    )
 
 
 def error_codes() -> str:
@@ -275,6 +294,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "errors.md": error_codes,
     "queries.md": queries,
     "events.md": lambda: page("Events", *event_pages()),
+    "log.md": log_events,
     "metrics.md": metrics,
     "headers.md": headers,
     "python.md": python_api,

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.events.inbound.replication import Outcome, OutcomeState, ReplicationRule, Replicator
-from app.observability.delivery_reports import RateLimit
 from app.observability.log_events import LogEvent, log_event
+from app.observability.rate_limit import RateLimit
 from app.tmf630.definitions import ListenerDefinition, Resource
 from app.tmf630.lifecycle import now
 from app.tmf630.outbox import EventOrigin
