@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from storage import And, AnyElement, Comparison, Condition, Matches, Not, Or, Query
+from storage.query import InForm
 
 _MOST = 500
 
@@ -33,6 +34,8 @@ def _shape(condition: Condition) -> str:
             return f"{'.'.join(path)} matches ?"
         case AnyElement(path, inner):
             return f"{'.'.join(path)}[{_shape(inner)}]"
+        case InForm(forms):
+            return f"form in {','.join(forms)}"
         case Not(inner):
             return f"not ({_shape(inner)})"
         case And(conditions):
