@@ -78,6 +78,9 @@ bench-start: $(VENV)/dev ## Print how long the server takes to start
 soak: $(VENV)/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
 	@$(BIN)/python -m tests.bench.soak --minutes $(or $(MINUTES),10)
 
+screenshots: $(VENV)/dev ## Take pictures of the pages into build/screenshots; needs Chromium
+	@$(BIN)/python -m tests.screenshots
+
 wheel: $(VENV)/dev ## Build the wheel into dist/, the same bytes for the same commit
 	@SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600)} \
 		$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
@@ -110,4 +113,4 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
-	bench-validation bench-start soak wheel sbom audit component docs reference lock clean help
+	bench-validation bench-start soak screenshots wheel sbom audit component docs reference lock clean help

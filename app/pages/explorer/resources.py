@@ -95,14 +95,11 @@ def _explored(contract: Contract) -> Iterator[Explored]:
 
 
 def _columns(definition: ResourceDefinition) -> tuple[str, ...]:
-    found: dict[Path, None] = {}
-    for path in _FIRST:
-        if definition.attributes.knows(path):
-            found[path] = None
-    for index in definition.indexes:
-        for path in index.paths:
-            found[path] = None
-    return tuple(".".join(path) for path in found)[:_COLUMNS]
+    """Return what a table shows: a name, the id, indexed attributes, dates last."""
+    first = [path for path in _FIRST if definition.attributes.knows(path)]
+    indexed = [path for index in definition.indexes for path in index.paths]
+    indexed.sort(key=definition.attributes.is_instant)
+    return tuple(".".join(path) for path in dict.fromkeys([*first, *indexed]))[:_COLUMNS]
 
 
 def values_at(resource: Any, dotted: str) -> list[Any]:

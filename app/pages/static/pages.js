@@ -1,7 +1,8 @@
 "use strict";
 // Pages work without this script; it adds the reader's time zone and conveniences.
 
-const language = document.documentElement.lang;
+const chosen = document.documentElement.lang;
+const language = navigator.languages.find((each) => each.split("-")[0] === chosen) || chosen;
 const styles = {
   datetime: { dateStyle: "medium", timeStyle: "short" },
   date: { dateStyle: "full" },

@@ -22,6 +22,10 @@ _DEFAULTS = {
 """What an attribute's objects have where the contract requires it and a form does not ask."""
 
 
+_USUAL = {"direction": ("inbound", "outbound")}
+"""What a form offers where the contract takes any text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A field of the form: the attribute it fills, as a path, and what the contract says of it."""
@@ -59,6 +63,7 @@ def fields_of(source: TimelineSource) -> dict[str, Field]:
         schema = follow(document, described.properties.get(str(path[0]), {}))
         plain = len(path) == 1
         options = tuple(map(str, schema.get("enum", ()))) if plain else ()
+        options = options or _USUAL.get(name, source.statuses if name == "status" else ())
         first = name in ("direction", "channel", "reason", "status")
         found[name] = Field(
             name,

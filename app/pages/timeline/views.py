@@ -20,6 +20,7 @@ from app.pages.timeline.source import TimelineSource
 
 _PAGE = 25
 _MOST_UNDATED = 50
+_MOST_RELATED = 10
 _JSON_PATCH = "application/json-patch+json"
 
 
@@ -108,6 +109,7 @@ class _Views:
             source=source,
             filters=filters,
             days=list(by_day(entries)),
+            titles={each.id: each.reason for each in entries},
             total=total,
             party=party,
             error=error,
@@ -152,17 +154,28 @@ class _Views:
         error: ApiError | None = None,
         form: Mapping[str, str] | None = None,
     ) -> Response:
+        entry = entry_of(answer.json())
         return page.render(
             "timeline/detail.html.jinja",
             status=status,
             source=self._source,
-            entry=entry_of(answer.json()),
+            entry=entry,
+            titles=self._titles(page, entry),
             tag=answer.headers.get("etag", ""),
             conflict=conflict,
             error=error,
             form=form or {},
             search="",
         )
+
+    def _titles(self, page: Page, entry: Entry) -> dict[str, str]:
+        """Return the reasons of the related contacts that are here."""
+        found = {}
+        for each in entry.related[:_MOST_RELATED]:
+            answer = page.api.request("GET", self._source.member(each.id), "fields=reason")
+            if answer.ok:
+                found[each.id] = str(answer.json().get("reason", ""))
+        return found
 
     def blank(self) -> Response:
         """Answer with the form that logs a contact."""
