@@ -7,6 +7,7 @@ it prints. `…` in them stands for any text. Port 8080 of this machine stands f
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 
 from tests.server import clean_environment
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```console(?: needs=(\S+))?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^```\w+ ([\w.-]+\.\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _END = "--- end of the output ---"
 
 
@@ -29,7 +31,23 @@ class Step:
 
 def steps_of(page: Path) -> list[Step]:
     """Return the commands of a page in their order."""
-    return [step for block in _BLOCK.findall(page.read_text()) for step in _steps(block)]
+    return [
+        step
+        for program, block in _BLOCK.findall(page.read_text())
+        if not program or shutil.which(program)
+        for step in _steps(block)
+    ]
+
+
+def files_of(page: Path) -> dict[str, str]:
+    """Return the files that a page shows whole, by their names."""
+    return dict(_FILE.findall(page.read_text()))
+
+
+def blocks_of(page: Path) -> int:
+    """Return how many blocks of a page are run."""
+    found = _BLOCK.findall(page.read_text())
+    return sum(not program or bool(shutil.which(program)) for program, _ in found)
 
 
 def _steps(block: str) -> Iterator[Step]:

@@ -1,35 +1,61 @@
-"""Every command in the documentation runs as shown, and every module it names exists."""
+"""Every command in the documentation runs as shown, and every module it names exists.
+
+`python -m tests.test_docs` prints how many blocks are run.
+"""
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import OURS, OURS_V5
-from tests.docs_runner import matches, run, steps_of
-from tests.server import running_server
+from tests.docs_runner import blocks_of, files_of, matches, run, steps_of
+from tests.server import Server, running_server
+from tmf683._test_server import reset
 
 ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
-PAGES = [ROOT / "CONTRIBUTING.md", *DOCS]
-RUNNABLE = [page for page in DOCS if steps_of(page)]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
+RUNNABLE = [page for page in PAGES if steps_of(page)]
+_SLOW = "<!-- slow -->"
 _PLACE = re.compile(r"`((?:app|handlers|storage|tests|openapi|deploy)(?:/[\w.-]+)*)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, str]]:
+    """The server that the pages speak to, and the URL of its store."""
+    store = f"sqlite:///{tmp_path_factory.mktemp('docs')}/docs.db"
+    with running_server(OURS, OURS_V5, store=store) as running:
+        yield running, store
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
-@pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: page.stem)
-def test_the_commands_of_a_page_do_what_it_shows(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow) if _SLOW in page.read_text() else page
+        for page in RUNNABLE
+    ],
+    ids=lambda page: page.stem,
+)
+def test_the_commands_of_a_page_do_what_it_shows(
+    page: Path, tmp_path: Path, server: tuple[Server, str]
+) -> None:
+    running, store = server
+    reset(store)
     (tmp_path / "openapi").symlink_to(ROOT / "openapi")
+    for name, text in files_of(page).items():
+        (tmp_path / name).write_text(text)
     steps = steps_of(page)
-    with running_server(OURS, OURS_V5, store="memory:") as server:
-        printed = run(steps, tmp_path, server.url)
+    printed = run(steps, tmp_path, running.url)
     for step, text in zip(steps, printed, strict=True):
         shown = "\n".join(step.expected)
-        assert matches(step.expected, text, server.url), (
+        assert matches(step.expected, text, running.url), (
             f"$ {step.command}\nshown:\n{shown}\nprinted:\n{text}"
         )
 
@@ -50,3 +76,8 @@ def test_every_page_is_linked_from_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     linked = {(ROOT / "docs" / link).resolve() for link in _LINK.findall(index)}
     assert {page for page in DOCS if page.name != "README.md"} <= linked
+
+
+if __name__ == "__main__":
+    blocks, commands = sum(map(blocks_of, RUNNABLE)), sum(len(steps_of(page)) for page in RUNNABLE)
+    print(f"{len(RUNNABLE)} pages, {blocks} blocks, {commands} commands are run")
