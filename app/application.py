@@ -103,7 +103,7 @@ def create_app(
     health = Health(
         store,
         metrics,
-        MissingIndexes(store, collections).count,
+        MissingIndexes(store, collections),
         most_pending=settings.ready_backlog,
         delivers=settings.delivery == "server",
     )

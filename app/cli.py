@@ -14,6 +14,7 @@ PLACES = {
     "key": "app.commands.keys:key",
     "config": "app.commands.config:config",
     "indexes": "app.commands.indexes:indexes",
+    "doctor": "app.commands.doctor:doctor",
     "demo": "app.commands.demo:demo",
     "seed": "app.commands.seed:seed_command",
     "export": "app.commands.archives:export_command",

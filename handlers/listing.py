@@ -56,7 +56,7 @@ class Listing:
         if after := request.values("after"):
             cursor = self._context.cursors.read(query, after[-1])
         page = self._find(request, where, sort, window, cursor)
-        total = cursor.total if cursor else page.total or 0
+        total = cursor.total if cursor else page.total
         base = request.base_url
         next_ = None
         if page.end is not None:
@@ -64,9 +64,9 @@ class Listing:
         links = paging.links(request.raw_query, base + self._definition.path, window, page, next_)
         return json_response(
             render_all(self._definition, page.documents, base),
-            206 if self._definition.partial and len(page.documents) < total else 200,
+            206 if self._definition.partial and is_partial(page, window, cursor, total) else 200,
             {
-                "X-Total-Count": str(total),
+                **({} if total is None else {"X-Total-Count": str(total)}),
                 "X-Result-Count": str(len(page.documents)),
                 **({"Link": links} if links else {}),
             },
@@ -143,3 +143,10 @@ class Listing:
         if document.form == self._definition.forms.name:
             return document
         return in_form(self._definition, document).selected(select)
+
+
+def is_partial(page: Page, window: Window, cursor: Cursor | None, total: int | None) -> bool:
+    """Whether more match than a page has; `total` is None where counting took too long."""
+    if total is None:
+        return page.end is not None or cursor is not None or window.offset > 0
+    return len(page.documents) < total

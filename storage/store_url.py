@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from storage.diagnosis import Check
 from storage.errors import StoreError, StoreUrlError
-from storage.port import Store
+from storage.port import Index, Store
 from storage.sqlite import Durability, SqliteStore
+from storage.sqlite.diagnosis import diagnose as diagnose_sqlite
 
 _FORMS = "use sqlite:///file.db, memory: or mongodb://host/database"
 
@@ -50,6 +53,33 @@ def open_store(
     return SqliteStore(
         file, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
     )
+
+
+def diagnose_store(
+    url: str,
+    wanted: Mapping[str, Sequence[Index]],
+    *,
+    query_seconds: float = 5.0,
+    busy_seconds: float = 5.0,
+) -> Iterator[Check]:
+    """Yield what is found in a store, which is not changed; `wanted` are the indexes it needs.
+
+    Raises:
+        StoreUrlError: the URL has no adapter, or is of a store that ends with its process.
+        StoreError: the store is not there, or cannot be read.
+    """
+    check_store_url(url)
+    if is_private(url):
+        raise StoreUrlError(f"{url} ends with its process; name a file or a server")
+    file = sqlite_file(url)
+    if file is None:
+        from storage.mongo.diagnosis import diagnose as diagnose_mongo
+
+        yield from diagnose_mongo(url, wanted, seconds=query_seconds, patience=busy_seconds)
+    elif file.exists():
+        yield from diagnose_sqlite(file, wanted)
+    else:
+        raise StoreError(f"store {file} does not exist")
 
 
 def check_store_url(url: str) -> None:

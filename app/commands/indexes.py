@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -16,7 +17,7 @@ from storage import open_store
 @click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
 @click.option("--store", help="sqlite:///file.db or mongodb://…")
 def indexes(spec: tuple[Path, ...], store: str | None) -> None:
-    """List the indexes that the contracts ask for, and whether the store has them.
+    """List the indexes that the contracts ask for: there, missing, or how far they are built.
 
     A store that does not exist is not created, since its name may be mistyped.
     """
@@ -28,7 +29,15 @@ def indexes(spec: tuple[Path, ...], store: str | None) -> None:
             for collection, indexes in wanted.items():
                 there = opened.indexes(collection)
                 click.echo(collection)
+                building = opened.index_builds(collection)
                 for index in indexes:
-                    click.echo(f"  {'there' if index.name in there else 'missing':8} {index.name}")
+                    click.echo(f"  {_state(index.name, there, building):14} {index.name}")
         finally:
             opened.close()
+
+
+def _state(name: str, there: Collection[str], building: Mapping[str, float | None]) -> str:
+    if name not in building:
+        return "there" if name in there else "missing"
+    done = building[name]
+    return "building" if done is None else f"building {done:.0%}"

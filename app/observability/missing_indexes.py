@@ -14,6 +14,18 @@ class MissingIndexes:
         self._store = store
         self._wanted = dict(wanted)
 
+    def builds(self) -> dict[str, float | None]:
+        """Return those being built, and what part of each is done; None where that is unknown.
+
+        Raises:
+            StoreError: the store does not answer.
+        """
+        return {
+            name: done
+            for collection in list(self._wanted)
+            for name, done in self._store.index_builds(collection).items()
+        }
+
     def count(self) -> int:
         """Return how many are missing.
 

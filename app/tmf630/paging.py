@@ -45,10 +45,10 @@ _DISPENSABLE = ("first", "prev", "last", "self", "next")
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where a page ended, and how many matched when paging began."""
+    """Where a page ended, and how many matched when paging began; None where that took too long."""
 
     position: Position
-    total: int
+    total: int | None
 
 
 class Cursors:

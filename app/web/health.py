@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from app.events.outbound.backlog import BacklogReader
 from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
+from app.observability.missing_indexes import MissingIndexes
 from app.web.write_check import WriteCheck
 from storage import Store, StoreError
 
@@ -24,14 +25,14 @@ class Health:
         self,
         store: Store,
         metrics: Metrics,
-        missing_indexes: Callable[[], int],
+        indexes: MissingIndexes,
         *,
         most_pending: int,
         delivers: bool,
     ) -> None:
         self._store = store
         self._metrics = metrics
-        self._missing_indexes = missing_indexes
+        self._indexes = indexes
         self._most_pending = most_pending
         self._delivers = delivers
         self._backlog = BacklogReader(store)
@@ -42,7 +43,8 @@ class Health:
         try:
             self._store.ping()
             self._write.run()
-            missing = self._missing_indexes()
+            missing = self._indexes.count()
+            builds = self._indexes.builds() if missing else {}
             backlog = self._backlog.read()
         except StoreError as error:
             log_event(
@@ -55,7 +57,7 @@ class Health:
         late = 0 < self._most_pending < backlog.pending
         checks = {
             "store": "ready",
-            "indexes": "ready" if not missing else f"{missing} indexes are being built",
+            "indexes": _index_text(missing, builds),
             "delivery": self._delivery(late=late),
         }
         events = {
@@ -77,9 +79,16 @@ class Health:
         """Return the metrics and their media type, without those of a store that cannot serve."""
         try:
             self._write.run()
-            return self._metrics.text(accept, self._backlog.read(), self._missing_indexes())
+            return self._metrics.text(accept, self._backlog.read(), self._indexes.count())
         except StoreError:
             return self._metrics.text(accept, None)
+
+
+def _index_text(missing: int, builds: Mapping[str, float | None]) -> str:
+    if not missing:
+        return "ready"
+    parts = [name if done is None else f"{name} {done:.0%}" for name, done in builds.items()]
+    return f"{missing} indexes are being built{': ' if parts else ''}{', '.join(parts)}"
 
 
 def _time(seconds: float) -> str | None:

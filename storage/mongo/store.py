@@ -13,6 +13,7 @@ import pymongo
 from pymongo import MongoClient
 from pymongo import errors as failures
 from pymongo.collection import Collection
+from pymongo.database import Database
 from pymongo.read_preferences import ReadPreference
 
 from storage import json
@@ -237,6 +238,11 @@ class MongoStore:
             documents.append(document.selected(query.select))
         end = ordering.position(query.sort, rows[-1]) if more and rows else None
         return Page(tuple(documents), total, end)
+
+    @property
+    def database(self) -> Database[Bson]:
+        """The database, as the URL's options make it."""
+        return self._database
 
     def finder(self, collection: str, seconds: float | None = None) -> Finder:
         """Return what queries a collection, for `seconds` where that is less than queries may."""

@@ -9,6 +9,7 @@ import pytest
 from app.events.outbound.delivery_cursors import prepare_cursors
 from app.events.outbound.heartbeat import prepare_heartbeats
 from app.observability.metrics import Metrics
+from app.observability.missing_indexes import MissingIndexes
 from app.web.health import Health
 from app.web.write_check import SECONDS, WriteCheck
 from storage import StoreBusy, StoreError, StoreFull, StoreReadOnly
@@ -37,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def health(store: Store) -> Health:
-    return Health(store, Metrics(), lambda: 0, most_pending=0, delivers=True)
+    return Health(store, Metrics(), MissingIndexes(store, {}), most_pending=0, delivers=True)
 
 
 @pytest.mark.parametrize(
