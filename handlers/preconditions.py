@@ -45,7 +45,7 @@ class Preconditions:
         elif not _TAGS.fullmatch(tags):
             raise BadPrecondition('If-Match takes * or entity tags in double quotes: "1-ab"')
         elif not _matches(tags, tag, strong=True):
-            if _matches(tags, tag, strong=False):
+            if all(found[1] for found in _TAG.finditer(tags)):
                 raise PreconditionFailed(
                     "weak tags never match (RFC 9110 §13.1.1); ask the proxy to keep strong ETags"
                 )

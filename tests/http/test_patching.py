@@ -403,6 +403,15 @@ def test_changes_can_be_made_conditional(api: httpx.Client) -> None:
     assert api.delete(href, headers={"If-Match": f'"x", {tag}'}).status_code == 204
 
 
+def test_a_weak_tag_is_refused_with_the_reason(api: httpx.Client) -> None:
+    answer = create(api)
+    href, tag = answer["href"], api.get(answer["href"]).headers["etag"]
+    for weak in (f"W/{tag}", 'W/"x"', f'W/"x", W/{tag}'):
+        refused = api.patch(href, json={"reason": "2"}, headers={"If-Match": weak})
+        assert "weak tags never match" in error_of(refused, 412)["message"]
+        assert "strong ETags" in error_of(refused, 412)["message"]
+
+
 @pytest.mark.parametrize("tags", ["", "x", '"x', '"x" "y"', "* , *", 'w/"x"'])
 def test_a_precondition_that_is_none_is_refused(api: httpx.Client, tags: str) -> None:
     href = create(api, reason="1")["href"]
