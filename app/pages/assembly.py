@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
 from app.pages import home, sign_in
+from app.pages.console import views as console
 from app.pages.documentation import views as documentation
 from app.pages.documentation.library import library
 from app.pages.explorer import views as explorer
@@ -72,6 +73,7 @@ def open_pages(
     resources = Resources(contracts)
     site.find_resource = resources.page_of
     blueprints.append(explorer.routes(site, resources))
+    blueprints.append(console.routes(site))
     docs = library()
     if docs is not None:
         blueprints.append(documentation.routes(site, docs))

@@ -56,8 +56,14 @@ def shortened(text: object, length: int = 60) -> str:
     return whole if len(whole) <= length else f"{whole[: length - 1]}…"
 
 
+def indented(value: object) -> str:
+    """Return a value as JSON that people can read."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon,
+    "indented": indented,
     "moment": moment,
     "shortened": shortened,
 }

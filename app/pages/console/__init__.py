@@ -1,0 +1,1 @@
+"""The console: what operators see of the server and do about its events."""
