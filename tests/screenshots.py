@@ -77,6 +77,10 @@ def views(url: str) -> dict[str, str]:
         "explore": "/explore",
         "table": "/explore/partyInteraction/partyInteraction",
         "resource": f"/explore/partyInteraction/partyInteraction/{rich['id']}",
+        "console": "/console",
+        "subscriptions": "/console/subscriptions",
+        "deliveries": "/console/deliveries",
+        "settings": "/console/settings",
         "error": "/nothing/here",
     }
 

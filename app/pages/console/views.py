@@ -110,8 +110,8 @@ class _Views:
         return self._render("delivery", path, shown=self._get(path).json())
 
     def retry(self, id: str) -> Response:
-        """Try a delivery again."""
-        return self._act(f"{_member('delivery', id)}/retry", f"/deliveries/{id}", "retry")
+        """Try a delivery again; it may be gone before its page could be shown again."""
+        return self._act(f"{_member('delivery', id)}/retry", "/deliveries", "retry")
 
     def purge(self, id: str) -> Response:
         """Remove a delivery."""
