@@ -137,6 +137,17 @@ class Store(Protocol):
             DocumentExists: the id is taken.
         """
 
+    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
+        """Add documents at version 1, whatever their own versions are, without events.
+
+        Return of each whether it was added: one whose id is taken is left out, and nothing happens
+        to the present one. Each is added in an atomic step; when an error is raised, some may have
+        been added.
+
+        Raises:
+            DocumentTooLarge: the store cannot keep one of them.
+        """
+
     def get(self, collection: str, id: str) -> Document:
         """Return the document.
 

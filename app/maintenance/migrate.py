@@ -19,7 +19,6 @@ from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode, encode_change
 from storage import (
     Document,
-    DocumentExists,
     DocumentNotFound,
     Store,
     UpdateContended,
@@ -101,9 +100,13 @@ def migrate(
                     progress()
                 continue
             with store.batch():
-                for translation in translations:
-                    _write(source, translation, store, migration)
-                    progress()
+                if source.foreign:
+                    _insert(source, translations, store, migration)
+                else:
+                    for translation in translations:
+                        _write(source, translation, store, migration)
+            for _ in batch:
+                progress()
         if migration.migrated or migration.already or migration.rejected:
             found.append(migration)
     return found
@@ -147,9 +150,6 @@ def _translated(source: Source, stored: Document) -> _Translation:
 def _write(source: Source, translation: _Translation, store: Store, migration: Migration) -> None:
     """Write a translation; the document is translated again whenever it has changed meanwhile."""
     id, target = translation.document.id, source.definition.collection
-    if source.foreign:
-        migration.add(translation, written=_insert(target, translation, store))
-        return
 
     def decide(present: Document | None) -> Write | None:
         nonlocal translation
@@ -169,15 +169,19 @@ def _write(source: Source, translation: _Translation, store: Store, migration: M
         migration.rejected.setdefault("kept changing", Finding()).add(id)
 
 
-def _insert(target: str, translation: _Translation, store: Store) -> bool:
-    """Insert the translation of a document from another collection; False when it is there."""
-    if translation.content is None:
-        return False
-    try:
-        store.insert(target, translation.document.id, translation.content, form=translation.form)
-    except DocumentExists:
-        return False
-    return True
+def _insert(
+    source: Source, translations: Iterable[_Translation], store: Store, migration: Migration
+) -> None:
+    """Insert the translations of documents from another collection, except those that are there."""
+    wanted: list[tuple[_Translation, Document]] = []
+    for each in translations:
+        if each.content is None:
+            migration.add(each, written=False)
+        else:
+            wanted.append((each, Document(each.document.id, 1, each.content, each.form)))
+    added = store.insert_many(source.definition.collection, [document for _, document in wanted])
+    for (translation, _), written in zip(wanted, added, strict=True):
+        migration.add(translation, written=written)
 
 
 def _copies(source: Source) -> str:

@@ -84,23 +84,44 @@ def restore(
     places = _places(contracts)
     found, left = Restored(), iter(entries)
     while batch := list(islice(left, _BATCH)):
+        wanted: list[tuple[_Place, Entry]] = []
+        for entry in batch:
+            place = _place_of(places, entry)
+            if place is not None and place.hub and not subscriptions:
+                found.subscriptions += 1
+                continue
+            rules = _broken(place, entry, check_callback)
+            if place is None or rules:
+                document = entry.document
+                found.rejects.append(Reject(entry.line, entry.collection, document.id, rules))
+            elif dry_run:
+                found.added += 1
+            else:
+                wanted.append((place, entry))
         with store.batch():
-            for entry in batch:
-                place = _place_of(places, entry)
-                if place is not None and place.hub and not subscriptions:
-                    found.subscriptions += 1
-                    progress()
-                    continue
-                rules = _broken(place, entry, check_callback)
-                if place is None or rules:
-                    document = entry.document
-                    found.rejects.append(Reject(entry.line, entry.collection, document.id, rules))
-                elif dry_run:
-                    found.added += 1
-                else:
-                    _put(place, store, entry, on_conflict, found)
-                progress()
+            for place, entry in _left_after_inserting(store, wanted, found):
+                _put(place, store, entry, on_conflict, found)
+        for _ in batch:
+            progress()
     return found
+
+
+def _left_after_inserting(
+    store: Store, wanted: Iterable[tuple[_Place, Entry]], found: Restored
+) -> list[tuple[_Place, Entry]]:
+    """Insert documents; return those whose ids are taken, and subscriptions, which take more."""
+    left: list[tuple[_Place, Entry]] = []
+    collections: dict[str, list[tuple[_Place, Entry]]] = {}
+    for place, entry in wanted:
+        if place.hub:
+            left.append((place, entry))
+        else:
+            collections.setdefault(entry.collection, []).append((place, entry))
+    for collection, members in collections.items():
+        added = store.insert_many(collection, [entry.document for _, entry in members])
+        found.added += sum(added)
+        left += [each for each, done in zip(members, added, strict=True) if not done]
+    return left
 
 
 def _places(contracts: Sequence[Contract]) -> dict[str, dict[str, _Place]]:

@@ -19,7 +19,7 @@ from app.tmf630 import lifecycle
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import encode
-from storage import DocumentExists, Store
+from storage import Document, Store
 
 _BATCH = 500
 _JSON = "application/json"
@@ -150,30 +150,22 @@ def seed(
     found = Seeded()
     left = iter(resources)
     while batch := list(islice(left, _BATCH)):
-        with store.batch():
-            for each in batch:
-                if _create(target, store, each):
-                    found.added += 1
-                else:
-                    found.already += 1
-                progress()
+        added = store.insert_many(
+            target.definition.collection, [_document(target, each) for each in batch]
+        )
+        found.added += sum(added)
+        found.already += len(added) - sum(added)
+        for _ in batch:
+            progress()
     return found
 
 
-def _create(target: Target, store: Store, new: NewResource) -> bool:
-    """Create a resource; False when its id is taken."""
+def _document(target: Target, new: NewResource) -> Document:
+    """Return the document of a new resource."""
     definition = target.definition
     broken = target.violations(new.body)
     if broken:
         raise SeedError(f"{target.name} {new.id} breaks its contract: {'; '.join(broken)}")
     resource = lifecycle.created(definition, new.body, id=new.id, time=new.time)
-    try:
-        store.insert(
-            definition.collection,
-            definition.key(resource["id"]),
-            encode(definition, resource),
-            form=definition.forms.name,
-        )
-    except DocumentExists:
-        return False
-    return True
+    id, content = definition.key(resource["id"]), encode(definition, resource)
+    return Document(id, 1, content, definition.forms.name)

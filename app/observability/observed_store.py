@@ -89,6 +89,11 @@ class ObservedStore:
         with self._watch("insert", collection):
             return self._store.insert(collection, id, content, form=form, events=events)
 
+    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
+        """See `Store.insert_many`."""
+        with self._watch("insert_many", collection):
+            return self._store.insert_many(collection, documents)
+
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
         with self._watch("get", collection):

@@ -26,6 +26,7 @@ _INSTRUCTIONS_OF_SHORT_QUERIES = 200
 """Between checks of a query that states how long it may take: some rows of one that filters."""
 
 _LARGEST = 2**63 - 1
+_INSERT = "INSERT INTO document (collection, id, version, content, form) VALUES (?, ?, 1, ?, ?)"
 _FORGOTTEN_AT_ONCE = 2000
 
 
@@ -93,15 +94,26 @@ class SqliteStore:
     ) -> Document:
         """See `Store.insert`."""
         try:
-            self._write(
-                "INSERT INTO document (collection, id, version, content, form)"
-                " VALUES (?, ?, 1, ?, ?)",
-                (collection, id, content.decode(), form),
-                events,
-            )
+            self._write(_INSERT, (collection, id, content.decode(), form), events)
         except sqlite3.IntegrityError as error:
             raise DocumentExists(collection, id) from error
         return Document(id, 1, content, form)
+
+    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
+        """See `Store.insert_many`; all are added in one transaction."""
+        with self._connections.use() as connection:
+            self._join_batch(connection)
+            with nullcontext() if connection.in_transaction else transaction(connection):
+                return tuple(
+                    [
+                        connection.execute(
+                            f"{_INSERT} ON CONFLICT (collection, id) DO NOTHING",
+                            (collection, each.id, each.content.decode(), each.form),
+                        ).rowcount
+                        == 1
+                        for each in documents
+                    ]
+                )
 
     def get(self, collection: str, id: str) -> Document:
         """See `Store.get`."""
@@ -268,10 +280,7 @@ class SqliteStore:
     ) -> int:
         """Change one document, and log the events of the change in the same transaction."""
         with self._connections.use() as connection:
-            if not connection.in_transaction:
-                self._connections.check_file()
-            if self._batches.open and not connection.in_transaction:
-                self._begin(connection)
+            self._join_batch(connection)
             if not events:
                 return connection.execute(statement, values).rowcount
             with nullcontext() if connection.in_transaction else transaction(connection):
@@ -283,6 +292,14 @@ class SqliteStore:
                         [(at, content.decode()) for content in events],
                     )
                 return done
+
+    def _join_batch(self, connection: sqlite3.Connection) -> None:
+        """Begin the transaction of the batch that this thread is in, if it has not begun."""
+        if connection.in_transaction:
+            return
+        self._connections.check_file()
+        if self._batches.open:
+            self._begin(connection)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Open the batch's transaction; where that failed, its other writes need not wait again."""

@@ -56,6 +56,10 @@ class FerretStore(MongoStore):
         with self._turn:
             return super().insert(collection, id, content, form=form, events=events)
 
+    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
+        with self._turn:
+            return super().insert_many(collection, documents)
+
     def replace(
         self,
         collection: str,

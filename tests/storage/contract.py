@@ -18,6 +18,7 @@ from storage import (
     AnyElement,
     Comparison,
     Condition,
+    Document,
     DocumentExists,
     DocumentNotFound,
     Index,
@@ -169,6 +170,31 @@ class StoreContract:
             assert (written.version, written.content) == (1, content)
             read = store.get(collection, document["id"])
             assert (read.id, read.version, read.content) == (document["id"], 1, content)
+
+    def test_many_documents_are_added_except_those_whose_ids_are_taken(
+        self, store: Store, collection: str
+    ) -> None:
+        store.prepare(collection, INDEXES)
+        start = store.last_event()
+        assert store.insert_many(collection, ()) == ()
+        store.insert(collection, "b", b'{"id":"b","s":"old"}')
+        store.insert(collection, "d", b'{"id":"d"}', events=[b"{}"])
+        store.delete(collection, "d", version=1, events=[b"{}"])
+        many = [Document(id, 7, b'{"id":"%b","s":"new"}' % id.encode(), "f") for id in "abcda"]
+        assert store.insert_many(collection, many) == (True, False, True, True, False)
+        found = store.find(collection, Query(sort=(SortKey(("id",)),))).documents
+        assert [(each.id, each.version, each.form) for each in found] == [
+            ("a", 1, "f"),
+            ("b", 1, ""),
+            ("c", 1, "f"),
+            ("d", 1, "f"),
+        ]
+        assert store.find(collection, Query(Comparison(("s",), Operator.EQ, "new"))).total == 3
+        with store.batch():
+            assert store.insert_many(collection, [Document("e", 1, b'{"id":"e"}')]) == (True,)
+            assert store.insert_many(collection, [Document("e", 1, b'{"id":"e"}')]) == (False,)
+        assert store.get(collection, "e").content == b'{"id":"e"}'
+        assert len(store.events(start, 10)) == 2
 
     def test_a_document_keeps_the_form_it_was_written_in(
         self, store: Store, collection: str
