@@ -128,13 +128,16 @@ class Session:
     def sample(self, binding: Binding, *, mark: str = "sample", whole: bool = True) -> Any:
         """Return a body that an operation accepts, None where the contract has no schema for it.
 
-        It follows the published document: the effective contract may accept less than that wants.
+        It follows the published document, since the effective contract may want less than that;
+        where the document contradicts itself, it follows what the effective contract made of it.
         """
         operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
-        published = body_schema(operation)
+        published, schema = body_schema(operation), self.request_schema(binding)
+        validator = binding.bodies.get("application/json")
         if published is not None:
-            return sample(self._published, published, mark=mark, whole=whole)
-        schema = self.request_schema(binding)
+            body = sample(self._published, published, mark=mark, whole=whole)
+            if validator is None or validator.accepts(body):
+                return body
         return sample(self.document, schema, mark=mark, whole=whole) if schema else None
 
     def refusals(self, binding: Binding) -> tuple[int, ...]:

@@ -37,6 +37,6 @@ class MissingIndexes:
             there = self._store.indexes(collection)
             lacking = sum(index.name not in there for index in indexes)
             if not lacking:
-                del self._wanted[collection]
+                self._wanted.pop(collection, None)  # another thread may have been first
             missing += lacking
         return missing
