@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from app.commands.help_texts import complete_help
 from app.commands.lazy_group import LaterGroup
 
 PLACES = {
@@ -26,13 +27,27 @@ PLACES = {
 }
 """Where each command is found."""
 
+_EPILOG = """\b
+Begin with:
+  tmf683 demo      a server with a year of invented history
+  tmf683 serve     an empty one of your own
+Completion of commands and options, for bash (or zsh_source, fish_source):
+  eval "$(_TMF683_COMPLETE=bash_source tmf683)"
+"""
+
 
 @click.group(
-    cls=LaterGroup, places=PLACES, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LaterGroup,
+    places=PLACES,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EPILOG,
 )
 @click.version_option(package_name="tmf683")
 def main() -> None:
     """Serve TM Forum Open APIs from their contracts."""
+
+
+complete_help(main)
 
 
 if __name__ == "__main__":

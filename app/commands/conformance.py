@@ -127,8 +127,6 @@ def conformance(
     With --spec the run is derived from the contract: every operation it declares is tried, and
     those that cannot be are listed. Operations are named by operationId or as 'GET /path', with
     * and ? as wildcards.
-
-    Example: tmf683 conformance --url http://localhost:8080/tmf-api/NAME/v4
     """
     transport = Transport(headers, timeout, insecure, ca)
     with plain_errors(SuiteError, BaselineError, OSError):

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import cycle
 from pathlib import Path
@@ -34,6 +34,9 @@ from app.settings import OPENAPI_FOLDER, Settings, environment_of
 _START_SECONDS = 120.0
 _AT_ONCE = 5
 """How many interactions happen right after the start, so that the listeners have events."""
+
+_LONGEST = timedelta(seconds=15)
+"""What happens live is short, so that its beginnings are in the order of its ends."""
 
 _STEP = 0.1
 
@@ -61,15 +64,11 @@ _STEP = 0.1
     help="Seconds from one new interaction to the next; 0 makes none.",
 )
 def demo(port: int, customers: int, every: float) -> None:
-    r"""Serve a temporary store with a year of invented history until Ctrl-C.
+    """Serve a temporary store with a year of invented history until Ctrl-C.
 
     Two listeners receive events: one accepts them, the other refuses them, so that they are
     repeated and parked. When the command ends, the store is removed. Settings do not apply: it
     listens on this machine alone, with the defaults.
-
-    \b
-    Example:
-      tmf683 demo --port 8090
     """
     with plain_errors(SeedError, httpx.HTTPError), ExitStack() as left, _termination_as_interrupt():
         folder = Path(left.enter_context(tempfile.TemporaryDirectory(prefix="tmf683-demo-")))
@@ -154,7 +153,7 @@ def _server(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command,
-            env=os.environ | environment_of(settings),
+            env=_environment(settings),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -165,6 +164,12 @@ def _server(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes
         finally:
             process.terminate()
             process.wait()
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the server: none of the settings that this process was given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TMF_")}
+    return {**kept, **environment_of(settings), "TMF_CONFIG": ""}
 
 
 def _origin(server: subprocess.Popen[bytes], folder: Path) -> str:
@@ -237,5 +242,5 @@ def _firsts(target: Target, history: History, customers: int) -> Iterator[NewRes
 
 def _create(target: Target, origin: str, new: NewResource) -> None:
     url = f"{origin}{target.definition.path}"
-    body = ended(new, datetime.now(UTC)).body
+    body = ended(new, datetime.now(UTC), _LONGEST).body
     httpx.post(url, json=body, trust_env=False).raise_for_status()

@@ -35,8 +35,6 @@ def list_events(as_json: bool, place: Place) -> None:
 
     A line says how many events the subscription has yet to receive, how many retention removed
     before they were delivered, and which worker delivers them now.
-
-    Example: tmf683 events list --url http://127.0.0.1:8080
     """
     with place.operations() as operations:
         found = 0

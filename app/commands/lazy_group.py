@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from app.commands.help_texts import complete_help
+
 
 class LaterGroup(click.Group):
     """Subcommands by name, each where it is found: `package.module:attribute`."""
@@ -33,4 +35,5 @@ class LaterGroup(click.Group):
         from app.commands.settings_option import add_config_option  # takes time to import
 
         add_config_option(command)
+        complete_help(command, cmd_name)
         return command

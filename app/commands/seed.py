@@ -34,7 +34,7 @@ _SAMPLES = 50
     type=click.IntRange(min=1),
     default=50,
     show_default=True,
-    help="How many there are.",
+    help="Customers in the history.",
 )
 @click.option(
     "--months",
@@ -74,17 +74,11 @@ def seed_command(
     spec: tuple[Path, ...],
     store: str | None,
 ) -> None:
-    r"""Fill the store with a year in the life of a provider's customers, to try the server with.
+    """Fill the store with a year in the life of a provider's customers, to try the server with.
 
     Interactions have invented names and plausible dates. The same options make the same documents
     on the same day, ids included, so a second run adds nothing. Other contracts get samples, made
     of their schemas and examples. No events are sent.
-
-    \b
-    Examples:
-      tmf683 seed
-      tmf683 seed --customers 2000 --months 36 --store mongodb://localhost/tmf683
-      tmf683 seed --spec TMF621.json --resource troubleTicket --count 500
     """
     with plain_errors(SeedError):
         if count is not None and resource is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -29,10 +29,15 @@ def rfc3339(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def ended(new: NewResource, moment: datetime) -> NewResource:
-    """Return a resource with its times moved, so that the last of them is at a moment."""
-    last = max([*_instants(new.body), datetime.fromisoformat(new.time)])
-    gap = moment - last
+def ended(new: NewResource, moment: datetime, within: timedelta) -> NewResource:
+    """Return a resource whose times are moved, so that the last of them is at a moment.
+
+    The time from the first to the last becomes no longer than `within`.
+    """
+    first = datetime.fromisoformat(new.time)
+    instants = [*_instants(new.body), first]
+    last, longest = max(instants), max(instants) - min(instants)
+    scale = min(1.0, within / longest) if longest else 1.0
 
     def move(value: Any) -> Any:
         if isinstance(value, dict):
@@ -40,7 +45,7 @@ def ended(new: NewResource, moment: datetime) -> NewResource:
         if isinstance(value, list):
             return [move(inner) for inner in value]
         if isinstance(value, str) and _INSTANT.fullmatch(value):
-            return rfc3339(datetime.fromisoformat(value) + gap)
+            return rfc3339(moment - (last - datetime.fromisoformat(value)) * scale)
         return value
 
     return NewResource(new.id, move(new.time), move(new.body))

@@ -95,7 +95,10 @@ def commands() -> str:
         "After `make run` or `make test`, the command is `.venv/bin/tmf683`; installed with"
         " `pipx install tmf683` it is `tmf683`, and `uvx tmf683` runs it without an installation."
         " Every command reads the [settings](settings.md), and exits with 2 when something was"
-        " asked of it that cannot be done.",
+        " asked of it that cannot be done. Colours are for terminals; `NO_COLOR` switches them"
+        " off.",
+        "Completion of commands and options, for bash; `zsh_source` and `fish_source` are for the"
+        ' others:\n\n```sh\neval "$(_TMF683_COMPLETE=bash_source tmf683)"\n```',
         *parts,
     )
 
@@ -113,7 +116,7 @@ def _commands(command: click.Command, path: list[str]) -> Iterator[tuple[list[st
 
 def _command(path: Sequence[str], command: click.Command) -> str:
     context = click.Context(command, info_name=" ".join(path), max_content_width=90)
-    return f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```"
+    return f"## {' '.join(path)}\n\n```text\n{click.unstyle(command.get_help(context))}\n```"
 
 
 def log_events() -> str:

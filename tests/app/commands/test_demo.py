@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -28,7 +28,7 @@ def demo(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], d
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env=clean_environment({"TMPDIR": str(folder), "TMF_API_KEYS": "ignored"}),
+        env=clean_environment({"TMPDIR": str(folder), "TMF_ROOT_PATH": "/ignored"}),
     ) as process:
         assert process.stdout is not None
         lines = []
@@ -82,13 +82,15 @@ def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_resource_that_ends_now_keeps_the_gaps_between_its_times() -> None:
+def test_a_resource_that_ends_now_is_moved_and_shortened() -> None:
     body = {"a": "2026-01-01T10:00:00.000Z", "b": [{"c": "2026-01-01T10:05:00.000Z"}], "d": "text"}
     moment = datetime(2026, 6, 1, 12, tzinfo=UTC)
-    new = ended(NewResource("1", "2026-01-01T10:00:00.000Z", body), moment)
-    assert new.body == {
+    new = NewResource("1", "2026-01-01T10:00:00.000Z", body)
+    moved = ended(new, moment, timedelta(hours=1))
+    assert moved.body == {
         "a": "2026-06-01T11:55:00.000Z",
         "b": [{"c": "2026-06-01T12:00:00.000Z"}],
         "d": "text",
     }
-    assert new.time == "2026-06-01T11:55:00.000Z"
+    assert moved.time == "2026-06-01T11:55:00.000Z"
+    assert ended(new, moment, timedelta(seconds=10)).time == "2026-06-01T11:59:50.000Z"
