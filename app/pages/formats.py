@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 _STROKES: dict[str, str] = orjson.loads(Path(__file__).with_name("icons.json").read_bytes())
 """The path of each symbol on a field of 24 by 24."""
@@ -61,8 +61,20 @@ def indented(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
+def marked(text: str) -> Markup:
+    """Return a text with what is in backticks as code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "icon": icon,
+    "marked": marked,
     "indented": indented,
     "moment": moment,
     "shortened": shortened,

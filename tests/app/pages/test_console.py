@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.identity.api_keys import make_key
+from app.pages.formats import marked
 from app.tmf630.caller import Access
 from tests.app.events.receiver import receiving, status
 from tests.app.pages.conftest import Open, post, token_of
@@ -138,3 +139,15 @@ def test_a_page_of_a_list_that_is_not_there_is_empty(browser: TestClient) -> Non
     for offset in ("1000", "-1", "x", "9" * 30):
         answer = browser.get(f"/console/deliveries?offset={offset}")
         assert answer.status_code == 200
+
+
+def test_settings_are_shown_with_value_origin_and_meaning(browser: TestClient) -> None:
+    text = browser.get("/console/settings").text
+    assert "<code>TMF_STORE</code>" in text
+    assert "<code>memory:</code>" in text
+    assert "Where documents are kept: <code>sqlite:///file.db</code>" in text
+
+
+def test_what_is_in_backticks_is_code_and_all_of_it_is_escaped() -> None:
+    assert marked("a `<b>` & c") == "a <code>&lt;b&gt;</code> &amp; c"
+    assert marked("an `odd <one>") == "an `odd &lt;one&gt;"
