@@ -57,7 +57,11 @@ def open_pages(
         base_url=public_url.of,
         root_path=settings.root_path,
         key=key,
-        sign_in=SignInWays(api_key=authenticators.api_keys is not None),
+        sign_in=SignInWays(
+            api_key=authenticators.api_keys is not None,
+            provider=settings.console_client_id is not None,
+            token=authenticators.tokens is not None,
+        ),
     )
     reference = f"{contracts[-1].base_path}/ui/".removeprefix(settings.root_path)
     site.add_section(Section("reference", reference))
@@ -67,6 +71,14 @@ def open_pages(
         home.json_routes(site),
         sign_in.routes(site, authenticators),
     ]
+    if settings.console_client_id and settings.oidc_issuer and authenticators.tokens:
+        from app.identity.provider import IdentityProvider  # slow to import, and rarely needed
+        from app.pages import provider_sign_in
+
+        provider = IdentityProvider(
+            settings.oidc_issuer, settings.console_client_id, authenticators.scopes
+        )
+        blueprints.append(provider_sign_in.routes(site, provider, authenticators.tokens))
     source = timeline_source(contracts)
     if source is not None:
         blueprints.append(timeline.routes(site, source))

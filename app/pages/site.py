@@ -22,12 +22,13 @@ called. `ApiError` becomes the right page by itself where the view does not catc
 
 from __future__ import annotations
 
+import asyncio
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode, urlsplit
 
 import flask
@@ -44,6 +45,8 @@ from app.pages.sessions import SECONDS, Session, Sessions
 from app.pages.static_files import static_files
 from app.web.bridge import current_loop, current_scope
 from app.web.security import KEY_HEADER
+
+T = TypeVar("T")
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -86,14 +89,18 @@ class FormExpired(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignInWays:
-    """How readers prove who they are; with neither, nobody has to."""
+    """How readers prove who they are; with none of them, nobody has to.
+
+    With `token` alone there is no form: something in front of the server adds the bearer token.
+    """
 
     api_key: bool = False
     provider: bool = False
+    token: bool = False
 
     def __bool__(self) -> bool:
         """Whether they have to at all."""
-        return self.api_key or self.provider
+        return self.api_key or self.provider or self.token
 
 
 class Site:
@@ -156,7 +163,7 @@ class Site:
             page = self._begin()
             flask.g.page = page
             if self.sign_in and not public and not page.api.headers:
-                return page.redirect(f"/sign-in?{urlencode({'next': page.address})}")
+                return page.to_sign_in()
             if flask.request.method not in ("GET", "HEAD"):
                 stated = flask.request.form.get("csrf", "")
                 if not compare_digest(stated.encode(), page.session.csrf.encode()):
@@ -168,7 +175,7 @@ class Site:
             page = self.page()
             if error.status == 401 and self.sign_in:
                 page.session = Session()
-                return page.redirect(f"/sign-in?{urlencode({'next': page.address})}")
+                return page.to_sign_in()
             return page.error(error.status, error.code, error.reason, error.message)
 
         @routes.errorhandler(FormExpired)
@@ -176,6 +183,10 @@ class Site:
             return self.page().error(403, "formExpired", "", "")
 
         return routes
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine in the server's event loop, and return its result."""
+        return asyncio.run_coroutine_threadsafe(work, current_loop()).result()
 
     def page(self) -> Page:
         """Return the page of the request that Flask is handling."""
@@ -301,6 +312,15 @@ class Page:
         response = Response("", 303, {"Location": self.url(path)})
         return self._finish(response)
 
+    def to_sign_in(self) -> Response:
+        """Return an answer that leads to signing in, and from there back to the reader's view."""
+        back = self.address
+        if flask.request.method not in ("GET", "HEAD"):  # a form's own address is no view
+            referrer = flask.request.headers.get("Referer", "")
+            here = f"{self.base_url}{self.site.root_path}/"
+            back = referrer[len(here) - 1 :] if referrer.startswith(here) else "/"
+        return self.redirect(f"/sign-in?{urlencode({'next': back})}")
+
     def error(self, status: int, code: str, reason: str, message: str) -> Response:
         """Return the page of an error."""
         return self.respond(self.error_html(status, code, reason, message), status)
@@ -320,7 +340,13 @@ class Page:
         )
 
     def set_cookie(
-        self, response: Response, name: str, value: str, seconds: int | None = None
+        self,
+        response: Response,
+        name: str,
+        value: str,
+        seconds: int | None = None,
+        *,
+        same_site: str = "Strict",
     ) -> None:
         """Set a cookie that scripts and other sites have no use of; an empty value deletes it."""
         response.set_cookie(
@@ -330,7 +356,7 @@ class Page:
             path=f"{self.prefix}{self.site.root_path}/",
             secure=self.secure,
             httponly=True,
-            samesite="Strict",
+            samesite=same_site,
         )
 
     def remember(self, response: Response, cookie: str, value: str) -> None:

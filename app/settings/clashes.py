@@ -32,6 +32,8 @@ def clashes(settings: Settings) -> Iterator[str]:
         )
     if settings.party_claim and not settings.oidc_issuer:
         yield "TMF_PARTY_CLAIM is about tokens; set TMF_OIDC_ISSUER too, or leave it out"
+    if settings.console_client_id and not settings.oidc_issuer:
+        yield "TMF_CONSOLE_CLIENT_ID is a client of the issuer; set TMF_OIDC_ISSUER too"
     if settings.management_port and settings.management_port == settings.port:
         yield "TMF_MANAGEMENT_PORT and TMF_PORT are the same; change one, or share with 0"
     if settings.base_path is not None and len(settings.spec) != 1:

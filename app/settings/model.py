@@ -288,6 +288,11 @@ class Settings(BaseModel):
         description="Claim that binds a token to parties, `party_id` for example: it then sees and"
         " changes only what they have a part in. Tokens without it are not bound.",
     )
+    console_client_id: str | None = Field(
+        None,
+        description="Client with which readers of the pages sign in at the issuer (OpenID Connect,"
+        " code with PKCE, no secret); its redirect URI is `/sign-in/callback`.",
+    )
     api_keys: tuple[str, ...] = Field(
         (),
         description="API keys, `name:access+access:sha256[:party+party]` each, separated by"

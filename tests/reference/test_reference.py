@@ -25,7 +25,8 @@ def test_every_setting_has_an_example_that_it_takes() -> None:
     identity = {"oidc_issuer": "https://x.example", "oidc_audience": "x", "jwks": "https://x"}
     for name, (example, since) in told.items():
         assert re.fullmatch(r"\d+\.\d+\.\d+", since)
-        beside = identity if name in (*identity, "party_claim") else {}
+        of_tokens = (*identity, "party_claim", "console_client_id")
+        beside = identity if name in of_tokens else {}
         beside = {"spec": (OURS,)} if name == "base_path" else beside
         assert getattr(Settings(**{**beside, name: example}), name) is not None
 
