@@ -87,10 +87,18 @@ def create_app(
     if deliver is None:
         deliver = store.single_process
     if settings.delivery == "server" and deliver:
-        worker = delivery_worker(
-            settings, contracts, store, limits_of(settings), metrics=metrics, tracing=tracing
+        worker = partial(
+            delivery_worker,
+            settings,
+            contracts,
+            store,
+            limits_of(settings),
+            metrics=metrics,
+            tracing=tracing,
         )
-        background.append(DeliveryThread(worker, settings.delivery_timeout))
+        background.append(
+            DeliveryThread(lambda restarts: worker(restarts=restarts), settings.delivery_timeout)
+        )
 
     authenticators = authenticators_of(settings, scopes_of(with_routes[0].document))
     clients = ClientNames(forwarded=settings.trust_forwarded)

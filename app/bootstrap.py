@@ -23,6 +23,7 @@ from app.events.inbound.routes import ReplicationRules, listeners_of
 from app.events.operator.operations import EventOperations
 from app.events.operator.sample_event import sending
 from app.events.outbound.delivery_cursors import prepare_cursors
+from app.events.outbound.event_readers import event_readers
 from app.events.outbound.heartbeat import prepare_heartbeats
 from app.settings import OPENAPI_FOLDER, Settings
 from app.tmf630.definitions import Limits, UnknownFilters
@@ -131,6 +132,9 @@ def open_prepared_store(
         store.prepare(collection, indexes)
     prepare_cursors(store)
     prepare_heartbeats(store)
+    if settings.event_log == "subscribed":
+        for collection, readers in event_readers(contracts).items():
+            store.log_events_for(collection, readers)
     if settings.rate_limit and settings.rate_shared:
         store.prepare(BUCKETS, ())
     return store

@@ -20,7 +20,7 @@ from storage.errors import (
 )
 from storage.evaluation import holds
 from storage.iteration import every
-from storage.port import Document, Event, Group, Index, Page, Store
+from storage.port import Document, Event, EventReaders, Group, Index, Page, Store
 from storage.query import (
     INSTANT,
     And,
@@ -54,6 +54,7 @@ __all__ = [
     "DocumentNotFound",
     "DocumentTooLarge",
     "Event",
+    "EventReaders",
     "Group",
     "InForm",
     "Index",

@@ -81,6 +81,28 @@ class Event:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class EventReaders:
+    """Who reads the events of a collection: one document for each reader.
+
+    These are the documents of `collection` whose ids begin with none of the prefixes in `without`,
+    which are readers of something else.
+    """
+
+    collection: str
+    without: tuple[str, ...] = ()
+
+    def ranges(self) -> tuple[tuple[str, str | None], ...]:
+        """Return the ranges of ids that readers have: from the first, to before the second."""
+        found: list[tuple[str, str | None]] = []
+        begin = ""
+        for prefix in sorted(self.without):
+            if begin < prefix:
+                found.append((begin, prefix))
+            begin = max(begin, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        return (*found, (begin, None))
+
+
 class Group(Protocol):
     """Writes that are made durable together (group commit); used by one thread at a time.
 
@@ -121,6 +143,12 @@ class Store(Protocol):
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """Make the collection and its indexes; quick when they are there, never drops one."""
+
+    def log_events_for(self, collection: str, readers: EventReaders) -> None:
+        """Have writes to a collection log their events only while somebody reads them.
+
+        The events of a write that begins after the document of a reader was stored are logged.
+        """
 
     def insert(
         self,

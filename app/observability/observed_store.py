@@ -14,7 +14,7 @@ from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
 from app.observability.query_shape import shape_of
 from app.observability.rate_limit import RateLimit
-from storage import Document, Event, Group, Index, Page, Query, Store
+from storage import Document, Event, EventReaders, Group, Index, Page, Query, Store
 
 Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
 """Begins the span of a call, given the method and the collection."""
@@ -75,6 +75,10 @@ class ObservedStore:
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""
         self._store.prepare(collection, indexes)
+
+    def log_events_for(self, collection: str, readers: EventReaders) -> None:
+        """See `Store.log_events_for`."""
+        self._store.log_events_for(collection, readers)
 
     def insert(
         self,

@@ -231,6 +231,11 @@ class Settings(BaseModel):
         description="What events carry: the `whole` resource, only `changes`, or as the release of"
         " the `contract` wants (whole up to 4).",
     )
+    event_log: Literal["subscribed", "all"] = Field(
+        "subscribed",
+        description="Events that are logged: those of APIs that have a subscription"
+        " (`subscribed`), or `all`.",
+    )
     event_retention_hours: float = Field(
         72.0,
         gt=0,

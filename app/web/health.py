@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +14,9 @@ from app.observability.metrics import Metrics
 from app.observability.missing_indexes import MissingIndexes
 from app.web.write_check import WriteCheck
 from storage import Store, StoreError
+
+_START_SECONDS = 60.0
+"""How long a server may be without a delivery worker after its start."""
 
 
 class Health:
@@ -29,12 +33,15 @@ class Health:
         *,
         most_pending: int,
         delivers: bool,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._metrics = metrics
         self._indexes = indexes
         self._most_pending = most_pending
         self._delivers = delivers
+        self._monotonic = monotonic
+        self._started_by = monotonic() + _START_SECONDS
         self._backlog = BacklogReader(store)
         self._write = WriteCheck(store)
 
@@ -58,7 +65,7 @@ class Health:
         checks = {
             "store": "ready",
             "indexes": _index_text(missing, builds),
-            "delivery": self._delivery(late=late),
+            "delivery": self._delivery(backlog.workers, late=late),
         }
         events = {
             "pending": backlog.pending,
@@ -70,10 +77,15 @@ class Health:
         status = "unavailable" if late else "ready"
         return 503 if late else 200, {"status": status, "checks": checks, "events": events}
 
-    def _delivery(self, *, late: bool) -> str:
+    def _delivery(self, workers: int, *, late: bool) -> str:
+        """Return the state of delivery; without a worker requests are answered all the same."""
         if late:
             return "late"
-        return "ready" if self._delivers else "off"
+        if not self._delivers:
+            return "off"
+        if workers:
+            return "ready"
+        return "starting" if self._monotonic() < self._started_by else "stopped"
 
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics and their media type, without those of a store that cannot serve."""

@@ -26,6 +26,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
 from storage.mongo.envelope import Bson
+from storage.mongo.event_readers import Readers
 from storage.mongo.lease import Lease
 from storage.port import Event
 
@@ -85,7 +86,10 @@ def pinned(collection: Collection[Bson]) -> Collection[Bson]:
 
 
 class EventLog:
-    """The events of one database."""
+    """The events of one database.
+
+    `readers` says of a collection who reads its events; without an entry they are always logged.
+    """
 
     def __init__(self, database: Database[Bson], milliseconds: int) -> None:
         self._log: Collection[Bson] = database.get_collection(
@@ -99,6 +103,7 @@ class EventLog:
         self._mover = Lease(database, "mover", seconds=_MOVER_SECONDS)
         self._pruner = Lease(database, "pruner", seconds=_PRUNER_SECONDS)
         self._moving = threading.Lock()
+        self.readers: dict[str, Readers] = {}
         self._prepared = False
 
     def prepare(self) -> None:
@@ -211,10 +216,15 @@ class EventLog:
             for envelope in batch
             for key, content in sorted(envelope.get(EVENTS, {}).items())
         ]
-        if found:
+        # Asked after the batch was read: whoever is not there by now needs none of it.
+        if found and self._is_read(collection):
             self._append(found)
         if batch:
             collection.bulk_write([_clearing(envelope) for envelope in batch], ordered=False)
+
+    def _is_read(self, collection: Collection[Bson]) -> bool:
+        readers = self.readers.get(collection.name)
+        return readers is None or readers.are_there()
 
     def _append(self, found: list[tuple[str, str]]) -> None:
         """Insert events at the log's end; another process may be doing the same."""

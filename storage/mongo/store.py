@@ -27,10 +27,11 @@ from storage.mongo import event_log, ordering
 from storage.mongo import indexes as index_builds
 from storage.mongo.envelope import Bson, decode, encode
 from storage.mongo.event_log import DELETED, PENDING, BackgroundMover, EventLog
+from storage.mongo.event_readers import Readers
 from storage.mongo.failures import is_too_large, translated
 from storage.mongo.finding import WITHOUT_EVENTS, Finder
 from storage.mongo.indexes import IndexBuilder
-from storage.port import Document, Event, Index, Page
+from storage.port import Document, Event, EventReaders, Index, Page
 from storage.query import Path, Query
 
 _DEFAULTS = {"journal": True, "retryWrites": True, "w": "majority", "appname": "tmf683"}
@@ -110,6 +111,12 @@ class MongoStore:
         """See `Store.index_builds`."""
         with translated():
             return index_builds.progress(self._collection(collection))
+
+    def log_events_for(self, collection: str, readers: EventReaders) -> None:
+        """See `Store.log_events_for`; whether there is a reader is asked when events are moved."""
+        self._log.readers[self._collection(collection).name] = Readers(
+            self._collection(readers.collection), readers.ranges()
+        )
 
     def insert(
         self,

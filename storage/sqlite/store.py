@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 from typing import Any
 
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
-from storage.port import Document, Event, Index, Page
+from storage.port import Document, Event, EventReaders, Index, Page
 from storage.query import Path, Position, Query
 from storage.sqlite import conditions, ordering, schema, writing
 from storage.sqlite.access import Access, choose_access
@@ -60,6 +60,7 @@ class SqliteStore:
         self._connections = Connections(file, durability=durability, busy_seconds=busy_seconds)
         self._batches = _Batches()
         self._known: dict[str, _Known] = {}
+        self._readers: dict[str, Sql] = {}
         self._query_seconds = query_seconds
         with self._connections.use() as connection:
             schema.migrate(connection)
@@ -83,6 +84,10 @@ class SqliteStore:
         with self._connections.use() as connection:
             return frozenset(schema.read_hints(connection, collection))
 
+    def log_events_for(self, collection: str, readers: EventReaders) -> None:
+        """See `Store.log_events_for`."""
+        self._readers[collection] = _reader_in(readers)
+
     def insert(
         self,
         collection: str,
@@ -94,7 +99,7 @@ class SqliteStore:
     ) -> Document:
         """See `Store.insert`."""
         try:
-            self._write(_INSERT, (collection, id, content.decode(), form), events)
+            self._write(_INSERT, (collection, id, content.decode(), form), collection, events)
         except sqlite3.IntegrityError as error:
             raise DocumentExists(collection, id) from error
         return Document(id, 1, content, form)
@@ -141,6 +146,7 @@ class SqliteStore:
             "UPDATE document SET version = version + 1, content = ?, form = ?"
             " WHERE collection = ? AND id = ? AND version = ?",
             (content.decode(), form, collection, id, version),
+            collection,
             events,
         )
         if not done:
@@ -155,6 +161,7 @@ class SqliteStore:
         done = self._write(
             "DELETE FROM document WHERE collection = ? AND id = ? AND version = ?",
             (collection, id, version),
+            collection,
             events,
         )
         if not done:
@@ -276,7 +283,11 @@ class SqliteStore:
         self._connections.close()
 
     def _write(
-        self, statement: str, values: tuple[str | int, ...], events: Sequence[bytes] = ()
+        self,
+        statement: str,
+        values: tuple[str | int, ...],
+        collection: str,
+        events: Sequence[bytes],
     ) -> int:
         """Change one document, and log the events of the change in the same transaction."""
         with self._connections.use() as connection:
@@ -285,7 +296,7 @@ class SqliteStore:
                 return connection.execute(statement, values).rowcount
             with nullcontext() if connection.in_transaction else transaction(connection):
                 done = connection.execute(statement, values).rowcount
-                if done:
+                if done and self._is_read(connection, collection):
                     at = round(time.time() * 1000)
                     connection.executemany(
                         "INSERT INTO event (at, content) VALUES (?, ?)",
@@ -300,6 +311,14 @@ class SqliteStore:
         self._connections.check_file()
         if self._batches.open:
             self._begin(connection)
+
+    def _is_read(self, connection: sqlite3.Connection, collection: str) -> bool:
+        """Whether events of a collection are logged, as of the open transaction."""
+        reader = self._readers.get(collection)
+        if reader is None:
+            return True
+        (found,) = connection.execute(reader.text, reader.values).fetchone()
+        return bool(found)
 
     def _begin(self, connection: sqlite3.Connection) -> None:
         """Open the batch's transaction; where that failed, its other writes need not wait again."""
@@ -380,6 +399,16 @@ class _Expiry:
             return False
         used = time.thread_time() - self._begun[1]
         return used > self._seconds or passed > self._seconds * _SHARED_PROCESSOR
+
+
+def _reader_in(readers: EventReaders) -> Sql:
+    """Return the query that says whether there is a reader."""
+    parts, values = [], []
+    for begin, end in readers.ranges():
+        upper = "" if end is None else " AND id < ?"
+        parts.append(f"EXISTS (SELECT 1 FROM document WHERE collection = ? AND id >= ?{upper})")
+        values += [readers.collection, begin, *([] if end is None else [end])]
+    return Sql(f"SELECT {' OR '.join(parts)}", tuple(values))
 
 
 def _page_of(

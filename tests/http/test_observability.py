@@ -125,6 +125,11 @@ def test_promlint_has_nothing_to_say(observed: Server) -> None:
 
 def test_a_process_says_that_it_lives_and_what_it_is_ready_for(observed: Server) -> None:
     assert get(observed, "/health/live").json() == {"status": "live"}
+
+    def delivery() -> str:
+        return str(get(observed, "/health/ready").json()["checks"]["delivery"])
+
+    assert eventually(lambda: delivery() != "starting")
     ready = get(observed, "/health/ready")
     assert ready.status_code == 200
     assert ready.json()["checks"] == {

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from storage import (
     Document,
     DocumentExists,
     DocumentNotFound,
+    EventReaders,
     Index,
     InForm,
     Matches,
@@ -251,6 +253,70 @@ class StoreContract:
         with pytest.raises(DocumentNotFound):
             store.get(collection, "a")
         assert [each.id for each in store.find(collection, Query()).documents] == ["b"]
+
+    def test_events_that_nobody_reads_are_not_logged(self, store: Store, collection: str) -> None:
+        readers = f"{collection}/readers"
+        store.prepare(collection, ())
+        store.prepare(readers, ())
+        store.log_events_for(collection, EventReaders(readers, ("other/", "more/")))
+        start = store.last_event()
+
+        def logged(id: str) -> bool:
+            before = store.last_event()
+            store.insert(collection, id, b"{}", events=[b'{"e":1}'])
+            store.replace(collection, id, b"{}", version=1, events=[b'{"e":2}'])
+            store.delete(collection, id, version=2, events=[b'{"e":3}'])
+            found = store.last_event() - before
+            assert found in (0, 3)
+            assert len(store.events(before, 10)) == found
+            return found == 3
+
+        assert not logged("a")
+        for id in ("other/x", "more/x", "other/"):
+            store.insert(readers, id, b"{}")
+        assert not logged("b")
+        for id in ("mine/x", "a", "z", "more", "other0", "other", "noreader"):
+            store.insert(readers, id, b"{}")
+            assert logged(id.replace("/", "-")), id
+            store.delete(readers, id, version=1)
+            assert not logged(f"{id.replace('/', '-')}-again"), id
+        assert store.last_event() == start + 21
+
+    def test_no_event_after_a_reader_came_is_lost(self, store: Store, collection: str) -> None:
+        readers = f"{collection}/readers"
+        store.prepare(collection, ())
+        store.prepare(readers, ())
+        store.log_events_for(collection, EventReaders(readers))
+        start = store.last_event()
+        begun, came = threading.Event(), threading.Event()
+        expected: list[int] = []
+
+        def write(writer: int) -> None:
+            after = 0
+            for number in range(1000):
+                known = came.is_set()
+                mark = writer * 1000 + number
+                store.insert(collection, f"{mark}", b"{}", events=[b'{"e":%d}' % mark])
+                if number == 5:
+                    begun.set()
+                if known:
+                    expected.append(mark)
+                    after += 1
+                if after == 20:
+                    return
+
+        with ThreadPoolExecutor(3) as pool:
+            writing = [pool.submit(write, number) for number in range(3)]
+            assert begun.wait(60)
+            store.insert(readers, "me", b"{}")
+            came.set()
+            for each in writing:
+                each.result()
+        store.last_event()
+        found = [json.loads(each.content)["e"] for each in store.events(start, 5000)]
+        assert len(expected) == 60
+        assert set(expected) <= set(found)
+        assert len(set(found)) == len(found)
 
     def test_a_write_that_fails_logs_nothing(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())

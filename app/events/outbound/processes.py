@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -123,17 +124,45 @@ async def _watch(worker: DeliveryWorker, parent: int) -> None:
     _stop(worker, "the server is gone")
 
 
+class _Restarts:
+    """How often delivery was started again, and how long to wait before the next time.
+
+    The wait doubles up to half a minute, until delivery has run for a minute.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._wait = _FIRST_RESTART_SECONDS
+        self._started = time.monotonic()
+
+    def begin(self) -> None:
+        """Note that delivery starts now."""
+        self._started = time.monotonic()
+
+    def ended(self, **why: object) -> float:
+        """Report that delivery ended though nobody stopped it; return how long to wait."""
+        if time.monotonic() - self._started >= _SOUND_SECONDS:
+            self._wait = _FIRST_RESTART_SECONDS
+        wait, self._wait = self._wait, min(self._wait * 2, _LONGEST_RESTART_SECONDS)
+        self.number += 1
+        report(logging.ERROR, LogEvent.DELIVERER_EXITED, restarts=self.number, restart_seconds=wait, **why)
+        return wait
+
+
 class DeliveryThread:
     """Delivery within a server process, for a store that no other process can open.
 
-    `seconds` is how long the deliveries in flight may take when it stops.
+    `worker` makes a worker, given how often delivery was started again; one that fails is replaced
+    after a while. `seconds` is how long the deliveries in flight may take when it stops.
     """
 
-    def __init__(self, worker: DeliveryWorker, seconds: float = 10.0) -> None:
-        self._worker = worker
+    def __init__(self, worker: Callable[[int], DeliveryWorker], seconds: float = 10.0) -> None:
+        self._make = worker
+        self._worker: DeliveryWorker | None = None
         self._seconds = seconds + _STOP_MARGIN_SECONDS
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._supervise, name="delivery", daemon=True)
 
     def start(self) -> None:
         """Begin."""
@@ -141,16 +170,34 @@ class DeliveryThread:
 
     def stop(self) -> None:
         """End, once the deliveries in flight are answered."""
-        if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._worker.stop)
-            self._thread.join(self._seconds)
+        self._stopping.set()
+        with suppress(RuntimeError):  # the loop ends at this moment
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._stop_worker)
+        self._thread.join(self._seconds)
 
-    def _run(self) -> None:
-        async def run() -> None:
-            self._loop = asyncio.get_running_loop()
-            await self._worker.run()
+    def _supervise(self) -> None:
+        restarts = _Restarts()
+        while not self._stopping.is_set():
+            restarts.begin()
+            error: BaseException | None = None
+            try:
+                uvloop.run(self._run(restarts.number))
+            except Exception as failure:
+                error = failure
+            if not self._stopping.is_set():
+                self._stopping.wait(restarts.ended(error=repr(error)))
 
-        uvloop.run(run())
+    async def _run(self, restarts: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._worker = self._make(restarts)
+        if self._stopping.is_set():
+            return
+        await self._worker.run()
+
+    def _stop_worker(self) -> None:
+        if self._worker is not None:
+            self._worker.stop()
 
 
 class DeliveryProcess:
@@ -191,24 +238,12 @@ class DeliveryProcess:
         while not self._ready() and time.monotonic() < latest:
             if self._stopping.wait(0.02):
                 return
-        restarts, wait = 0, _FIRST_RESTART_SECONDS
+        restarts = _Restarts()
         while not self._stopping.is_set():
-            started = time.monotonic()
-            status = self._run(restarts)
-            if self._stopping.is_set():
-                return
-            if time.monotonic() - started >= _SOUND_SECONDS:
-                wait = _FIRST_RESTART_SECONDS
-            restarts += 1
-            report(
-                logging.ERROR,
-                LogEvent.DELIVERER_EXITED,
-                status=status,
-                restarts=restarts,
-                restart_seconds=wait,
-            )
-            self._stopping.wait(wait)
-            wait = min(wait * 2, _LONGEST_RESTART_SECONDS)
+            restarts.begin()
+            status = self._run(restarts.number)
+            if not self._stopping.is_set():
+                self._stopping.wait(restarts.ended(status=status))
 
     def _run(self, restarts: int) -> int:
         """Run one delivery process until it ends or delivery is to stop; return its status."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.events.outbound.delivery_cursors import prepare_cursors
-from app.events.outbound.heartbeat import prepare_heartbeats
+from app.events.outbound.heartbeat import Heartbeat, beat, prepare_heartbeats
 from app.observability.metrics import Metrics
 from app.observability.missing_indexes import MissingIndexes
 from app.web.health import Health
@@ -37,8 +39,16 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def health(store: Store) -> Health:
-    return Health(store, Metrics(), MissingIndexes(store, {}), most_pending=0, delivers=True)
+def health(store: Store, *, delivers: bool = True, now: float = 0.0) -> Health:
+    times = iter([0.0, *[now] * 99])
+    return Health(
+        store,
+        Metrics(),
+        MissingIndexes(store, {}),
+        most_pending=0,
+        delivers=delivers,
+        monotonic=lambda: next(times),
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,3 +83,18 @@ def test_the_store_is_written_at_most_every_few_seconds(store: Store) -> None:
     for _ in range(20):
         check.run()
     assert store.checks == 2
+
+
+def test_health_says_whether_a_delivery_worker_lives(store: Store) -> None:
+    def delivery(**options: Any) -> str:
+        status, answer = health(store, **options).ready()
+        assert status == 200
+        return str(answer["checks"]["delivery"])
+
+    assert delivery(delivers=False) == "off"
+    assert delivery(now=1) == "starting"
+    assert delivery(now=1000) == "stopped"
+    beat(store, Heartbeat("dead", time.time() - 1000, time.time() - 1000))
+    assert delivery(now=1000) == "stopped"
+    beat(store, Heartbeat("living", time.time(), time.time()))
+    assert delivery(now=1000) == "ready"
