@@ -9,6 +9,7 @@ from typing import Any
 from app.tmf630.caller import Identity
 from app.tmf630.outbox import EventOrigin
 from handlers.preconditions import Preconditions
+from storage.update import ATTEMPTS
 
 
 class TooMuchForEventLoop(Exception):
@@ -27,7 +28,8 @@ class RequestContext:
     authentication. `correlation_id` and `traceparent` are the headers of these names, for the
     events that the request causes. `strict` is `Prefer: handling=strict` (RFC 7240 §4.4).
     `parse_limit` is the number of bytes of stored documents that may be parsed where the handler
-    runs; None is any number, and says that it may search for as long as queries may.
+    runs; None is any number, and says that it may search for as long as queries may. `attempts` is
+    how often a change is tried that others come before.
     """
 
     base_url: str
@@ -43,6 +45,7 @@ class RequestContext:
     traceparent: str | None = None
     strict: bool = False
     parse_limit: int | None = None
+    attempts: int = ATTEMPTS
 
     def values(self, name: str) -> list[str]:
         """Return every value of a query parameter."""

@@ -208,7 +208,9 @@ class ResourceHandlers:
             return Write(content, form, events)
 
         key = self._definition.key(id)
-        document = update(self._store, self._definition.collection, key, decide)
+        document = update(
+            self._store, self._definition.collection, key, decide, attempts=request.attempts
+        )
         assert document is not None  # noqa: S101 - `decide` deletes nothing
         return self._answer(request, document, status)
 

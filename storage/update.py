@@ -34,7 +34,12 @@ Change: TypeAlias = Write | Delete | None
 
 
 def update(
-    store: Store, collection: str, id: str, decide: Callable[[Document | None], Change]
+    store: Store,
+    collection: str,
+    id: str,
+    decide: Callable[[Document | None], Change],
+    *,
+    attempts: int = ATTEMPTS,
 ) -> Document | None:
     """Apply to a document what `decide` makes of its present state; return what is stored then.
 
@@ -43,9 +48,9 @@ def update(
     The result is None when the document does not exist afterwards.
 
     Raises:
-        UpdateContended: other writers came first `ATTEMPTS` times.
+        UpdateContended: other writers came first so many times.
     """
-    for _ in range(ATTEMPTS):
+    for _ in range(attempts):
         present = find_document(store, collection, id)
         change = decide(present)
         try:

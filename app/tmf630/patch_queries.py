@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from app.tmf630.errors import BadPatch, BadQuery, PatchConflict
 from app.tmf630.jsonpath import predicate
 from app.tmf630.jsonpath_parser import Filter, Index, Name, Step, Wildcard, parse
-from storage import UnsupportedQuery, holds
+from storage import And, Condition, Or, UnsupportedQuery, holds
 
 Place: TypeAlias = tuple[str | int, ...]
 """The way to a value: attribute names, and indexes of array elements."""
@@ -20,12 +21,16 @@ _NEEDS_TARGET = frozenset({"add", "remove", "replace", "test"})
 
 
 def expand(
-    operation: dict[str, Any], resource: Any, position: int, longest: int
+    operation: dict[str, Any],
+    resource: Any,
+    position: int,
+    longest: int,
+    check_time: Callable[[], None] = lambda: None,
 ) -> list[dict[str, Any]]:
     """Return the JSON Patch operations (RFC 6902) that an operation with a query stands for.
 
     One operation for each element selected, the last element first, so that removing one does not
-    move the others.
+    move the others. `check_time` is called for each element; its exceptions pass through.
 
     Raises:
         BadPatch: the path has more than `longest` characters.
@@ -39,9 +44,9 @@ def expand(
         raise BadPatch(f"{where} has a path of more than {longest} characters")
     try:
         if "[?" in path or not path.startswith("/"):
-            found = _by_jsonpath(path.lstrip("/"), resource, adds=word == "add")
+            found = _by_jsonpath(path.lstrip("/"), resource, check_time, adds=word == "add")
         elif "?" in path:
-            found = _by_condition(path, resource)
+            found = _by_condition(path, resource, check_time)
         else:
             return [{**operation, "op": word}]
     except (BadQuery, UnsupportedQuery) as error:
@@ -53,7 +58,9 @@ def expand(
     return [{**operation, "op": word, "path": _pointer(each)} for each in reversed(found)]
 
 
-def _by_jsonpath(path: str, resource: Any, *, adds: bool) -> list[Place]:
+def _by_jsonpath(
+    path: str, resource: Any, check_time: Callable[[], None], *, adds: bool
+) -> list[Place]:
     """Resolve `$.note[?(@.author=='x')].text`; what is added need not be there yet."""
     found: list[tuple[Place, Any]] = [((), resource)]
     steps = parse(path)
@@ -62,12 +69,14 @@ def _by_jsonpath(path: str, resource: Any, *, adds: bool) -> list[Place]:
         found = [
             ((*place, key), inner)
             for place, value in found
-            for key, inner in _selected(step, value, new=new)
+            for key, inner in _selected(step, value, check_time, new=new)
         ]
     return [place for place, _ in found]
 
 
-def _selected(step: Step, value: Any, *, new: bool) -> list[tuple[str | int, Any]]:
+def _selected(
+    step: Step, value: Any, check_time: Callable[[], None], *, new: bool
+) -> list[tuple[str | int, Any]]:
     """Return what one step selects of a value, each with its name or index."""
     elements: list[tuple[str | int, Any]] = []
     if isinstance(value, list):
@@ -82,10 +91,23 @@ def _selected(step: Step, value: Any, *, new: bool) -> list[tuple[str | int, Any
             return elements
         case Filter(expression):
             condition = predicate(expression)
-            return [(index, each) for index, each in elements if holds(condition, each)]
+            return [
+                (index, each) for index, each in elements if _meets(condition, each, check_time)
+            ]
 
 
-def _by_condition(path: str, resource: Any) -> list[Place]:
+def _meets(condition: Condition, value: Any, check_time: Callable[[], None]) -> bool:
+    """Whether a value satisfies a condition; the time is checked between its parts."""
+    check_time()
+    match condition:
+        case And(conditions):
+            return all(_meets(each, value, check_time) for each in conditions)
+        case Or(conditions):
+            return any(_meets(each, value, check_time) for each in conditions)
+    return holds(condition, value)
+
+
+def _by_condition(path: str, resource: Any, check_time: Callable[[], None]) -> list[Place]:
     """Resolve `/note?author=x` and `/orderItem/quantity?orderItem.thing.id=1513`.
 
     A condition's path begins at the elements of an array on the way, the first one that has the
@@ -108,7 +130,7 @@ def _by_condition(path: str, resource: Any) -> list[Place]:
     ]
     if not all(_holds(resource, path, text) for path, text in about_resource):
         return []
-    return _walk(resource, names, conditions, ())
+    return _walk(resource, names, conditions, (), check_time)
 
 
 def _condition_path(name: str) -> tuple[str, ...]:
@@ -137,7 +159,13 @@ def _first_array(resource: Any, names: list[str]) -> tuple[str, ...]:
     return ()
 
 
-def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> list[Place]:
+def _walk(
+    value: Any,
+    names: list[str],
+    conditions: Conditions,
+    here: Place,
+    check_time: Callable[[], None],
+) -> list[Place]:
     if isinstance(value, list):
         relevant, later = [], []
         for path, text in conditions:
@@ -148,11 +176,16 @@ def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> 
                 if relative:
                     continue
             later.append((path, text))  # a path that names the way goes through arrays below too
+
+        def meets(element: Any) -> bool:
+            check_time()
+            return all(_holds(element, path, text) for path, text in relevant)
+
         return [
             place
             for index, element in enumerate(value)
-            if all(_holds(element, path, text) for path, text in relevant)
-            for place in _walk(element, names, later, (*here, index))
+            if meets(element)
+            for place in _walk(element, names, later, (*here, index), check_time)
         ]
     if not names:
         return [here]
@@ -160,7 +193,7 @@ def _walk(value: Any, names: list[str], conditions: Conditions, here: Place) -> 
         return []
     if names[0] not in value:
         return [(*here, names[0])] if len(names) == 1 and here else []
-    return _walk(value[names[0]], names[1:], conditions, (*here, names[0]))
+    return _walk(value[names[0]], names[1:], conditions, (*here, names[0]), check_time)
 
 
 def _begins_below(elements: list[Any], names: list[str], path: tuple[str, ...]) -> bool:

@@ -44,7 +44,7 @@ def patched(
 
     Raises:
         AttributesNotPatchable: the patch changes attributes that no client may change.
-        BadPatch: an operation is not one, was not reached in time, or has a path longer than
+        BadPatch: an operation is not one, was not done in time, or has a path longer than
             `limits.text_length`; the message names it.
         DocumentTooLarge: operations put more than `limits.patch_growth` bytes of JSON into the
             resource.
@@ -139,12 +139,17 @@ def _operated(
     result: Any = copy.deepcopy(resource)
     room, end = limits.patch_growth, time.monotonic() + SECONDS
     for position, operation in enumerate(patch):
-        if time.monotonic() >= end:
-            raise BadPatch(f"operation {position} was not reached within {SECONDS:g} seconds")
+
+        def check_time(position: int = position) -> None:
+            if time.monotonic() >= end:
+                raise BadPatch(f"operation {position} was not done within {SECONDS:g} seconds")
+
+        check_time()
         steps = [operation]
         if media_type == JSON_PATCH_QUERY:
-            steps = expand(operation, result, position, limits.text_length)
+            steps = expand(operation, result, position, limits.text_length, check_time)
         for step in steps:
+            check_time()
             room -= _size(step, result)
             if room < 0:
                 raise DocumentTooLarge(

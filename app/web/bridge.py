@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import io
 import sys
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
@@ -27,9 +28,14 @@ from app.web.limits.fair_executor import FairExecutor
 from app.web.operation_call import Execution, OperationCall, call_of
 from handlers.request_context import TooMuchForEventLoop
 from handlers.responses import Response
-from storage import Store
+from storage import Store, UpdateContended
 
 _SCOPE = "tmf.scope"
+
+_ATTEMPTS = 5
+"""How often a change is computed while others write, before they wait for it."""
+_SHORT_SECONDS = 0.05
+"""How long others may wait for one attempt."""
 _LOOP = "tmf.loop"
 _FORM = b"application/x-www-form-urlencoded"
 _LARGEST_FORM = 64 * 1024
@@ -138,11 +144,40 @@ class FlaskBridge(FlaskASGIApp):
             except TooMuchForEventLoop:
                 pass
         elif execution is not Execution.POOL and self._writes is not None:
+            if execution is Execution.CHANGE:
+                return await self._change(self._writes, run, call, scope)
             try:
                 return await self._writes.run(run, call, long=execution is Execution.LONG_WRITE)
             except TooMuchForEventLoop:
-                return await self._writes.run(run, call.in_thread(), long=True)
+                return await self._change(self._writes, run, call, scope)
         return await self._pool.run(run, call.in_thread(), self._client_of(scope))
+
+    async def _change(
+        self,
+        writes: GroupCommit,
+        run: Callable[[OperationCall], Answer],
+        call: OperationCall,
+        scope: Scope,
+    ) -> Answer:
+        """Run a call that computes a document from the present one, and then writes it.
+
+        Other writes go on meanwhile, and may come first. A short computation is then done while
+        they wait, one that takes long is given up.
+        """
+
+        def attempt(call: OperationCall) -> Answer | None:
+            begun = time.monotonic()
+            try:
+                return run(call)
+            except UpdateContended:
+                if time.monotonic() - begun > _ATTEMPTS * _SHORT_SECONDS:
+                    raise
+                return None
+
+        answer = await self._pool.run(attempt, call.tried(_ATTEMPTS), self._client_of(scope))
+        if answer is not None:
+            return answer
+        return await writes.run(run, call.in_thread(), long=True)
 
     @staticmethod
     def _run(call: OperationCall) -> Answer:

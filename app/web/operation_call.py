@@ -26,7 +26,10 @@ class Execution(Enum):
     WRITE = auto()
     """It changes one document, in the event loop, as part of a group commit."""
     LONG_WRITE = auto()
-    """It changes one document and may take milliseconds: in the group commit's thread."""
+    """It stores one document and may take milliseconds: in the group commit's thread."""
+    CHANGE = auto()
+    """It computes a document from the present one and may take long: in the pool, so that other
+    writes do not wait meanwhile."""
     POOL = auto()
     """Its cost may grow with the data."""
 
@@ -49,6 +52,10 @@ class OperationCall:
         if self.context.parse_limit is None:
             return self
         return replace(self, context=replace(self.context, parse_limit=None))
+
+    def tried(self, attempts: int) -> OperationCall:
+        """Return the same call, in a thread, giving up when others come first so many times."""
+        return replace(self, context=replace(self.context, parse_limit=None, attempts=attempts))
 
 
 def set_call(scope: Scope, call: OperationCall) -> None:

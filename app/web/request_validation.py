@@ -135,8 +135,10 @@ class ValidatedOperation:
                 | Kind.UNSUBSCRIBE
                 | Kind.LISTEN
             ):
-                short = length <= _SHORT_BODY and media_type not in OPERATIONS
-                return Execution.WRITE if short else Execution.LONG_WRITE
+                if length <= _SHORT_BODY and media_type not in OPERATIONS:
+                    return Execution.WRITE
+                changes = self._binding.kind in (Kind.PATCH, Kind.REPLACE)
+                return Execution.CHANGE if changes else Execution.LONG_WRITE
             case Kind.RETRIEVE | Kind.SUBSCRIPTION:
                 return Execution.EVENT_LOOP
             case Kind.LIST if not self._nested and _asks_little(query_string, parameters):
