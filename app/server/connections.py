@@ -22,7 +22,8 @@ class ConnectionLimits:
 
     `header_seconds` is for the head of a request, `keep_alive` for the time between requests,
     `linger_seconds` for a client that still sends a body after its response, and `write_seconds`
-    for a client that does not read its response. `most` bounds the connections of the worker,
+    for a client that does not read its response. `most_unsent` bounds the bytes of responses that
+    clients have yet to read. `most` bounds the connections of the worker,
     `most_per_address` those of one address: half of them by default, 0 is any number.
     """
 
@@ -31,6 +32,7 @@ class ConnectionLimits:
     keep_alive: float = 75.0
     linger_seconds: float = 10.0
     write_seconds: float = 20.0
+    most_unsent: int = 256 * 1024 * 1024
     most: int = 1000
     most_per_address: int | None = None
 
@@ -47,8 +49,14 @@ class Connection(Protocol):
     def end(self) -> None:
         """Close the connection: its deadline has passed, or another needs its place."""
 
-    def check_reading(self, now: float) -> None:
-        """Abort the connection if the client does not read what was sent."""
+    def check_reading(self, now: float) -> tuple[int, float]:
+        """Abort the connection if the client has not read what was sent for too long.
+
+        Return how many bytes are still to be sent, and since when that is so.
+        """
+
+    def abort(self) -> None:
+        """End the connection at once, whatever is still to be sent."""
 
 
 class Connections:
@@ -110,8 +118,25 @@ class Connections:
         for connection in tuple(self._all):
             if connection.deadline is not None and connection.deadline <= now:
                 connection.end()
-            connection.check_reading(now)
+        self._bound_unsent(now)
         self._timer = loop.call_later(self._period, self._sweep) if self._all else None
+
+    def _bound_unsent(self, now: float) -> None:
+        """End the connections of the slowest readers, so that what is unsent stays bounded."""
+        total, slow = 0, []
+        for connection in tuple(self._all):
+            unsent, since = connection.check_reading(now)
+            if unsent:
+                total += unsent
+                slow.append((since, unsent, connection))
+        if total <= self.limits.most_unsent:
+            return
+        self._warn(now, "memory")
+        for _, unsent, connection in sorted(slow, key=lambda each: each[:2]):
+            connection.abort()
+            total -= unsent
+            if total <= self.limits.most_unsent:
+                return
 
     def _warn(self, now: float, what: str) -> None:
         if now - self._warned < _WARN_SECONDS:
@@ -121,7 +146,7 @@ class Connections:
             logging.WARNING,
             LogEvent.CONNECTIONS_EXHAUSTED,
             logger="tmf683.connections",
-            message=f"no room for new connections of this {what}",
+            message=f"no room for more connections: the bound of the {what}",
             bound=what,
             connections=len(self._all),
         )

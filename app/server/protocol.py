@@ -186,16 +186,26 @@ class BoundedConnection(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def check_reading(self, now: float) -> None:
-        """Abort when the client has not read enough for too long."""
+    def check_reading(self, now: float) -> tuple[int, float]:
+        """Abort when the client has not read enough for too long; return what is unsent, and since.
+
+        Since when is by the loop's clock.
+        """
         raw = self._raw
-        if raw is None:
-            return
+        if raw is None or raw.is_closing():
+            return 0, now
         unsent = raw.get_write_buffer_size()
         if not unsent or unsent + _UNREAD <= self._unsent or not self._unsent:
             self._unsent, self._unsent_since = unsent, now
         elif now - self._unsent_since > self._limits.write_seconds:
             raw.abort()
+            return 0, now
+        return unsent, self._unsent_since
+
+    def abort(self) -> None:
+        """End the connection at once, whatever is still to be sent."""
+        if self._raw is not None:
+            self._raw.abort()
 
     def shutdown(self) -> None:
         """Let the connection end with its next response, or soon."""

@@ -39,12 +39,12 @@ class ResponseTransport:
         """Send data, or hold it if a body should follow."""
         if self._head:
             head, self._head = self._head, b""
-            self._transport.write(head + data)
+            self._send(head + data)
         elif data.startswith(_HEAD):
             self._head = data
             self._loop.call_soon(self._flush)
         else:
-            self._transport.write(data)
+            self._send(data)
 
     def is_closing(self) -> bool:
         """Whether the connection is closed, or will be without another response."""
@@ -58,6 +58,11 @@ class ResponseTransport:
             self._end(self._transport)
 
     def _flush(self) -> None:
-        if self._head and not self._transport.is_closing():
-            self._transport.write(self._head)
+        if self._head:
+            self._send(self._head)
         self._head = b""
+
+    def _send(self, data: bytes) -> None:
+        """Write, unless the connection is gone: uvloop raises then, where asyncio ignores it."""
+        if not self._transport.is_closing():
+            self._transport.write(data)

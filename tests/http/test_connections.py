@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, error_of
-from tests.server import Server, eventually, running_server
+from tests.server import Server, eventually, family_of, is_running, running_server
 
 API = "/tmf-api/partyInteraction/v4"
 COLLECTION = f"{API}/partyInteraction"
@@ -357,8 +357,12 @@ def test_connections_stay_below_the_limit_of_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def test_workers_end_when_their_master_is_killed() -> None:
-    with running_server(OURS, workers=2, env={"TMF_DELIVERY": "off"}) as server:
+def test_workers_and_delivery_end_when_their_master_is_killed() -> None:
+    with running_server(OURS, workers=2) as server:
+        # Master, workers and delivery.
+        assert eventually(lambda: len(family_of(server.process.pid)) == 4)
+        assert eventually(lambda: "deliverer started" in server.log())
+        left = family_of(server.process.pid)[1:]
         server.process.kill()
         server.process.wait()
 
@@ -370,4 +374,6 @@ def test_workers_end_when_their_master_is_killed() -> None:
             return False
 
         assert eventually(is_free)
+        assert eventually(lambda: not any(map(is_running, left)))
         assert '"event":"worker.orphaned"' in server.log()
+        assert '"reason":"the server is gone"' in server.log()

@@ -24,7 +24,7 @@ from storage import open_store
 from tests.app.events.receiver import Got, Receiver, receiving
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL
-from tests.server import clean_environment, free_port
+from tests.server import clean_environment, family_of, free_port
 
 THREADS = 6
 PATCHES = 6
@@ -64,16 +64,7 @@ class Process:
     def family(self) -> list[int]:
         """Return the process and its descendants: workers, and the delivery beside them."""
         assert self.process is not None
-        found = [self.process.pid]
-        for pid in found:
-            try:
-                children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-            except OSError:
-                continue
-            found += map(int, children.split())
-            for task in Path(f"/proc/{pid}/task").glob("*/children"):
-                found += [int(each) for each in task.read_text().split() if int(each) not in found]
-        return list(dict.fromkeys(found))
+        return family_of(self.process.pid)
 
     def kill_one(self) -> str:
         """Kill a random one of them; return which kind it was."""

@@ -81,6 +81,9 @@ def test_nothing_is_written_to_a_connection_that_is_gone() -> None:
         transport.write(HEAD)
         wire.closed = True
         await asyncio.sleep(0)
+        transport.write(b"a body that was long in coming")
+        transport.write(HEAD)
+        transport.write(b"another")
 
     asyncio.run(write())
     assert wire.written == []
