@@ -35,6 +35,7 @@ from storage import (
     UnsupportedQuery,
     VersionConflict,
     Window,
+    holds,
 )
 from tests.storage import oracle
 
@@ -533,6 +534,22 @@ class StoreContract:
         for value in (True, None):
             with pytest.raises(UnsupportedQuery):
                 store.find(filled, Query(where=Comparison(("b",), LT, value)))
+
+    @pytest.mark.parametrize("indexed", [False, True])
+    def test_text_with_nul_is_not_the_text_before_it(
+        self, store: Store, collection: str, indexed: bool
+    ) -> None:
+        store.prepare(collection, INDEXES if indexed else ())
+        for id, text in (("1", "A"), ("2", "A\0B"), ("3", "A\\u0000")):
+            content = {"id": id, "s": text, "r": [{"id": text}]}
+            store.insert(collection, id, dump(content))
+        for path in (("s",), ("r", "id")):
+            where = Comparison(path, EQ, "A")
+            page = store.find(collection, Query(where=where, count=True))
+            assert [each.id for each in page.documents] == ["1"]
+            assert page.total == 1
+            for each in store.find(collection, Query()).documents:
+                assert holds(where, json.loads(each.content)) == (each.id == "1")
 
     def test_a_write_check_leaves_no_document(self, store: Store) -> None:
         store.prepare("checked", ())
