@@ -78,6 +78,9 @@ bench-start: $(VENV)/dev ## Print how long the server takes to start
 soak: $(VENV)/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
 	@$(BIN)/python -m tests.bench.soak --minutes $(or $(MINUTES),10)
 
+chaos: $(VENV)/dev ## Mixed load while things go wrong, MINUTES=60: fails when anything is lost; SEED=683
+	@$(BIN)/python -m tests.chaos.run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
+
 screenshots: $(VENV)/dev ## Take pictures of the pages into build/screenshots; needs Chromium
 	@$(BIN)/python -m tests.screenshots
 
@@ -113,4 +116,4 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
-	bench-validation bench-start soak screenshots wheel sbom audit component docs reference lock clean help
+	bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock clean help

@@ -11,6 +11,7 @@ from app.contract.binding.operations import Binding, bind, bind_by_name
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.binding.security import Authentication, secure
 from app.contract.document import normalise
+from app.contract.document.composition import check_composition
 from app.contract.document.examples import without_contradictions
 from app.contract.document.filter_parameters import declare_filters
 from app.contract.document.listener_bodies import accept_any_events
@@ -72,6 +73,7 @@ def read_document(file: Path) -> tuple[Json, tuple[Problem, ...]]:
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
     document = load(file)
+    check_composition(document, str(file))
     repaired = repair(document)
     validate(document, str(file))
     return normalise.normalise(upgrade(document)), repaired

@@ -31,6 +31,8 @@ _RETRY_SECONDS = 10.0
 """Seconds between two reads that an unknown key, or a failure, causes."""
 _READING_SECONDS = 10.0
 _MOST_BYTES = 1024 * 1024
+_HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
+"""What is compressed may be a thousand times as long as what arrives."""
 _SMALLEST_RSA = 2048
 
 Read: TypeAlias = Callable[[], Awaitable[bytes]]
@@ -178,12 +180,14 @@ async def _fetch(url: str) -> bytes:
     async with (
         asyncio.timeout(_READING_SECONDS),
         httpx.AsyncClient(timeout=5, follow_redirects=False) as client,
-        client.stream("GET", url, headers={"Accept": "application/json"}) as answer,
+        client.stream("GET", url, headers=_HEADERS) as answer,
     ):
         if answer.status_code != 200:
             raise ValueError(f"it answered {answer.status_code}")
+        if answer.headers.get("Content-Encoding", "identity").lower() != "identity":
+            raise ValueError("it is compressed, which was not asked for")
         content = b""
-        async for part in answer.aiter_bytes():
+        async for part in answer.aiter_raw():
             content += part
             if len(content) > _MOST_BYTES:
                 raise ValueError("it is too long")

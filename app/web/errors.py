@@ -26,6 +26,7 @@ from app.identity.errors import (
     NoCredentials,
     NotAuthenticated,
 )
+from app.observability.delivery_reports import RateLimit
 from app.observability.request_record import record_of
 from app.tmf630.errors import (
     AttributesNotPatchable,
@@ -61,6 +62,8 @@ from storage import (
 )
 
 _log = logging.getLogger("tmf683.error")
+_QUIET_SECONDS = 10.0
+"""Between two lines about failures of one kind that are foreseen."""
 _REALM = "tmf683"
 _LONGEST_PATH = 200
 
@@ -273,6 +276,7 @@ class ErrorBoundary:
         self._app = app
         self._allowed = allowed
         self._page = page
+        self._limit = RateLimit(_QUIET_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and answer with an error if it fails."""
@@ -296,16 +300,27 @@ class ErrorBoundary:
             record.code = failure.code
             record.keywords = error.keywords if isinstance(error, InvalidBody) else ()
             if failure.status >= 500 and failure.status != 501:
-                _log.error(
-                    "%s failed: %s",
-                    scope["method"],
-                    error if isinstance(error, StoreError) else type(error).__name__,
-                    exc_info=None if isinstance(error, StoreError) else error,
-                    extra={"fields": {"request_id": record.request_id}},
-                )
+                self._log(scope["method"], error, failure.status, record.request_id)
             if started:
                 raise
             await self._answer(scope, send, failure)
+
+    def _log(self, method: str, error: Exception, status: int, request_id: str) -> None:
+        """Log a failure: a traceback for what nobody foresaw, else a line now and then."""
+        fields: dict[str, object] = {"request_id": request_id}
+        foreseen = isinstance(error, StoreError) or status != 500
+        if foreseen and not isinstance(error, StoreError):
+            suppressed = self._limit.admit(type(error).__name__)
+            if suppressed is None:
+                return
+            fields["suppressed"] = suppressed
+        _log.error(
+            "%s failed: %s",
+            method,
+            error if isinstance(error, StoreError) else type(error).__name__,
+            exc_info=None if foreseen else error,
+            extra={"fields": fields},
+        )
 
     async def _answer(self, scope: Scope, send: Send, failure: Failure) -> None:
         headers = {**failure.headers, "X-Content-Type-Options": "nosniff"}

@@ -52,7 +52,9 @@ class Connections:
                 return
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._local.connection = self.open()
+                connection = self.open()
+                self.check_file()  # a file that took the place of the first must not be read
+                self._local.connection = connection
             yield connection
 
     def check_file(self) -> None:

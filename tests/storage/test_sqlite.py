@@ -11,7 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -365,6 +365,26 @@ def test_a_file_that_is_replaced_or_removed_is_not_written(
         change()
     with pytest.raises(StoreError, match=says):
         store.ping()
+    store.close()
+
+
+def test_a_file_that_took_the_place_of_the_first_is_not_read(tmp_path: Path) -> None:
+    file, other = tmp_path / "s.db", tmp_path / "backup.db"
+    for each in (file, other):
+        made = open_store(url(each))
+        made.prepare("c", ())
+        made.insert("c", each.stem, b"{}")
+        made.close()
+    store = open_store(url(file))
+    other.replace(file)
+    assert store.get("c", "s").version == 1
+    with ThreadPoolExecutor(1) as pool:  # a thread with a connection of its own
+        reading = pool.submit(store.get, "c", "backup")
+        with pytest.raises(StoreError, match="was replaced"):
+            reading.result()
+        again = pool.submit(store.get, "c", "backup")
+        with pytest.raises(StoreError, match="was replaced"):
+            again.result()
     store.close()
 
 

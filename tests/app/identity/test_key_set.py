@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -164,6 +165,7 @@ def test_keys_come_from_a_file(tmp_path: Path) -> None:
         ("/keys", True),
         ("/moved", False),
         ("/gone", False),
+        ("/compressed", False),
         ("/endless", False),
         ("/slow", False),
     ],
@@ -171,13 +173,16 @@ def test_keys_come_from_a_file(tmp_path: Path) -> None:
 def test_keys_come_from_an_address_that_answers_with_them_itself(
     path: str, good: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(key_set, "_READING_SECONDS", 1.0)
+    monkeypatch.setattr(key_set, "_READING_SECONDS", 4.0)
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status = {"/moved": 302, "/gone": 500}.get(self.path, 200)
             self.send_response(status)
             self.send_header("Location", "/keys")
+            if self.path == "/compressed":
+                assert self.headers["Accept-Encoding"] == "identity"
+                self.send_header("Content-Encoding", "gzip")
             self.end_headers()
             if self.path in ("/endless", "/slow"):
                 slow = self.path == "/slow"
@@ -187,7 +192,9 @@ def test_keys_come_from_an_address_that_answers_with_them_itself(
                         time.sleep(0.1 if slow else 0)
                 except OSError:
                     return
-            if self.path != "/endless":
+            if self.path == "/compressed":
+                self.wfile.write(gzip.compress(FIRST.published()))
+            elif self.path != "/endless":
                 self.wfile.write(FIRST.published())
 
         def log_message(self, *_: object) -> None:

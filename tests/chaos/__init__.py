@@ -1,0 +1,1 @@
+"""Mixed load while processes are killed, the clock steps and the disk fills."""
