@@ -26,7 +26,7 @@ from app.identity.errors import (
     NoCredentials,
     NotAuthenticated,
 )
-from app.observability.delivery_reports import RateLimit
+from app.observability.rate_limit import RateLimit
 from app.observability.request_record import record_of
 from app.tmf630.errors import (
     AttributesNotPatchable,

@@ -145,7 +145,13 @@ class _Restarts:
             self._wait = _FIRST_RESTART_SECONDS
         wait, self._wait = self._wait, min(self._wait * 2, _LONGEST_RESTART_SECONDS)
         self.number += 1
-        report(logging.ERROR, LogEvent.DELIVERER_EXITED, restarts=self.number, restart_seconds=wait, **why)
+        report(
+            logging.ERROR,
+            LogEvent.DELIVERER_EXITED,
+            restarts=self.number,
+            restart_seconds=wait,
+            **why,
+        )
         return wait
 
 
