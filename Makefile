@@ -63,8 +63,11 @@ fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000,
 bench: $(VENV)/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http
 
-bench-store: $(VENV)/dev ## Print query latencies at 10,000 and a million interactions; STORE=mongodb://…, DOCUMENTS="1000 10000"
+bench-store: $(VENV)/dev ## Print query latencies at 10,000 to a million interactions; STORE=mongodb://…, DOCUMENTS="1000 10000"
 	@$(BIN)/python -m tests.bench.store $(if $(STORE),--store '$(STORE)') $(if $(DOCUMENTS),--documents $(DOCUMENTS))
+
+bench-store-check: $(VENV)/dev ## Fail when a query that indexes serve costs more in a larger collection
+	@$(BIN)/python -m tests.bench.store_check
 
 bench-events: $(VENV)/dev ## Print what a listener costs a POST, and deliveries per second
 	@$(BIN)/python -m tests.bench.events
@@ -115,5 +118,6 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-events \
-	bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock clean help
+.PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-store-check \
+	bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
+	clean help

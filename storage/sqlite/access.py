@@ -40,16 +40,25 @@ class Access:
 
 
 def choose_access(
-    connection: sqlite3.Connection, collection: str, parts: Sequence[Sql], *, counts: bool
+    connection: sqlite3.Connection,
+    collection: str,
+    parts: Sequence[Sql],
+    *,
+    counts: bool,
+    newest: bool = False,
 ) -> Access:
     """Return how to read the rows of a collection for which every part holds.
 
-    `counts` says that all of them are read anyway, to be counted.
+    `counts` says that all of them are read anyway, to be counted, and `newest` that they are asked
+    for in the order of their numbers.
     """
     within = Sql("collection = ?", (collection,))
     first, rows = _most_selective(connection, collection, parts, counts=counts)
     if first is None:
-        return Access("document", joined(" AND ", "1", [within, *parts]))
+        # A page alone of many rows that match is soon full: no index but that of the order.
+        ordered = parts and newest and not counts
+        table = "document INDEXED BY document_newest" if ordered else "document"
+        return Access(table, joined(" AND ", "1", [within, *parts]))
     others = [_member(part) for part in parts if part is not first]
     # No index but the one of the first condition: rows are looked up by their numbers.
     where = joined(" AND ", "1", [_selected(first, collection), within, *others])
@@ -66,7 +75,7 @@ def _most_selective(
     """
     candidates: list[Sql] = [part for part in parts if isinstance(part, Listed)]
     candidates += [part for part in parts if isinstance(part, Indexed)]
-    if len(parts) < 2:
+    if not parts or (len(parts) == 1 and counts):
         return None, 0
     for bound in _BOUNDS:
         if bound > _BOUND_WITHOUT_COUNT and not counts:

@@ -39,7 +39,10 @@ class Sql:
 
 @dataclass(frozen=True, slots=True)
 class Indexed(Sql):
-    """A condition on one attribute that has an index of its own."""
+    """A condition on one attribute that has an index of its own; `key` is what that orders by."""
+
+    key: str = ""
+    operator: Operator = Operator.EQ
 
     def selection(self) -> str:
         """Return SQL that selects the numbers of the rows it holds for, within a collection.
@@ -112,7 +115,7 @@ class Compiler:
         """Compile a condition as parts that must all hold, those that an index decides apart."""
         match tree:
             case And(conditions):
-                return [part for each in conditions for part in self.conjuncts(each)]
+                return _ranges([part for each in conditions for part in self.conjuncts(each)])
             case AnyElement(path, inner):
                 # An index on a path below finds the few documents worth looking into.
                 return [*self._narrowed(inner, path), self._in_some(path, inner, "content")]
@@ -136,7 +139,7 @@ class Compiler:
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")
         if root and path == ("id",) and not isinstance(value, datetime):
-            return Indexed(f"id {operator} ?", (value,)) if isinstance(value, str) else Sql("0")
+            return _id(operator, value)
         if value is None:
             row = self._alias()
             source = paths.values(path, content, row)
@@ -145,7 +148,15 @@ class Compiler:
             holds = _scalar_holds(paths.scalar(path), paths.kind(path), operator, value)
             asked = (path, isinstance(value, datetime))
             indexed = asked in self._indexed and not isinstance(value, bool)
-            return Indexed(holds.text, holds.values) if indexed else holds
+            if not indexed:
+                return holds
+            atom = paths.scalar(path)
+            return Indexed(
+                holds.text,
+                holds.values,
+                paths.instant(atom) if isinstance(value, datetime) else atom,
+                operator,
+            )
         if root and path in self._hints and not isinstance(value, bool | datetime):
             return _listed(self._hints[path], operator, value)
         row = self._alias()
@@ -159,7 +170,9 @@ class Compiler:
         compiled(pattern)  # refuses what is not RE2 before the database meets it
         if content == "content" and path in self._scalars:
             atom = paths.scalar(path)
-            return _in_pattern(atom, _is_text(atom, paths.kind(path)), pattern)
+            found = _in_pattern(atom, _is_text(atom, paths.kind(path)), pattern)
+            indexed = (path, False) in self._indexed and literal_prefix(pattern)
+            return Indexed(found.text, found.values, atom, Operator.GE) if indexed else found
         prefix = literal_prefix(pattern)
         listed = None
         if prefix and content == "content" and path in self._hints:
@@ -208,6 +221,41 @@ class Compiler:
 
     def _alias(self) -> str:
         return f"v{next(self._aliases)}"
+
+
+def _id(operator: Operator, value: Value) -> Sql:
+    if not isinstance(value, str):
+        return Sql("0")
+    return Indexed(f"id {operator} ?", (value,), "id", operator)
+
+
+def _ranges(parts: list[Sql]) -> list[Sql]:
+    """Return parts with the conditions that one index decides made one: the ends of a range."""
+    ranges: dict[str, list[Indexed]] = {}
+    for part in parts:
+        if isinstance(part, Indexed):
+            ranges.setdefault(part.key, []).append(part)
+    found = [part for part in parts if not isinstance(part, Indexed)]
+    for key, members in ranges.items():
+        both = joined(" AND ", "1", _narrowest_first(members))
+        found.append(Indexed(both.text, both.values, key, members[0].operator))
+    return found
+
+
+def _narrowest_first(members: list[Indexed]) -> list[Indexed]:
+    """Return conditions on one key in the order in which SQLite takes the ends of a range."""
+    if len(members) == 1:
+        return members
+    lower = (Operator.GT, Operator.GE)
+    same = [each for each in members if each.operator is Operator.EQ]
+    from_ = [each for each in members if each.operator in lower]
+    to = [each for each in members if each.operator in (Operator.LT, Operator.LE)]
+    return [*same, *sorted(from_, key=_first_value, reverse=True), *sorted(to, key=_first_value)]
+
+
+def _first_value(part: Sql) -> tuple[bool, str, float]:
+    (value, *_) = part.values
+    return (True, value, 0.0) if isinstance(value, str) else (False, "", float(value))
 
 
 def joined(word: str, empty: str, parts: Sequence[Sql]) -> Sql:

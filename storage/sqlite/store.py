@@ -233,7 +233,9 @@ class SqliteStore:
             parts = known.compiler().conjuncts(query.where)
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection, query.seconds):
-            access = choose_access(connection, collection, parts, counts=query.count)
+            access = choose_access(
+                connection, collection, parts, counts=query.count, newest=not query.sort
+            )
             start, total = access.where, None
             if query.after is not None:
                 behind = ordering.behind(query.sort, terms, query.after)

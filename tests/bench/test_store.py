@@ -9,7 +9,9 @@ import uuid
 import pytest
 from pymongo import MongoClient
 
-from tests.bench import store
+from storage import Query
+from tests.bench import store, store_check
+from tests.bench.shapes import Shape
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -20,7 +22,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_benchmark_of_stores_prints_its_table() -> None:
     done = bench("--documents", "200", "400")
     assert "cursor, page 10,000 or last" in done.stdout, done.stderr
-    assert "measuring at 400: count of all" in done.stderr
+    assert "measuring at 400: all, total" in done.stderr
 
 
 def test_the_benchmark_leaves_nothing_in_a_mongodb(mongo: str) -> None:
@@ -40,3 +42,13 @@ def test_the_benchmark_fills_no_sqlite_file_that_is_there(
     with pytest.raises(SystemExit):
         store.main()
     assert "takes a mongodb:// URL" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_no_indexed_query_grows_with_the_collection() -> None:
+    assert [each for each in store_check.counts() if each.is_linear and not each.shape.grows] == []
+
+
+def test_the_check_sees_a_query_that_reads_everything() -> None:
+    assert store_check.Count(Shape("", Query()), 20_000, 160_000).is_linear
+    assert not store_check.Count(Shape("", Query()), 400, 420).is_linear
