@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-_LONGEST = 250
+_LONGEST = 600
 """Characters of one rule in a message."""
 
 _LONGEST_MESSAGE = 700

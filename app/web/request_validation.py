@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract import Binding, Kind
 from app.contract.schema.parameters import InvalidParameter, read_all
-from app.contract.schema.violations import Violation
+from app.contract.schema.violations import Violation, in_words
 from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
 from app.tmf630.json_equality import without_nulls
@@ -33,6 +33,8 @@ from handlers.request_context import RequestContext
 
 _MOST_PARAMETERS = 200
 _LONGEST_NAME = 50
+_MOST_VIOLATIONS = 100
+"""How many broken rules are looked for in a body; the message says those that fit."""
 _SHORT_PAGE = 100
 """Resources in a list that the event loop reads and renders; longer lists go to a thread."""
 _SHORT_QUERY = 512
@@ -47,7 +49,7 @@ class InvalidBody(Exception):
     """The body is JSON, but not what the contract asks for."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(sentence_of([each.with_value() for each in violations]))
+        super().__init__(sentence_of(in_words(violations)))
         self.keywords = tuple(each.keyword for each in violations)
 
 
@@ -172,7 +174,7 @@ class ValidatedOperation:
             value = without_nulls(value)
             accepted = validator.accepts(value)
         if not accepted:
-            raise InvalidBody(validator.violations(value))
+            raise InvalidBody(validator.violations(value, _MOST_VIOLATIONS))
         return value, media_type, len(content)
 
     def _check_operations(self, media_type: str) -> None:

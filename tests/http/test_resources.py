@@ -249,12 +249,15 @@ def test_the_strict_profile_names_every_null() -> None:
         "status": "s",
         "interactionDate": {},
         "description": None,
+        "note": [{"text": "t", "author": None, "id": None, "date": None} for _ in range(4)],
     }
     with running_server(OURS, profile="strict", store="memory:") as server:
         answer = httpx.post(f"{server.base_url}/partyInteraction", json=whole, trust_env=False)
     message = error_of(answer, 400)["message"]
-    assert "/channel/0/name must be of type string" in message
-    assert "/description must be of type string" in message
+    assert message.endswith(" must not be null")
+    named = set(message.removesuffix(" must not be null").split(", "))
+    notes = {f"/note/{n}/{name}" for n in range(4) for name in ("author", "id", "date")}
+    assert named == {"/description", "/channel/0/name", *notes}
 
 
 @pytest.mark.parametrize("location", ["", "string", "schemas/mine.json"])

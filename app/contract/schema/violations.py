@@ -7,7 +7,7 @@ value or schema to the client.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,8 @@ from app.contract.errors import pointer
 
 MOST = 20
 _LONGEST_LIST = 120
+_LONGEST_PLACES = 500
+_NO_NULL = "must not be null"
 
 _SENTENCES = {
     "additionalProperties": "has attributes the contract does not allow: {}",
@@ -80,6 +82,21 @@ def violations_of(
     return list(found)[:most]
 
 
+def in_words(violations: Sequence[Violation]) -> list[str]:
+    """Return what is broken, each with its value; nulls together, since many come at once."""
+    nulls = [each.pointer for each in violations if each.rule == _NO_NULL]
+    said = [each.with_value() for each in violations if each.rule != _NO_NULL]
+    return [_nulls(nulls), *said] if nulls else said
+
+
+def _nulls(places: Sequence[str]) -> str:
+    shown = list(places)
+    while len(", ".join(shown)) > _LONGEST_PLACES and len(shown) > 1:
+        shown.pop()
+    hidden = len(places) - len(shown)
+    return f"{', '.join(shown)}{f' and {hidden} more' if hidden else ''} {_NO_NULL}"
+
+
 def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
     kind = error.kind
     path = list(error.instance_path)
@@ -107,6 +124,8 @@ def _violations(error: Any, patterns: Mapping[str, str]) -> list[Violation]:
         return [Violation(pointer(path), f"must be {wanted}", kind.name, came)]
     if kind.name == "pattern" and kind.value in patterns:
         return [Violation(pointer(path), patterns[kind.value], kind.name)]
+    if kind.name == "type" and error.instance is None:
+        return [Violation(pointer(path), _NO_NULL, kind.name)]
     sentence = _SENTENCES.get(kind.name)
     if sentence is None:
         return [Violation(pointer(path), f"breaks the rule '{kind.name}'", kind.name)]
