@@ -78,6 +78,7 @@ def test_a_broken_contract_stops_with_file_pointer_and_rule(tmp_path: Path) -> N
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

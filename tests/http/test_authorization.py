@@ -441,6 +441,7 @@ def test_what_an_open_server_serves_asks_for_nothing(one: httpx.Client) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [[], ["--spec", str(OURS_V5)]], ids=["certificate", "derived"])
 def test_conformance_runs_say_who_they_are(guarded: Guarded, run: list[str]) -> None:
     command = [str(Path(sys.executable).with_name("tmf683")), "conformance", *run]

@@ -286,6 +286,7 @@ def test_next_is_left_out_last(server: Server) -> None:
     assert following.json()[0]["id"] != answer.json()[0]["id"]
 
 
+@pytest.mark.slow
 def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
     large = MINIMAL | {"description": "x" * 18_000}
     for _ in range(300):
@@ -306,6 +307,7 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
         assert eventually(cut)
 
 
+@pytest.mark.slow
 def test_a_list_ends_early_at_a_number_of_bytes_and_goes_on() -> None:
     large = MINIMAL | {"description": "x" * 900_000}
     with running_server(OURS) as server:

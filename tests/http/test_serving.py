@@ -85,6 +85,7 @@ def test_the_documentation_pages_lead_to_each_other() -> None:
                 assert f'href="{other.removeprefix(server.url)}/ui/"' in page.text
 
 
+@pytest.mark.slow
 def test_everything_moves_under_the_settings() -> None:
     settings = {
         "TMF_ROOT_PATH": "/release",
@@ -192,6 +193,7 @@ def test_the_server_ends_at_once_and_in_peace(tmp_path: Path, name: str, group: 
         assert "Traceback" not in server.log()
 
 
+@pytest.mark.slow
 def test_a_port_of_its_own_choice_is_told(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).with_name("tmf683")), "serve", "--port", "0"]
     command += ["--store", f"sqlite:///{tmp_path}/s.db", "--workers", "1"]
@@ -240,6 +242,7 @@ def test_a_held_store_is_a_503_until_it_is_free(tmp_path: Path) -> None:
         assert str(file) in server.log(), "the operator is told which file"
 
 
+@pytest.mark.slow
 def test_a_query_that_takes_too_long_is_stopped() -> None:
     environment = {"TMF_QUERY_SECONDS": "0.000001", "TMF_STORE": "memory:"}
     with (
@@ -295,6 +298,7 @@ class Writers:
                 self.stopping.wait(0.05)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_replaced_and_loses_nothing(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/s.db"
     with running_server(OURS, store=store, workers=2) as server:

@@ -29,6 +29,8 @@ from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS_V5
 from tests.server import Server, running_server
 
+pytestmark = pytest.mark.slow
+
 Break = Callable[[str, str, int, Any], tuple[int, Any]]
 
 BODY = {

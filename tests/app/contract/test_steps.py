@@ -379,6 +379,7 @@ def test_the_effective_document_is_valid_openapi(profile: str) -> None:
     assert not list(OpenAPIV30SpecValidator(document).iter_errors())
 
 
+@pytest.mark.slow
 def test_every_official_document_opens() -> None:
     files = sorted(official_specs().glob("TMF*"))
     assert files

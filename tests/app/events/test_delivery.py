@@ -22,6 +22,8 @@ from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, error_of
 from tests.server import clean_environment, running_server
 
+pytestmark = pytest.mark.slow
+
 KEYS = [
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "whsec_dGhlIG9sZCBrZXksIHNvb24gdG8gYmUgcmVtb3ZlZA==",

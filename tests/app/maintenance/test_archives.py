@@ -22,6 +22,8 @@ from storage import Document, Store, every, open_store
 from tests.app.test_command_line import tmf683
 from tests.conftest import OURS, OURS_V5
 
+pytestmark = pytest.mark.slow
+
 COLLECTION = "partyInteraction/partyInteraction"
 HUB = "partyInteraction/v4/hub"
 
@@ -255,7 +257,6 @@ def test_one_collection_can_be_exported(url: str, tmp_path: Path) -> None:
     assert COLLECTION in wrong.stderr
 
 
-@pytest.mark.slow
 def test_killed_exports_and_imports_go_on_where_they_stopped(url: str, tmp_path: Path) -> None:
     filled(url, 30_000)
     archive, new = tmp_path / "all.ndjson", f"sqlite:///{tmp_path}/new.db"
