@@ -102,7 +102,9 @@ def test_every_operation_of_every_document_is_served() -> None:
 
 def test_every_document_passes_the_run_derived_from_it(server: Server) -> None:
     for file, url in zip(documents(), server.base_urls, strict=True):
-        options = DerivedRun(published=published(file), listener="http://127.0.0.1")
+        options = DerivedRun(
+            published=published(file), listener="http://127.0.0.1", event_seconds=START_SECONDS
+        )
         outcome = run_derived(opened(file), url, options=options)
         assert outcome.failed == 0, text_report(outcome)
         assert outcome.assertions > 50
