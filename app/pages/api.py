@@ -16,6 +16,8 @@ from urllib.parse import parse_qsl, quote
 import orjson
 from starlette.types import ASGIApp, Message, Scope
 
+from app.web.bridge import WITHIN_PAGE
+
 _FORWARDED = frozenset({b"host", b"forwarded", b"traceparent"})
 
 
@@ -155,6 +157,7 @@ class Api:
             "client": self.scope.get("client"),
             "server": self.scope.get("server"),
             "extensions": {},
+            WITHIN_PAGE: True,
         }
 
 

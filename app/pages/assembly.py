@@ -35,6 +35,7 @@ class Pages:
     def error_page(self, scope: Scope, failure: Failure) -> tuple[bytes, Mapping[str, str]]:
         """Return a failure as a page, and the headers that go with it."""
         page = self.site.page_of(scope)
+        page.has_forms = page.has_session
         if failure.status == 401 and page.path == sign_in.PATH:
             html = sign_in.form_html(page)
         else:

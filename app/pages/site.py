@@ -43,7 +43,7 @@ from app.pages.formats import FILTERS
 from app.pages.messages import Catalogue, catalogues, preferred_language
 from app.pages.sessions import SECONDS, Session, Sessions
 from app.pages.static_files import static_files
-from app.web.bridge import current_loop, current_scope
+from app.web.bridge import WITHIN_PAGE, current_loop, current_scope
 from app.web.security import KEY_HEADER
 
 T = TypeVar("T")
@@ -160,6 +160,8 @@ class Site:
 
         @routes.before_request
         def begin() -> Response | None:
+            if current_scope().get(WITHIN_PAGE):
+                flask.abort(404)  # a page that asked for pages could use up their threads
             page = self._begin()
             flask.g.page = page
             if self.sign_in and not public and not page.api.headers:
@@ -240,10 +242,16 @@ class Page:
         self.secure = base_url.startswith("https:")
         self._known = site.sessions.open(cookies)
         self.session = self._known or Session()
+        self.has_forms = True
         path = scope["path"].removeprefix(site.root_path)
         query = scope["query_string"].decode("latin-1")
         self.path: str = path
         self.address = f"{path}?{query}" if query else path
+
+    @property
+    def has_session(self) -> bool:
+        """Whether the browser has a session already; an error sends none that forms could use."""
+        return self._known is not None
 
     @property
     def csrf_field(self) -> Markup:

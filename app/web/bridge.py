@@ -30,6 +30,9 @@ from handlers.request_context import TooMuchForEventLoop
 from handlers.responses import Response
 from storage import Store, UpdateContended
 
+WITHIN_PAGE = "tmf.within-page"
+"""Marks the scope of a request that a page makes: the page's thread waits for its answer."""
+
 _SCOPE = "tmf.scope"
 
 _ATTEMPTS = 5
@@ -39,7 +42,7 @@ _SHORT_SECONDS = 0.05
 _LOOP = "tmf.loop"
 _FORM = b"application/x-www-form-urlencoded"
 _LARGEST_FORM = 64 * 1024
-_PAGE_THREADS = 2
+_PAGE_THREADS = 4
 _MOST_PAGES = 64
 """Requests for pages that a worker handles at once."""
 
@@ -125,8 +128,9 @@ class FlaskBridge(FlaskASGIApp):
         if call is None:
             form = await self._form(scope, receive)
             run = partial(self._run_flask, form, asyncio.get_running_loop())
+            pool = self._pool if scope.get(WITHIN_PAGE) else self._page_pool
             with self._page_slots:
-                answer = await self._page_pool.run(run, scope, self._client_of(scope))
+                answer = await pool.run(run, scope, self._client_of(scope))
         else:
             with self._slots:
                 answer = await self._run_call(call, scope)

@@ -223,3 +223,19 @@ def test_guesses_of_keys_are_limited(open_site: Open) -> None:
     answers = [post(browser, "/sign-in", "/sign-in", key=f"tmf_{n}") for n in range(6)]
     assert [each.status_code for each in answers][:1] == [401]
     assert answers[-1].status_code == 429
+
+
+def test_a_page_asks_the_api_for_no_pages(open_site: Open) -> None:
+    key, entry = make_key("anna", [Access.READ])
+    browser = open_site(api_keys=(entry,))
+    post(browser, "/sign-in", "/sign-in", key=key)
+    assert browser.get(f"/json{V4}").json() == []
+    for path in (f"/json/json{V4}", "/json/timeline", "/json/sign-in"):
+        assert browser.get(path).status_code == 404
+
+
+def test_an_error_has_no_form_that_could_not_be_sent(browser: TestClient) -> None:
+    assert "<form" not in browser.get("/nope").text
+    browser.get("/")
+    form = {"csrf": token_of(browser.get("/nope").text), "language": "de", "next": "/"}
+    assert browser.post("/preferences", data=form, follow_redirects=False).status_code == 303
