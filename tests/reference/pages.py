@@ -25,7 +25,7 @@ from tmf683 import pytest_plugin
 
 WORDS = Path(__file__).parent
 ROOT = WORDS.parent.parent
-_GENERATED = "<!-- Made by `make reference`; a test compares. -->"
+_GENERATED = "<!-- Made by `{by}`; a test compares. -->"
 
 
 def words(name: str) -> Any:
@@ -33,8 +33,11 @@ def words(name: str) -> Any:
     return yaml.safe_load((WORDS / f"{name}.yaml").read_text())
 
 
-def page(title: str, *parts: str) -> str:
-    return "\n\n".join([f"# {title}", _GENERATED, *(part.strip() for part in parts)]) + "\n"
+def page(title: str, *parts: str, by: str = "make reference") -> str:
+    return (
+        "\n\n".join([f"# {title}", _GENERATED.format(by=by), *(part.strip() for part in parts)])
+        + "\n"
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from app.settings import Settings
-from tests.conftest import OURS
+from tests.conftest import OURS, official_specs
+from tests.reference.documents import described
 from tests.reference.pages import PAGES, ROOT, statuses, words
 
 FOLDER = ROOT / "docs" / "reference"
@@ -17,6 +18,15 @@ FOLDER = ROOT / "docs" / "reference"
 def test_a_page_of_the_reference_is_what_the_code_says(name: str) -> None:
     written = (FOLDER / name).read_text()
     assert written == PAGES[name](), "run `make reference`"
+
+
+def test_official_documents_are_served_as_the_page_says() -> None:
+    files = sorted(official_specs().glob("TMF*"))
+    written = (FOLDER / "documents.md").read_text()
+    for _, cells in described(files):
+        line = f"| {' | '.join(cells)} | "
+        assert line in written, "run `python -m tests.reference.documents`"
+        assert ", 0 failed," in written.partition(line)[2].partition("\n")[0]
 
 
 def test_every_setting_has_an_example_that_it_takes() -> None:
