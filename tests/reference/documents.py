@@ -18,7 +18,7 @@ from tests.server import running_server
 FILE = ROOT / "docs" / "reference" / "documents.md"
 _HEAD = ("document", "dialect", "version", "resources", "operations served", "run derived from it")
 
-_IN_TITLES = re.compile(r"^\S+\.json\b|\bAPI\b")
+_IN_TITLES = re.compile(r"\bAPI\b")
 """What titles have beside the name."""
 
 
@@ -50,7 +50,7 @@ def described(files: Sequence[Path]) -> Iterator[tuple[Contract, list[str]]]:
         served = sum(each.unserved is None for each in contract.bindings)
         resources = sum(each.kind is Kind.LIST for each in contract.bindings)
         title = " ".join(_IN_TITLES.sub("", contract.title).split())
-        name = f"{file.name.partition('-')[0]} {title}"
+        name = f"{file.name[:6]} {title}"
         counted = f"{served} of {len(contract.bindings)}"
         yield contract, [name, dialect, contract.version, str(resources), counted]
 
