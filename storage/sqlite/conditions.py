@@ -129,9 +129,9 @@ class Compiler:
 
     def _comparison(self, tree: Comparison, content: str) -> Sql:
         path, operator, value = tree.path, tree.operator, tree.value
-        if isinstance(value, int) and abs(value) >= 2**63:
+        if _is_long(value):
             # SQLite reads such numbers in JSON as floating point; the digits are in the text.
-            near = self._comparison(Comparison(path, operator, float(value)), content)
+            near = self._comparison(Comparison(path, operator, _near(value)), content)
             if operator is not Operator.EQ:
                 return near
             return joined(" AND ", "1", [near, Sql(f"instr({content}, ?)", (str(value),))])
@@ -202,7 +202,7 @@ class Compiler:
                 full = path + below
                 usable = value is not None and not isinstance(value, bool | datetime)
                 if usable and full in self._hints:
-                    return [_listed(self._hints[full], operator, value)]
+                    return [_listed(self._hints[full], operator, _near(value))]
                 if operator is Operator.EQ and isinstance(value, str):
                     return [_mentioned(value)]
             case AnyElement(below, inner):
@@ -283,6 +283,16 @@ def _either(parts: list[Sql]) -> Sql:
         member = " OR ".join(part.member for part in listed)
         return Listed(f"seq IN ({rows})", values, rows, f"({member})")
     return joined(" OR ", "0", parts)
+
+
+def _is_long(value: Value) -> bool:
+    """Whether a number is an integer beyond those of SQLite."""
+    return isinstance(value, int) and not -(2**63) <= value < 2**63
+
+
+def _near(value: Value) -> Value:
+    """Return the number that SQLite has for a long integer in JSON, any other value as it is."""
+    return float(value) if isinstance(value, int) and _is_long(value) else value
 
 
 def _listed(hint: int, operator: Operator, value: Value) -> Listed:

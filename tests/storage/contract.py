@@ -696,12 +696,21 @@ instants = st.sampled_from(
         "2027-02-03T04:05:06-07:00",
     ]
 )
-texts = st.sampled_from(["", "x", "xy", "y", "1", "é", "\U0001f600"])
+texts = st.sampled_from(["", "x", "xy", "y", "1", "é", "\U0001f600", "x\ny", "x\vy", "(\ny", " "])
+long_integers = st.sampled_from([10**30, -(10**30), 2**63, 2**63 - 1, -(2**63) - 1, 2**53 + 1])
+"""Some that BSON has no type for, and some that doubles do not hold."""
 scalars = st.one_of(
-    texts, instants, st.booleans(), st.none(), st.integers(-2, 2), st.sampled_from([0.5, 1.0])
+    texts,
+    instants,
+    st.booleans(),
+    st.none(),
+    st.integers(-2, 2),
+    long_integers,
+    st.sampled_from([0.5, 1.0]),
 )
+within_arrays = st.one_of(scalars, st.builds(lambda value: {"b": value}, scalars))
 nested: st.SearchStrategy[Any] = st.recursive(
-    scalars,
+    st.one_of(scalars, st.builds(lambda value: [[value]], within_arrays)),
     lambda inner: st.one_of(st.dictionaries(names, inner, max_size=3), st.lists(inner, max_size=3)),
     max_leaves=6,
 )
@@ -740,9 +749,21 @@ comparisons = st.one_of(
         ),
     ),
 )
+patterns = ["^x", "y$", ".", "[x1]", "y", "^", r"\{", "^1$"]
+patterns += [r"\v", r"x\vy", r"[\v]", r"[^\v]y", r"\s", r"x\sy", r"\S"]
+patterns += [
+    "(?m)^y",
+    "(?m)x$",
+    "(?m:x$)",
+    "(?m:^y)$",
+    r"\((?m)$",
+    r"(?m)\($",
+    "(?m)(?-m:^y)",
+    "(x|(?m)^y)",
+]
 leaves = st.one_of(
     comparisons,
-    st.builds(Matches, paths, st.sampled_from(["^x", "y$", ".", "[x1]", "y", "^", r"\{", "^1$"])),
+    st.builds(Matches, paths, st.sampled_from(patterns)),
 )
 conditions: st.SearchStrategy[Condition] = st.recursive(
     leaves,

@@ -11,11 +11,13 @@ import pytest
 
 from storage import (
     And,
+    AnyElement,
     Comparison,
     Condition,
     Index,
     Matches,
     Operator,
+    Or,
     Path,
     Query,
     SortKey,
@@ -227,3 +229,18 @@ class StoreEdges:
         for id in "abc":
             store.delete(collection, id, version=1, events=[b"{}"])
         assert store.find(collection, Query(window=Window(0, 1))).total == 3
+
+    @pytest.mark.parametrize("number", [10**30, 2**63, -(2**63) - 1, 2**63 - 1, -(2**63)])
+    def test_long_integers_are_found_among_alternatives_and_within_arrays(
+        self, store: Store, number: int
+    ) -> None:
+        collection = f"long/{uuid.uuid4().hex}"
+        store.prepare(collection, [Index((("a",),), many=True), Index((("b", "c"),), many=True)])
+        documents = [{"a": number}, {"a": [1, number]}, {"a": 1}, {"b": [{"c": number}, {"c": 2}]}]
+        for document, id in zip(documents, "abcd", strict=True):
+            store.insert(collection, id, dump({"id": id, **document}))
+        here, nested = Comparison(("a",), EQ, number), Comparison(("c",), EQ, number)
+        assert ids(store, collection, here) == "ab"
+        assert ids(store, collection, Or((here, Comparison(("a",), EQ, -7)))) == "ab"
+        assert ids(store, collection, Or((AnyElement(("b",), nested),))) == "d"
+        assert ids(store, collection, AnyElement(("b",), Or((nested,)))) == "d"
