@@ -33,8 +33,11 @@ _VALUES = ["string", "double", "int", "long", "bool", "object", "date"]
 """BSON types of everything but null and arrays, whose elements count instead of them."""
 
 _NOTHING: Filter = {"$nor": [{}]}
-_JSON_OBJECT: Filter = {NESTED: None, DIGITS_SUFFIX: None}
-"""What an element of an array is that stands for an object, not for a nested array or a number."""
+_JSON_OBJECT: Filter = {NESTED: {"$exists": False}, DIGITS_SUFFIX: {"$exists": False}}
+"""What an element of an array is that stands for an object, not for a nested array or a number.
+
+Equality with null would also hold for a nested array that has a null.
+"""
 
 
 def condition(

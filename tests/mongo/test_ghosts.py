@@ -27,9 +27,9 @@ KEPT = 4
 @pytest.fixture(params=["mongo", "ferret"])
 def store(request: pytest.FixtureRequest) -> Iterator[MongoStore]:
     running = own_mongo_server if request.param == "mongo" else own_ferret_server
-    opened = MongoStore if request.param == "mongo" else FerretStore
     with running() as server:
-        store = opened(f"{server.url}ghosts")
+        url = f"{server.url}ghosts?socketTimeoutMS=120000&serverSelectionTimeoutMS=120000"
+        store = MongoStore(url) if request.param == "mongo" else FerretStore(url)
         yield store
         store.close()
 

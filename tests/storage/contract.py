@@ -756,10 +756,8 @@ patterns += [
     "(?m)x$",
     "(?m:x$)",
     "(?m:^y)$",
-    r"\((?m)$",
     r"(?m)\($",
     "(?m)(?-m:^y)",
-    "(x|(?m)^y)",
 ]
 leaves = st.one_of(
     comparisons,

@@ -16,6 +16,7 @@ from storage import (
     Condition,
     Index,
     Matches,
+    Not,
     Operator,
     Or,
     Path,
@@ -244,3 +245,12 @@ class StoreEdges:
         assert ids(store, collection, Or((here, Comparison(("a",), EQ, -7)))) == "ab"
         assert ids(store, collection, Or((AnyElement(("b",), nested),))) == "d"
         assert ids(store, collection, AnyElement(("b",), Or((nested,)))) == "d"
+
+    @pytest.mark.parametrize("value", [1, None, 10**30, "x", [1], [None]])
+    def test_an_array_within_an_array_is_no_object(self, store: Store, value: Any) -> None:
+        collection = f"within/{uuid.uuid4().hex}"
+        store.prepare(collection, ())
+        store.insert(collection, "a", dump({"id": "a", "x": [[value]]}))
+        store.insert(collection, "b", dump({"id": "b", "x": [{"c": 1}]}))
+        other = AnyElement(("x",), Not(Comparison(("b",), EQ, 1)))
+        assert ids(store, collection, other) == "b"
