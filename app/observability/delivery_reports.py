@@ -55,6 +55,10 @@ class DeliveryReports:
         self._count("resumed")
         self._report(logging.INFO, LogEvent.SUBSCRIPTION_RESUMED, subscription)
 
+    def paused(self, subscription: str, reason: str) -> None:
+        """Report that an operator has stopped the deliveries to a listener."""
+        self._report(logging.INFO, LogEvent.SUBSCRIPTION_PAUSED, subscription, reason=reason)
+
     def clock_stepped(self, seconds: float) -> None:
         """Report that the wall clock jumped, forwards or (negative) backwards."""
         report(logging.WARNING, LogEvent.CLOCK_STEPPED, seconds=round(seconds, 1))

@@ -121,7 +121,7 @@ class EventOperations:
 
     def resume(self, id: str) -> SubscriptionView:
         """See `Operations.resume`."""
-        return subscriptions.resume_subscription(self._store, id, self._by)
+        return subscriptions.resume_subscription(self._store, id)
 
     def test(self, id: str) -> TestResult:
         """See `Operations.test`."""

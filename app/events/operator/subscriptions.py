@@ -43,6 +43,8 @@ def show_subscription(store: Store, id: str) -> SubscriptionView:
 def pause_subscription(store: Store, id: str, by: str = "") -> SubscriptionView:
     """Stop the deliveries to a listener until they are resumed; what is on its way arrives.
 
+    The worker that finds out logs it.
+
     Raises:
         DocumentNotFound: there is no subscription of that id.
     """
@@ -50,11 +52,10 @@ def pause_subscription(store: Store, id: str, by: str = "") -> SubscriptionView:
     if not cursor.paused:
         reason = f"paused by {by or 'an operator'}"
         pause_cursor(store, cursor.id, reason)
-        report_operation(LogEvent.SUBSCRIPTION_PAUSED, cursor.id, by)
     return show_subscription(store, id)
 
 
-def resume_subscription(store: Store, id: str, by: str = "") -> SubscriptionView:
+def resume_subscription(store: Store, id: str) -> SubscriptionView:
     """Let a listener that is paused, suspended or resting receive events again, at once.
 
     Raises:
@@ -65,7 +66,6 @@ def resume_subscription(store: Store, id: str, by: str = "") -> SubscriptionView
     registered_body(store, cursor)
     if cursor.suspended or cursor.rest_until:
         resume_cursor(store, cursor.id)
-        report_operation(LogEvent.SUBSCRIPTION_RESUMED, cursor.id, by)
     return show_subscription(store, id)
 
 

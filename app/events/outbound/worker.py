@@ -93,6 +93,7 @@ class DeliveryWorker:
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._pauses: dict[str, _Pause] = {}
         self._suspended: set[str] = set()
+        self._paused: set[str] | None = None
         self._heartbeat = Heartbeat(cursors.holder, cursors.now(), cursors.now(), 0.0, restarts)
         self._beat_at = self._look_at = self._tidied_at = 0.0
         self._last = -1
@@ -145,7 +146,7 @@ class DeliveryWorker:
             self._runs[name].cancel()
         for name in self._pauses.keys() - wanted.keys():
             del self._pauses[name]
-        self._report_resumed(cursors)
+        self._report_operators(cursors)
         if time.monotonic() - self._tidied_at > _TIDY_SECONDS:
             self._tidied_at = time.monotonic()
             await self._tidy([cursor for name, cursor in cursors.items() if name not in wanted])
@@ -168,7 +169,12 @@ class DeliveryWorker:
         )
         await self._executor.run(heartbeat.beat, self._store, self._heartbeat)
 
-    def _report_resumed(self, cursors: dict[str, DeliveryCursor]) -> None:
+    def _report_operators(self, cursors: dict[str, DeliveryCursor]) -> None:
+        """Report what operators have paused and resumed since the last look."""
+        paused = {name for name, cursor in cursors.items() if cursor.paused}
+        for name in paused - (paused if self._paused is None else self._paused):
+            self._reports.paused(name, cursors[name].suspended)
+        self._paused = paused
         suspended = {name for name, cursor in cursors.items() if cursor.suspended}
         for name in (self._suspended - suspended) & cursors.keys():
             self._reports.resumed(name)

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import cast
 
@@ -18,7 +17,7 @@ from app.events.outbound.delivery_cursors import (
     ACKNOWLEDGED,
     CURSORS,
     DeliveryCursors,
-    read_cursors,
+    pause_cursor,
     resume_cursor,
 )
 from app.events.outbound.failed_deliveries import failed_deliveries
@@ -407,22 +406,32 @@ def test_each_failure_leaves_a_line_but_not_too_many(
     assert {each["subscription"] for each in fields if "subscription" in each} == {cursor}
 
 
-def test_a_resumed_subscription_leaves_a_line(
+def test_a_subscription_that_is_paused_and_resumed_leaves_two_lines(
     store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "tmf683.delivery")
-    cursor = register(store)
-    change(store, cursor, suspended="paused by an operator")
+    cursor, before = register(store), register(store)
+    pause_cursor(store, before, "before the worker was there")
     looked = 0
 
     def resumed() -> bool:
         nonlocal looked
         looked += 1
         if looked == 5:
+            pause_cursor(store, cursor, "paused by key:ops")
+            write(store, 1)
+        elif "subscription.paused" in lines():
             resume_cursor(store, cursor)
             write(store, 1)
-        return any(vars(each).get("fields", {}).get("event") == "subscription.resumed"
-                   for each in caplog.records)  # fmt: skip
+        return "subscription.resumed" in lines()
+
+    def lines() -> list[str]:
+        return [vars(each)["fields"]["event"] for each in caplog.records if "fields" in vars(each)]
 
     deliver(store, Listener(), resumed)
-    assert replace(read_cursors(store)[0], position=0).suspended == ""
+    told = [each for each in lines() if each in ("subscription.paused", "subscription.resumed")]
+    assert told == ["subscription.paused", "subscription.resumed"]
+    paused = next(
+        vars(e)["fields"] for e in caplog.records if "reason" in vars(e).get("fields", {})
+    )
+    assert (paused["subscription"], paused["reason"]) == (cursor, "paused by key:ops")
