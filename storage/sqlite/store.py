@@ -445,7 +445,7 @@ def _is_meant(document: Document, query: Query) -> bool:
     """
     if query.where is None or b"\\u0000" not in document.content:
         return True
-    return holds(query.where, json.loads(document.content), document.id)
+    return holds(query.where, json.loads(document.content), document.id, form=document.form)
 
 
 def _position(columns: Sequence[Any]) -> Position:

@@ -542,12 +542,14 @@ class StoreContract:
         store.prepare(collection, INDEXES if indexed else ())
         for id, text in (("1", "A"), ("2", "A\0B"), ("3", "A\\u0000")):
             content = {"id": id, "s": text, "r": [{"id": text}]}
-            store.insert(collection, id, dump(content))
+            store.insert(collection, id, dump(content), form="4")
         for path in (("s",), ("r", "id")):
             where = Comparison(path, EQ, "A")
             page = store.find(collection, Query(where=where, count=True))
             assert [each.id for each in page.documents] == ["1"]
             assert page.total == 1
+            written = And((where, InForm(("4",))))
+            assert store.find(collection, Query(where=written)).total == 1
             for each in store.find(collection, Query()).documents:
                 assert holds(where, json.loads(each.content)) == (each.id == "1")
 
