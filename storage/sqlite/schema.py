@@ -9,6 +9,7 @@ know the hint, keeps them right.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable
 
 from storage.errors import StoreError
@@ -17,6 +18,13 @@ from storage.query import Path
 from storage.sqlite import paths
 from storage.sqlite.connections import transaction
 from storage.sqlite.ordering import key_of
+
+_UNFINISHED = " (unfinished)"
+"""How the name of an index ends that is being built."""
+_STEP_DOCUMENTS = 2_000
+_STEP_SECONDS = 0.5
+"""The next step has half as many documents when one took longer."""
+_PAUSE_SECONDS = 0.12
 
 MINIMUM_SQLITE = (3, 38, 0)
 
@@ -104,11 +112,16 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
     known = read_hints(connection, name)
     for index in indexes:
-        if index.name not in known:
+        if index.name in known:
+            if index.many:
+                _renew_triggers(connection, name, known[index.name], index.paths[0])
+            continue
+        if index.many:
+            _build_elements(connection, name, index)
+        else:
             with transaction(connection):
                 _add_index(connection, name, index)
-        elif index.many:
-            _renew_triggers(connection, name, known[index.name], index.paths[0])
+        _let_others_write(connection, name)
 
 
 def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int]:
@@ -116,7 +129,8 @@ def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int
     rows = connection.execute(
         "SELECT name, hint FROM hint WHERE collection = ?", (collection,)
     ).fetchall()
-    return {name.decode(): hint for name, hint in rows}
+    names = ((name.decode(), hint) for name, hint in rows)
+    return {name: hint for name, hint in names if not name.endswith(_UNFINISHED)}
 
 
 def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:
@@ -125,19 +139,62 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
     )
     if not added.rowcount:
         return  # another process was quicker
-    hint = added.lastrowid
-    assert hint is not None  # noqa: S101 - a row was added
-    if not index.many:
-        keys = [key_of(path, instant=path in index.instants) for path in index.paths]
-        _create_index(connection, f"document_by_{index.name}", ["collection", *keys])
-        return
+    keys = [key_of(path, instant=path in index.instants) for path in index.paths]
+    _create_index(connection, f"document_by_{index.name}", ["collection", *keys])
+
+
+def _build_elements(connection: sqlite3.Connection, collection: str, index: Index) -> None:
+    """Build an index through arrays in steps, between which others write.
+
+    Its triggers come first, so that what others write meanwhile has its rows. Until it is whole it
+    has another name, which no query looks for; whoever finds it so builds it to its end.
+    """
     (path,) = index.paths
-    for name, statement in _triggers(collection, hint, path).items():
-        connection.execute(f"DROP TRIGGER IF EXISTS {name}")
-        connection.execute(statement)
+    unfinished = index.name + _UNFINISHED
+    with transaction(connection):
+        if index.name in read_hints(connection, collection):
+            return  # another process was quicker
+        connection.execute(
+            "INSERT OR IGNORE INTO hint (collection, name) VALUES (?, ?)", (collection, unfinished)
+        )
+        (hint,) = connection.execute(
+            "SELECT hint FROM hint WHERE collection = ? AND name = ?", (collection, unfinished)
+        ).fetchone()
+        for name, statement in _triggers(collection, hint, path).items():
+            connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+            connection.execute(statement)
     source = f"document, {paths.values(path)}"
     here = paths.literal(collection)
-    connection.execute(_adding(hint, "seq", source, f"collection = {here}"))
+    begin, number = -1, _STEP_DOCUMENTS
+    while (last := _last_of_step(connection, collection, begin, number)) is not None:
+        within = f"collection = {here} AND seq > {begin} AND seq <= {last}"
+        begun = time.monotonic()
+        connection.execute(_adding(hint, "seq", source, within))
+        slow = time.monotonic() - begun > _STEP_SECONDS
+        begin, number = last, max(1, number // 2) if slow else number
+        _let_others_write(connection, collection)
+    connection.execute("UPDATE hint SET name = ? WHERE hint = ?", (index.name, hint))
+
+
+def _last_of_step(
+    connection: sqlite3.Connection, collection: str, begin: int, number: int
+) -> int | None:
+    """Return the number of the last document of a step that begins behind one; None at the end."""
+    (last,) = connection.execute(
+        "SELECT max(seq) FROM (SELECT seq FROM document INDEXED BY document_newest"
+        " WHERE collection = ? AND seq > ? ORDER BY seq LIMIT ?)",
+        (collection, begin, number),
+    ).fetchone()
+    return None if last is None else int(last)
+
+
+def _let_others_write(connection: sqlite3.Connection, collection: str) -> None:
+    """Pause where others may wait: SQLite looks for the end of a write every 0.1 s at most."""
+    (found,) = connection.execute(
+        "SELECT documents FROM collection WHERE name = ?", (collection,)
+    ).fetchone()
+    if found > _STEP_DOCUMENTS:
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _renew_triggers(connection: sqlite3.Connection, collection: str, hint: int, path: Path) -> None:
