@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from storage.diagnosis import Check
 from storage.errors import StoreError, StoreUrlError
 from storage.port import Index, Store
-from storage.sqlite import Durability, SqliteStore
+from storage.sqlite import Durability, SqliteStore, unclean_end
 from storage.sqlite.diagnosis import diagnose as diagnose_sqlite
 
 _FORMS = "use sqlite:///file.db, memory: or mongodb://host/database"
@@ -53,6 +53,19 @@ def open_store(
     return SqliteStore(
         file, durability=durability, busy_seconds=busy_seconds, query_seconds=query_seconds
     )
+
+
+def check_after_unclean_end(url: str) -> None:
+    """Check a database file that the last process did not close, before it is served.
+
+    Raises:
+        StoreUrlError: the URL has no adapter or the wrong form.
+        StoreError: it is corrupt; the message says what to do.
+    """
+    check_store_url(url)
+    file = None if is_private(url) else sqlite_file(url)
+    if file is not None:
+        unclean_end.check_after_unclean_end(file)
 
 
 def diagnose_store(

@@ -14,6 +14,7 @@ from app.observability.traces import check_tracing
 from app.server import gunicorn_server
 from app.server.development import serve_for_development
 from app.settings import Settings, shown
+from storage.store_url import check_after_unclean_end
 
 
 @click.command()
@@ -60,6 +61,7 @@ def serve(
         contracts, sources = open_contracts(settings), open_sources(settings)
         settings = gunicorn_server.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
+        check_after_unclean_end(settings.store)
         opened = open_prepared_store(settings, [*contracts, *sources])
         single_process = opened.single_process
         opened.close()
