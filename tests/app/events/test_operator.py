@@ -9,10 +9,12 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from starlette.testclient import TestClient
 
 from app.application import create_app
 from app.bootstrap import open_contracts, open_operations, open_received
+from app.commands.events import events
 from app.commands.operator_client import OperatorApiError, OperatorClient
 from app.events.operator.errors import OperationConflict
 from app.events.operator.operations import EventOperations, Operations
@@ -287,6 +289,54 @@ def test_events_that_nothing_follows_cannot_be_applied(tmp_path: Path) -> None:
         assert operations.received_event(id_)["outcome"] == "kept"
         with pytest.raises(OperationConflict, match="nothing here follows"):
             operations.apply(id_)
+
+
+def test_commands_print_the_same_for_a_store_and_a_server(
+    settings: Settings,
+    client: TestClient,
+    store: Store,
+    registered: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    class Lasting:
+        """The test's client, which outlives a command."""
+
+        request = staticmethod(client.request)
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(httpx, "Client", lambda **_: Lasting())
+    monkeypatch.chdir(tmp_path)
+    places = [["--store", settings.store, "--spec", str(OURS)], ["--url", "http://127.0.0.1"]]
+    delivery = park(store, registered, "cli-1")
+    send(client, {"eventId": "cli-2", "event": {"partyInteraction": {"reason": "no id"}}})
+    for arguments, says in (
+        (["list"], "  cli-1  parked  T  partyInteraction/1  8 attempts, it answered 400"),
+        (["list", "--json"], f'"subscription":"{registered}"'),
+        (["show", "cli-1"], '{"n":"cli-1"}'),
+        (["show", delivery], '{"n":"cli-1"}'),
+        (["show", delivery.replace(":", "/")], '{"n":"cli-1"}'),
+        (["received", "--failed"], "failed: /event/partyInteraction/id cannot be the id"),
+        (["received", "--failed", "--json"], '"event":{"eventId":"cli-2"'),
+        (["pause", registered], "paused by an operator"),
+        (["resume", registered], "  active"),
+        (["test", registered], "not delivered in"),
+        (["show", "nothing"], "tmf683: delivery nothing does not exist"),
+        (["pause", "nothing"], "tmf683: subscription nothing does not exist"),
+        (["apply", "nothing"], "tmf683: received event nothing does not exist"),
+        (["purge", "--parked", "--subscription", "x"], "subscription x does not exist"),
+    ):
+        done = [CliRunner().invoke(events, [*arguments, *place]) for place in places]
+        codes = {each.exit_code for each in done}
+        assert codes == {2 if "exist" in says else 1 if arguments[0] == "test" else 0}, done
+        assert says in done[0].output
+        if arguments[0] != "test":  # which says how long it took
+            assert done[0].output == done[1].output
+    assert CliRunner().invoke(events, ["list", *places[0], *places[1]]).exit_code == 2
+    purged = CliRunner().invoke(events, ["purge", delivery, *places[1]])
+    assert purged.output == "1 deliveries forgotten\n"
 
 
 def test_a_server_that_has_no_operator_api_is_named() -> None:
