@@ -19,6 +19,7 @@ class SqliteGroup:
         self._connections = connections
         self._opened: sqlite3.Connection | None = None
         self._commits = 0
+        self._seconds: float | None = None
 
     def begin(self, *, wait: bool) -> bool:
         """See `Group.begin`."""
@@ -27,7 +28,9 @@ class SqliteGroup:
             with self._connections.explained():
                 self._connections.check_file()
                 roll_back(self._own)  # what was begun and never committed
-                self._own.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+                if seconds != self._seconds:
+                    self._own.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
+                    self._seconds = seconds
                 self._own.execute("BEGIN IMMEDIATE")
         except StoreBusy:
             if wait:
