@@ -33,6 +33,9 @@ CURSORS = "events/lane"
 """The names in the store are those of the first release."""
 ACKNOWLEDGED = "events/acknowledged"
 
+_FARTHEST_SECONDS = 25 * 3600.0
+"""No wait is so long: what lies farther ahead was written by a clock that was wrong."""
+
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """Numbers of events as ranges, first and last one included, in ascending order."""
 
@@ -67,7 +70,12 @@ class DeliveryCursor:
 
     def has_work(self, last: int, now: float) -> bool:
         """Whether there are events behind its position, or failed deliveries that are due."""
-        return self.position < last or 0 < self.retry_at <= now
+        return self.position < last or (self.retry_at > 0 and is_due(self.retry_at, now))
+
+
+def is_due(at: float, now: float) -> bool:
+    """Whether a time has come, or was written by a clock that was far ahead."""
+    return at <= now or at > now + _FARTHEST_SECONDS
 
 
 class CursorLost(Exception):
@@ -110,7 +118,7 @@ class DeliveryCursors:
 
     def is_free(self, cursor: DeliveryCursor) -> bool:
         """Whether this worker may take a cursor that `all` yielded."""
-        if cursor.suspended or cursor.rest_until > self.now():
+        if cursor.suspended or not is_due(cursor.rest_until, self.now()):
             return False
         return not self.is_held(cursor)
 

@@ -21,6 +21,7 @@ from app.events.outbound.delivery_cursors import (
     DeliveryCursor,
     DeliveryCursors,
     Ranges,
+    is_due,
 )
 from app.events.outbound.event_log import EventLogReader
 from app.events.outbound.failed_deliveries import FailedDelivery
@@ -251,7 +252,7 @@ class Dispatcher:
     def _start_tasks(self) -> None:
         """Start work on every resource that has something to send; new events go first."""
         now = self._cursors.now()
-        due = [name for name, held in self._failed.items() if held[0].next <= now]
+        due = [name for name, held in self._failed.items() if is_due(held[0].next, now)]
         for resource in dict.fromkeys([*self._queues, *due]):
             if resource not in self._tasks:
                 self._tasks[resource] = task = asyncio.create_task(self._work(resource))
@@ -272,7 +273,7 @@ class Dispatcher:
         while not self._stopped():
             held = self._failed.get(resource, [])
             queue = self._queues.get(resource)
-            due = bool(held) and held[0].next <= self._cursors.now()
+            due = bool(held) and is_due(held[0].next, self._cursors.now())
             if due and not (queue and queue[0].number < held[0].number):
                 await self._send_again(resource, held)
             elif queue:

@@ -230,6 +230,22 @@ def test_what_is_due_is_not_forgotten_when_the_lane_rests(store: Store) -> None:
     deliver(store, told, lambda: len(told.got) == 2)
 
 
+def test_what_a_wrong_clock_put_off_is_sent_once_it_is_right(store: Store) -> None:
+    async def refuse(event: OutgoingEvent) -> DeliveryResult:
+        return DeliveryResult("it answered 500")
+
+    cursor = register(store)
+    write(store, 3)
+    often = RetryPolicy(first_wait=0.01, poll_seconds=0.01, attempts=100)
+    deliver(store, Listener(refuse), lambda: cursor_in(store, cursor).failures > 1, retry=often)
+    later = time.time() + 30 * 86400.0
+    for each in DeliveryCursors(store, "operator", 5.0).failed(cursor=cursor):
+        DeliveryCursors(store, "operator", 5.0).put(replace(each, next=later))
+    change(store, cursor, rest_until=later, retry_at=later)
+    told = Listener()
+    deliver(store, told, lambda: len({event.id for _, event in told.got}) == 3)
+
+
 def test_who_unregisters_gets_nothing_of_what_is_left(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
