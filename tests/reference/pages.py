@@ -54,10 +54,10 @@ def settings() -> str:
         rows.append(
             [
                 f"`TMF_{name.upper()}`",
-                _kind(field.annotation),
-                _default(name, field.default),
                 field.description or "",
+                _default(name, field.default),
                 f"`{example}`",
+                _kind(field.annotation),
                 since,
             ]
         )
@@ -66,7 +66,7 @@ def settings() -> str:
         "How settings are read, and from where, is in the [README](../../README.md#configuration);"
         " `tmf683 config` prints what is in effect. A list in a variable is separated by commas,"
         " paths by the system's path separator.",
-        table(["variable", "type", "default", "meaning", "example", "since"], rows),
+        table(["variable", "meaning", "default", "example", "type", "since"], rows),
     )
 
 
