@@ -20,7 +20,9 @@ _LEGEND = """\
 newer one: what it sends may be refused, or what it gets may not be what it knows. In brackets is
 where: in *requests* (what clients send) or *answers* (what they get). `a[]` is each element of the
 array `a`; after *added, required* is the least that such a value must hold. *Data* says what
-becomes of values that are stored already, where a mapping knows both contracts."""
+becomes of values that are stored already, where a mapping knows both contracts. A format that many
+attributes lose is one line, for the document. The resource in an event is compared where it is
+served itself."""
 
 
 @dataclass(frozen=True, slots=True)
