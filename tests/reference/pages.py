@@ -118,7 +118,10 @@ def _commands(command: click.Command, path: list[str]) -> Iterator[tuple[list[st
 
 
 def _command(path: Sequence[str], command: click.Command) -> str:
-    context = click.Context(command, info_name=" ".join(path), max_content_width=90)
+    names = ["-h", "--help"]  # as app.cli has them: click keeps what it is asked first
+    context = click.Context(
+        command, info_name=" ".join(path), max_content_width=90, help_option_names=names
+    )
     return f"## {' '.join(path)}\n\n```text\n{click.unstyle(command.get_help(context))}\n```"
 
 
