@@ -18,9 +18,9 @@ import httpx
 from tests.chaos.disturbances import Site
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import API, Load, listening, stored
-from tests.server import eventually
 
-_DELIVERY_SECONDS = 600
+_SILENCE_SECONDS = 60
+"""When no event was delivered for so long, none will be."""
 
 
 def run(minutes: float, seed: int, folder: Path) -> Ledger:
@@ -42,7 +42,7 @@ def run(minutes: float, seed: int, folder: Path) -> Ledger:
             finally:
                 load.stop()
             site.wait_ready()
-            eventually(lambda: not ledger.missing(), _DELIVERY_SECONDS)
+            _await_deliveries(ledger)
             time.sleep(2)
             ledger.check_stored(stored(site.url))
             ledger.check_deliveries()
@@ -63,6 +63,16 @@ def _disturb(site: Site, chance: random.Random, end: float, gap: float) -> None:
                 return
         time.sleep(chance.uniform(0.5, 1) * gap)
         site.disturb(plan.pop())
+
+
+def _await_deliveries(ledger: Ledger) -> None:
+    """Wait until every acknowledged change has reached its listeners, or no more events come."""
+    delivered, since = -1, time.monotonic()
+    while ledger.missing() and time.monotonic() - since < _SILENCE_SECONDS:
+        now = sum(len(each) for each in ledger.deliveries.values())
+        if now != delivered:
+            delivered, since = now, time.monotonic()
+        time.sleep(0.5)
 
 
 def _subscribe(url: str, callback: str, ledger: Ledger) -> None:
