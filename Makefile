@@ -57,6 +57,9 @@ lint: $(VENV)/dev ## Check style, types and layers
 conformance: $(VENV)/dev ## Run the conformance certificate's 18 requests against a server of its own
 	@$(BIN)/python -m tests.conformance_run
 
+generators: $(VENV)/dev ## Make clients of v4 and v5 with six code generators and run them
+	@$(BIN)/pytest -rs tests/generators
+
 fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000, SEED=683
 	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000) $(if $(SEED),--seed $(SEED))
 
@@ -118,6 +121,6 @@ clean: ## Remove the environment and everything built; ./data stays
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-.PHONY: FORCE run demo test test-all test-long matrix lint conformance fuzz bench bench-store bench-store-check \
-	bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
+.PHONY: FORCE run demo test test-all test-long matrix lint conformance generators fuzz bench bench-store \
+	bench-store-check bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
 	clean help

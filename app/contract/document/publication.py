@@ -145,6 +145,8 @@ class _Publication:
                 if name in self._used_alone or name in self._cases:
                     name = f"{name}_Request"
                 here = shown["paths"][path][method]["requestBody"]["content"][media_type]
+                if "properties" not in here["schema"]:
+                    continue  # a list of operations with a bound beside it
                 schemas[name] = here["schema"]
                 here["schema"] = {"$ref": f"{_PREFIX}{name}"}
 
