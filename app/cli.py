@@ -20,6 +20,7 @@ PLACES = {
     "seed": "app.commands.seed:seed_command",
     "export": "app.commands.archives:export_command",
     "import": "app.commands.archives:import_command",
+    "put": "app.commands.archives:put_command",
     "check": "app.commands.contracts:check",
     "diff": "app.commands.contracts:diff",
     "migrate": "app.commands.contracts:migrate_command",

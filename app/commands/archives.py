@@ -1,4 +1,4 @@
-"""`export` and `import`: backup and restore."""
+"""`export`, `import` and `put`: backup, restore, and resources from plain files."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from app.events.outbound.processes import callback_policy
 from app.maintenance.archive import ArchiveError, ArchiveReader, Entry, opened
 from app.maintenance.export import export as write_archive
 from app.maintenance.export import exported_collections
+from app.maintenance.plain_files import entries_of, is_archive, targets_of
 from app.maintenance.restore import OnConflict, Reject, RestoreConflict, restore
 from app.settings import SettingsError
 from storage import Query, Store, Window
@@ -72,6 +73,9 @@ def export_command(
 @click.option("--dry-run", is_flag=True, help="Validate the documents, and change nothing.")
 @click.option("--subscriptions", is_flag=True, help="Restore event subscriptions too, suspended.")
 @click.option("--rejects", type=click.File("wb", lazy=False), help="File for rejected documents.")
+@click.option(
+    "--resource", help="What a plain file holds, customerBill for example; archives say it."
+)
 @_SPEC
 @_STORE
 def import_command(
@@ -80,6 +84,7 @@ def import_command(
     dry_run: bool,
     subscriptions: bool,
     rejects: IO[bytes] | None,
+    resource: str | None,
     spec: tuple[Path, ...],
     store: str | None,
 ) -> None:
@@ -87,19 +92,24 @@ def import_command(
 
     An incomplete archive is refused before anything is changed. An import that was killed can be
     started again: documents that exist are skipped. Exit code 1: documents were rejected.
+
+    With --resource, ARCHIVE is a JSON array of resources or a line for each (NDJSON). Their ids and
+    dates are kept. It fills collections that the contract has no POST for, too; no events are sent.
     """
     with plain_errors(), _archive_errors():
         path = _path(archive)
-        total = _verified(path) if path else None
+        _check_form(path, resource)
+        total = _verified(path) if path and resource is None else None
         settings = read_settings(spec=spec, store=store)
         contracts = open_contracts(settings)
+        targets = None if resource is None else targets_of(contracts, resource)
         opened_store = open_prepared_store(settings, contracts)
         try:
             with opened(path, "rb") as file, progress_bar(total, "importing") as step:
                 found = restore(
                     contracts,
                     opened_store,
-                    _whole(ArchiveReader(file)),
+                    entries_of(file, targets) if targets else _whole(ArchiveReader(file)),
                     on_conflict=on_conflict,
                     dry_run=dry_run,
                     subscriptions=subscriptions,
@@ -119,6 +129,54 @@ def import_command(
         click.echo("subscriptions are suspended until `tmf683 events retry --subscription ID`")
     _report(found.rejects, rejects)
     sys.exit(1 if found.rejects else 0)
+
+
+@click.command(name="put")
+@click.argument("resource")
+@click.argument("file", type=Path)
+@_SPEC
+@_STORE
+def put_command(resource: str, file: Path, spec: tuple[Path, ...], store: str | None) -> None:
+    """Store the RESOURCE in FILE, a JSON object (- is stdin), in place of one with the same id.
+
+    It is for collections that the contract has no POST for: customerBill, for example. It is
+    validated by the contract first, its id and dates are kept, and no events are sent.
+    """
+    with plain_errors(), _archive_errors():
+        settings = read_settings(spec=spec, store=store)
+        contracts = open_contracts(settings)
+        targets = targets_of(contracts, resource)
+        with opened(_path(file), "rb") as source:
+            entries = list(entries_of(source, targets))
+        if len(entries) != 1:
+            raise ArchiveError(f"{file} holds {len(entries)} resources, not one; use import")
+        opened_store = open_prepared_store(settings, contracts)
+        try:
+            found = restore(contracts, opened_store, entries, on_conflict="replace")
+        finally:
+            opened_store.close()
+    word = "added" if found.added else "replaced" if found.replaced else "there already"
+    click.echo(f"{resource} {entries[0].document.id} {'rejected' if found.rejects else word}")
+    _report(found.rejects, None)
+    sys.exit(1 if found.rejects else 0)
+
+
+def _check_form(path: Path | None, resource: str | None) -> None:
+    """Check that a file is an archive exactly where no resource is named.
+
+    Raises:
+        ArchiveError: it is not.
+    """
+    if path is None:
+        return
+    if not path.is_file():
+        raise ArchiveError(f"there is no file {path}")
+    with opened(path, "rb") as file:
+        archive = is_archive(file.read(64))
+    if archive and resource is not None:
+        raise ArchiveError("--resource is for plain files: an archive says what it holds")
+    if not archive and resource is None and path.suffix in (".json", ".jsonl"):
+        raise ArchiveError(f"{path} is no archive: say with --resource what it holds")
 
 
 def _path(path: Path) -> Path | None:

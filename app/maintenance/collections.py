@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import product
 
 from app.contract import Contract, Kind
 from app.tmf630.definitions import ResourceDefinition
 from storage import Document, Query, Store, Window, every
 
 _MAJORS = range(1, 10)
+_LAST_WORDS = ("Management", "API", "Api")
 _VERSIONED = re.compile(r"(?P<api>[^/]+)/v(?P<major>\d+)/(?P<name>.+)")
 
 
@@ -39,23 +41,32 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
     """Return the collections that may hold the contract's resources, its own first.
 
     Without a mapping, each major version of an API has a collection of its own; those of the other
-    versions are sources too.
+    versions are sources too. Between versions TM Forum renames APIs by a last word, `party` to
+    `partyManagement`.
     """
     found: dict[str, Source] = {}
     for binding in contract.bindings:
         definition = binding.definition
         if definition is None or binding.kind in (Kind.SUBSCRIBE, Kind.UNSUBSCRIBE):
             continue
-        if binding.kind is Kind.SUBSCRIPTION or definition.parents:
+        if binding.kind in (Kind.SUBSCRIPTION, Kind.SUBSCRIPTIONS):
             continue
         own = definition.collection
         found.setdefault(own, Source(definition, own))
         versioned = _VERSIONED.fullmatch(own)
         if versioned is not None:
-            for major in _MAJORS:
-                other = f"{versioned['api']}/v{major}/{versioned['name']}"
+            for api, major in product(_names(versioned["api"]), _MAJORS):
+                other = f"{api}/v{major}/{versioned['name']}"
                 found.setdefault(other, Source(definition, other))
     return tuple(found.values())
+
+
+def _names(api: str) -> tuple[str, ...]:
+    """Return what an API may be called in its versions, its own name first."""
+    stem = api
+    for word in _LAST_WORDS:
+        stem = stem.removesuffix(word)
+    return tuple(dict.fromkeys([api, stem, *(f"{stem}{word}" for word in _LAST_WORDS)]))
 
 
 def plain(definition: ResourceDefinition, document: Document, source: Source) -> Document:
