@@ -6,6 +6,7 @@ Separate from the application, because most commands need these and no web stack
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,7 +74,8 @@ def _open_all(
     for file in files:
         contract = opened(file, base_path=base_path)
         if contract.base_path in taken:
-            contract = opened(file, base_path=conventional_path(contract.document))
+            moved = opened(file, base_path=conventional_path(contract.document))
+            contract = replace(moved, moved_from=contract.base_path)
         if contract.base_path in taken:
             rule = f"would be served at {contract.base_path}, as {taken[contract.base_path]} is"
             raise ContractError(str(file), [Problem("", rule)])

@@ -19,7 +19,7 @@ from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
-from app.contract.warnings import warnings_of
+from app.contract.warnings import request_contradictions, warnings_of
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
 from app.settings import Settings
 from storage import Store, open_store
@@ -36,10 +36,11 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 def check(path: Path, profile: str | None, store: str | None, strict: bool, rules: bool) -> None:
     """Validate the contract at PATH and list what would be served.
 
-    Overlays, mappings and sources are listed with their files. Operations that are not served,
-    listeners that stand for no change of a resource and rules of TMF_OVERLAYS that meet nothing are
-    warnings. With --store, hold every stored document against the contract as well; nothing is
-    changed, and the exit code is 1 when one does not fit.
+    Lines that begin with "contradicts" say what the document allows in a request and excludes from
+    the answer; such requests are accepted. Overlays, mappings and sources are listed with their
+    files. Operations that are not served, listeners that stand for no change of a resource and
+    rules of TMF_OVERLAYS that meet nothing are warnings. With --store, hold every stored document
+    against the contract as well; nothing is changed, and the exit code is 1 when one does not fit.
     """
     with plain_errors():
         settings = read_settings(spec=(path,), profile=profile, store=store)
@@ -144,6 +145,8 @@ def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
         name = resource_name(each.definition.path).rpartition("/")[2]
         events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
         click.echo(f"events     {name}: {events}")
+    for sentence in request_contradictions(contract):
+        click.echo(f"contradicts  {sentence}")
     warnings = [*warnings_of(contract), *rules_without_effect(contract, settings)]
     for warning in warnings:
         click.echo(f"warning    {warning}")

@@ -86,6 +86,10 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
         base = origin + contract.base_path
         click.echo(f"{contract.title} {contract.version}")
         click.echo(f"  API         {base}")
+        if contract.moved_from is not None:
+            click.echo(
+                f"  Moved       from {contract.moved_from}, where another contract is served"
+            )
         click.echo(f"  Swagger UI  {base}/ui/")
         first = next((each for each in contract.bindings if each.kind is Kind.LIST), None)
         if first is not None and first.definition is not None:

@@ -46,7 +46,8 @@ class Contract:
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
     slash and includes the server's root path. `repaired` lists the repairs made to it,
     `contradictions` which examples were left out because they break their own schemas. `announced`
-    are the resources that have events, and `major` is the number that versions share which are not
+    are the resources that have events, `moved_from` is the base path of the document where another
+    contract is served there, and `major` is the number that versions share which are not
     to break clients.
     """
 
@@ -62,6 +63,7 @@ class Contract:
     bindings: tuple[Binding, ...]
     announced: tuple[Announced, ...]
     major: str
+    moved_from: str | None = None
 
 
 def read_document(file: Path) -> tuple[Json, tuple[Problem, ...]]:

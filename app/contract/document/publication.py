@@ -71,6 +71,8 @@ class _Publication:
         for key, inner in value.items():
             if key in _CONFIGURATION or key in (OPEN, "discriminator"):
                 continue
+            if key in ("anyOf", "oneOf") and "properties" in value and _is_condition(inner):
+                continue
             if key in _NAMES and isinstance(inner, dict):
                 shown[key] = {each: self._shown(part, each) for each, part in inner.items()}
             else:
@@ -149,6 +151,14 @@ class _Publication:
                     continue  # a list of operations with a bound beside it
                 schemas[name] = here["schema"]
                 here["schema"] = {"$ref": f"{_PREFIX}{name}"}
+
+
+def _is_condition(branches: Any) -> bool:
+    """Whether alternatives only say which of an object's attributes are required.
+
+    Generators make classes without attributes of them.
+    """
+    return all(each.keys() <= {"required"} for each in branches)
 
 
 def _is_union(schema: Json) -> bool:

@@ -1,0 +1,87 @@
+"""Contradictions: what the schema of a request allows and the schema of its answer does not.
+
+Official documents write the two apart. A resource that was created as the document says may then
+break the schema of the answer, which is sent all the same: the schema of requests decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.contract.document.load import Json
+from app.contract.schema.discriminator import discriminator_of
+from app.contract.schema.schemas import attributes, follow, name_of
+
+_DEEPEST = 8
+
+
+def contradictions_of(
+    document: Json, request: Json, answer: Json, given: frozenset[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return a sentence for each value that a request may have and its answer may not.
+
+    `given` are the paths of the attributes that the server adds where a request leaves them out.
+    """
+    comparison = _Comparison(document, given)
+    return tuple(dict.fromkeys(comparison.compared(request, answer, "", 0)))
+
+
+class _Comparison:
+    def __init__(self, document: Json, given: frozenset[tuple[str, ...]]) -> None:
+        self._document = document
+        self._given = given
+        self._seen: set[tuple[str, str]] = set()
+
+    def compared(self, request: Json, answer: Json, path: str, depth: int) -> Iterator[str]:
+        names = (name_of(request) or "", name_of(answer) or "")
+        if depth > _DEEPEST or (names[0] and names[0] == names[1]):
+            return
+        if all(names):
+            if names in self._seen:
+                return
+            self._seen.add(names)
+        sent, shown = follow(self._document, request), follow(self._document, answer)
+        kinds = sent.get("type"), shown.get("type")
+        if all(kinds) and kinds[0] != kinds[1] and kinds != ("integer", "number"):
+            yield f"{path or '/'} is of type {kinds[0]} in the request and {kinds[1]} in the answer"
+            return
+        if "array" in kinds:
+            inner = sent.get("items", {}), shown.get("items", {})
+            yield from self.compared(*inner, f"{path}/*", depth + 1)
+            return
+        if "enum" in shown:
+            yield from _values(sent, shown, path)
+        cases = self._cases(request), self._cases(answer)
+        if all(cases):
+            for value in cases[0].keys() & cases[1].keys():
+                targets = ({"$ref": f"#/components/schemas/{each[value]}"} for each in cases)
+                yield from self.compared(*targets, path, depth + 1)
+            return
+        yield from self._objects(sent, shown, path, depth)
+
+    def _objects(self, sent: Json, shown: Json, path: str, depth: int) -> Iterator[str]:
+        asked, told = attributes(self._document, sent), attributes(self._document, shown)
+        if not asked.properties:
+            return
+        for name in sorted(told.required - asked.required):
+            here = (*(part for part in path.split("/") if part not in ("", "*")), name)
+            if here not in self._given:
+                yield f"{path}/{name} is required in the answer and not in the request"
+        for name, schema in asked.properties.items():
+            if name in told.properties:
+                inner = f"{path}/{name}"
+                yield from self.compared(schema, told.properties[name], inner, depth + 1)
+
+    def _cases(self, schema: Json) -> dict[str, str]:
+        found = discriminator_of(self._document, follow(self._document, schema), name_of(schema))
+        return dict(sorted(found.cases.items())) if found and found.union else {}
+
+
+def _values(sent: Json, shown: Json, path: str) -> Iterator[str]:
+    if "enum" not in sent:
+        if sent.get("type") == "string":
+            yield f"{path} is any text in the request and one of a list in the answer"
+        return
+    more = [str(each) for each in sent["enum"] if each not in shown["enum"]]
+    if more:
+        yield f"{path} may be {' or '.join(more)} in the request and not in the answer"
