@@ -74,7 +74,11 @@ class _Publication:
             if key in ("anyOf", "oneOf") and "properties" in value and _is_condition(inner):
                 continue
             if key in _NAMES and isinstance(inner, dict):
-                shown[key] = {each: self._shown(part, each) for each, part in inner.items()}
+                shown[key] = {
+                    each: self._shown(part, each)
+                    for each, part in inner.items()
+                    if not (key == "properties" and _is_refused(part))
+                }
             else:
                 shown[key] = inner if key in _DATA else self._shown(inner)
         return _with_null(shown) if self._modern and shown.get("nullable") is True else shown
@@ -159,6 +163,14 @@ def _is_condition(branches: Any) -> bool:
     Generators make classes without attributes of them.
     """
     return all(each.keys() <= {"required"} for each in branches)
+
+
+def _is_refused(schema: Any) -> bool:
+    """Whether an attribute of a patch is declared only to refuse it.
+
+    Made clients send such attributes as null.
+    """
+    return isinstance(schema, dict) and schema.keys() == {"readOnly", "description"}
 
 
 def _is_union(schema: Json) -> bool:
