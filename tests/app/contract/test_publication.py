@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,15 @@ def documents() -> list[Path]:
     return [OURS, OURS_V5, *sorted(official_specs().glob("TMF*"))]
 
 
+@cache
+def effective(file: Path) -> dict[str, Any]:
+    overlays = read_overlays(OPENAPI_FOLDER / "overlays")
+    return open_contract(file, overlays=overlays).document
+
+
+@cache
 def shown(file: Path) -> dict[str, Any]:
-    contract = open_contract(file, overlays=read_overlays(OPENAPI_FOLDER / "overlays"))
-    return published(contract.document)
+    return published(effective(file))
 
 
 @pytest.fixture(scope="module", params=[OURS, OURS_V5], ids=["v4", "v5"])
@@ -138,8 +145,7 @@ def bodies(document: dict[str, Any]) -> Iterator[tuple[str, View, dict[str, Any]
 def test_every_body_has_an_example_that_its_schema_allows() -> None:
     shown_in_all = missing = 0
     for file in documents():
-        contract = open_contract(file, overlays=read_overlays(OPENAPI_FOLDER / "overlays"))
-        document = contract.document
+        document = effective(file)
         compiler = SchemaCompiler(document)
         for place, view, definition in bodies(document):
             if not definition.get("schema"):
