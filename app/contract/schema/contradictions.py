@@ -54,8 +54,8 @@ class _Comparison:
         cases = self._cases(request), self._cases(answer)
         if all(cases):
             for value in cases[0].keys() & cases[1].keys():
-                targets = ({"$ref": f"#/components/schemas/{each[value]}"} for each in cases)
-                yield from self.compared(*targets, path, depth + 1)
+                asked, told = ({"$ref": f"#/components/schemas/{each[value]}"} for each in cases)
+                yield from self.compared(asked, told, path, depth + 1)
             return
         yield from self._objects(sent, shown, path, depth)
 
