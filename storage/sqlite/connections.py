@@ -52,8 +52,11 @@ class Connections:
                 return
             connection = getattr(self._local, "connection", None)
             if connection is None:
+                # Before: opening a file that took the place of the first, SQLite would take the
+                # log of the first for its own, and lose what is in it.
+                self.check_file()
                 connection = self.open()
-                self.check_file()  # a file that took the place of the first must not be read
+                self.check_file()
                 self._local.connection = connection
             yield connection
 

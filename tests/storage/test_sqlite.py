@@ -385,6 +385,7 @@ def test_a_file_that_took_the_place_of_the_first_is_not_read(tmp_path: Path) -> 
         again = pool.submit(store.get, "c", "backup")
         with pytest.raises(StoreError, match="was replaced"):
             again.result()
+    assert len(store._connections._opened) == 1, "the other file was not even opened"
     store.close()
 
 
