@@ -48,6 +48,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "tmf683 seed --customers 2000 --months 36 --store mongodb://localhost/tmf683",
         "tmf683 seed --spec TMF621.json --resource troubleTicket --count 500",
     ),
+    "put": ("tmf683 put customerBill bill.json --spec TMF678.json",),
     "export": ("tmf683 export --out backup.ndjson.zst",),
     "import": ("tmf683 import backup.ndjson.zst --on-conflict skip",),
     "check": (
