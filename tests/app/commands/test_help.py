@@ -13,8 +13,13 @@ from app.cli import main
 from app.commands.help_texts import EXAMPLES
 
 
+def context_of(command: click.Command) -> click.Context:
+    """Return a context with the options that the group gives to its commands."""
+    return click.Context(command, help_option_names=["-h", "--help"], max_content_width=400)
+
+
 def commands(group: click.Group, path: str = "") -> Iterator[tuple[str, click.Command]]:
-    context = click.Context(group)
+    context = context_of(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
@@ -28,7 +33,7 @@ def test_every_command_has_examples_which_its_help_shows() -> None:
     found = dict(commands(main))
     assert found.keys() == EXAMPLES.keys()
     for path, command in found.items():
-        shown = click.unstyle(command.get_help(click.Context(command, max_content_width=400)))
+        shown = click.unstyle(command.get_help(context_of(command)))
         for example in EXAMPLES[path]:
             assert example in shown, path
 
@@ -36,7 +41,7 @@ def test_every_command_has_examples_which_its_help_shows() -> None:
 @pytest.mark.parametrize("path", EXAMPLES)
 def test_an_example_has_options_that_its_command_knows(path: str) -> None:
     command = dict(commands(main))[path]
-    context = click.Context(command)
+    context = context_of(command)
     for example in EXAMPLES[path]:
         words = shlex.split(example.rpartition(" & ")[2])
         assert words[: 1 + len(path.split())] == ["tmf683", *path.split()]
