@@ -27,7 +27,7 @@ FUNCTIONS = (
     "findall",
     "finditer",
 )
-FROM_CONTRACTS = {"app/contract/document/acceptance.py", "app/web/routing.py"}
+FROM_CONTRACTS = {"app/web/routing.py"}
 """Modules that compile expressions out of the contract, which its operator chooses."""
 
 

@@ -184,7 +184,7 @@ async def _call(app: ASGIApp, scope: Scope, content: bytes) -> ApiResponse:
 
 def next_cursor(links: str) -> str:
     """Return the cursor of the next page from a `Link` header, "" on the last."""
-    for target, parameters in re.findall(r"<([^>]*)>([^<]*)", links):
+    for target, parameters in re.findall(r"<([^<>]*+)>([^<]*+)", links):
         if 'rel="next"' in parameters:
             query = target.partition("?")[2]
             return next((value for name, value in parse_qsl(query) if name == "after"), "")

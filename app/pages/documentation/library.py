@@ -29,7 +29,7 @@ _ELSEWHERE = (
 """Pages that lie where they belong in the source code."""
 
 _GROUP = re.compile(r"^- \*\*(?P<title>[^*]+)\*\*: (?P<rest>.*?)(?=^- \*\*|\Z)", re.M | re.S)
-_LINK = re.compile(r"\[([^\]]+)\]\(([^)#]+\.md)\)")
+_LINK = re.compile(r"\[([^\[\]]++)\]\(([^()#]++)\)")
 _EXCERPT = 160
 
 

@@ -309,9 +309,10 @@ def _attachment(value: Mapping[str, Any]) -> Attachment:
     )
 
 
-def _matching(patterns: tuple[tuple[str, str], ...], text: str) -> str | None:
+def _matching(names: tuple[tuple[str, str], ...], text: str) -> str | None:
+    """Return the first name of which a word, of those between the bars, is in a text."""
     lower = text.lower()
-    return next((name for name, pattern in patterns if re.search(pattern, lower)), None)
+    return next((name for name, words in names if any(w in lower for w in words.split("|"))), None)
 
 
 def _rest(value: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:

@@ -588,17 +588,3 @@ def test_violations_name_pointer_and_rule_and_echo_nothing() -> None:
 def test_a_constant_is_named() -> None:
     (violation,) = compiled({"properties": {"c": {"const": 1}}}).violations({"c": 2})
     assert str(violation) == "/c must be 1"
-
-
-def test_no_code_names_an_api() -> None:
-    root = OPENAPI_FOLDER.parent
-    for folder in ("app", "handlers", "storage"):
-        for file in (root / folder).rglob("*.py"):
-            if file.parent.name == "commands":  # the examples in help texts need one
-                continue
-            text = file.read_text().casefold()
-            for name in ("partyinteraction", "party interaction", "troubleticket", "communication"):
-                # Examples in docstrings show how a name is written; nothing depends on one.
-                code = "\n".join(line for line in text.splitlines() if "for example" not in line)
-                code = code.replace("`partyinteraction`", "")
-                assert name not in code, f"{file}: {name}"
