@@ -21,7 +21,9 @@ ROOT = Path(__file__).parent.parent
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS]
 RUNNABLE = [page for page in PAGES if steps_of(page)]
-_SLOW = "<!-- slow -->"
+_QUICK = ("README", "tutorial")
+"""The pages that a stranger reads first; `make test-all` runs the others."""
+
 _PLACE = re.compile(r"`((?:app|handlers|storage|tests|openapi|deploy)(?:/[\w.-]+)*)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -38,7 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, s
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=pytest.mark.slow) if _SLOW in page.read_text() else page
+        page if page.stem in _QUICK else pytest.param(page, marks=pytest.mark.slow)
         for page in RUNNABLE
     ],
     ids=lambda page: page.stem,

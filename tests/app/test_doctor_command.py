@@ -14,13 +14,15 @@ from app.bootstrap import open_contracts, open_prepared_store
 from app.cli import main
 from app.settings import read_settings
 
+pytestmark = pytest.mark.slow
+
 COLLECTION = "partyInteraction/partyInteraction"
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     """A store as a server leaves it, with one document."""
-    settings = read_settings(store=f"sqlite:///{tmp_path}/s.db")
+    settings = read_settings(store=f"sqlite:///{tmp_path}/s.db", event_log="all")
     store = open_prepared_store(settings, open_contracts(settings))
     store.insert(COLLECTION, "a", b'{"id":"a"}', form="4", events=[b"{}"])
     store.close()

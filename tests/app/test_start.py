@@ -31,6 +31,7 @@ def test_a_command_imports_its_own_part(place: str) -> None:
         "app.commands.serve": {"connexion", "httpx"},  # connexion imports httpx
         "app.commands.deliver": set(),
         "app.commands.conformance": {"app.conformance", "httpx"},
+        "app.commands.demo": {"httpx"},
         "app.commands.sources": {"httpx"},
     }.get(place, set())
     others = {"connexion", "app.conformance", "httpx", "openapi_spec_validator", "pymongo"}

@@ -13,6 +13,8 @@ from storage import Query
 from tests.bench import store, store_check
 from tests.bench.shapes import Shape
 
+pytestmark = pytest.mark.slow
+
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tests.bench.store", "--seconds", "0.1", *arguments]

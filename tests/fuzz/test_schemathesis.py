@@ -11,7 +11,7 @@ from app.tmf630.caller import Access
 from tests.conftest import OURS, OURS_V5
 from tests.fuzz_run import fuzz, fuzzed_server
 
-EXAMPLES = 6
+EXAMPLES = 4
 QUICK = "examples,fuzzing,stateful"
 
 

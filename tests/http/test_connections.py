@@ -223,6 +223,7 @@ IDLE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", IDLE)
 def test_no_connection_stays_open_for_ever(server: Server, case: str) -> None:
     with closing(connect(server)) as connection:
@@ -330,6 +331,7 @@ def test_a_list_ends_early_at_a_number_of_bytes_and_goes_on() -> None:
         assert set(found) == made
 
 
+@pytest.mark.slow
 def test_idle_connections_make_room_for_new_ones() -> None:
     with running_server(OURS, env={"TMF_MAX_CONNECTIONS": "10"}) as server:
         kept = [connect(server) for _ in range(40)]
@@ -338,6 +340,7 @@ def test_idle_connections_make_room_for_new_ones() -> None:
             each.close()
 
 
+@pytest.mark.slow
 def test_connections_stay_below_the_limit_of_descriptors() -> None:
     """With 256 descriptors, 300 connections end no service."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -359,6 +362,7 @@ def test_connections_stay_below_the_limit_of_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+@pytest.mark.slow
 def test_workers_and_delivery_end_when_their_master_is_killed() -> None:
     with running_server(OURS, workers=2) as server:
         # Master, workers and delivery.

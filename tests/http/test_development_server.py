@@ -11,12 +11,15 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
+import pytest
 
 from app.server.development import watched_folders
 from app.settings import read_settings
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL
 from tests.server import clean_environment, eventually, free_port
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_sources_and_the_contracts_are_watched(tmp_path: Path) -> None:

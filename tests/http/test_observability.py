@@ -194,6 +194,7 @@ def test_metrics_have_a_port_of_their_own_when_asked() -> None:
         assert httpx.get(f"{own}{COLLECTION}", trust_env=False).status_code == 404
 
 
+@pytest.mark.slow
 def test_a_delivery_worker_of_its_own_has_metrics_of_its_own(tmp_path: Path) -> None:
     store, port = f"sqlite:///{tmp_path}/store.db", free_port()
     env = {"TMF_DELIVERY": "off", "TMF_CALLBACK_ALLOW": "127.0.0.0/8"}
@@ -246,6 +247,7 @@ def test_the_audit_log_says_who_did_what() -> None:
         assert "personal" not in server.log()
 
 
+@pytest.mark.slow
 def test_too_many_events_to_deliver_make_a_server_not_ready() -> None:
     env = {
         "TMF_READY_BACKLOG": "3",
@@ -265,6 +267,7 @@ def test_too_many_events_to_deliver_make_a_server_not_ready() -> None:
         assert answer.json()["events"]["pending"] == 5
 
 
+@pytest.mark.slow
 def test_without_otel_variables_nothing_of_it_is_imported() -> None:
     program = (
         "import sys; from app.application import create_app\n"
@@ -297,6 +300,7 @@ class Collector(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_a_trace_leads_from_the_client_through_the_store_to_the_listener() -> None:
     class Mine(Collector):
         got: list[Any] = []  # noqa: RUF012
@@ -332,6 +336,7 @@ def test_a_trace_leads_from_the_client_through_the_store_to_the_listener() -> No
     collector.shutdown()
 
 
+@pytest.mark.slow
 def test_a_trace_is_carried_on_where_none_are_kept() -> None:
     env = {"TMF_CALLBACK_ALLOW": "127.0.0.0/8"}
     with running_server(OURS, env=env) as server, receiving() as receiver:

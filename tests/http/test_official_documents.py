@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ from app.settings import OPENAPI_FOLDER
 from tests.conftest import OFFICIAL_V5_NAME, official_specs
 from tests.http.conftest import error_of
 from tests.server import START_SECONDS, Server, eventually, running_server
+
+pytestmark = pytest.mark.slow
 
 CONTRADICTIONS = {
     "TMF620-Product_Catalog_Management-v5.0.0.oas.yaml": [
@@ -116,6 +119,15 @@ def test_examples_that_contradict_their_schema_are_listed() -> None:
         assert found == CONTRADICTIONS.get(file.name, [])
 
 
+def holds_all(read: Any, sent: Any) -> bool:
+    """Whether everything sent is there; the server may have filled in attributes beside it."""
+    if isinstance(sent, dict) and isinstance(read, dict):
+        return all(name in read and holds_all(read[name], sent[name]) for name in sent)
+    if isinstance(sent, list) and isinstance(read, list):
+        return len(read) == len(sent) and all(map(holds_all, read, sent))
+    return bool(read == sent)
+
+
 def test_every_example_request_is_accepted_and_comes_back_whole(server: Server) -> None:
     tried = 0
     for file, url in zip(documents(), server.base_urls, strict=True):
@@ -129,7 +141,7 @@ def test_every_example_request_is_accepted_and_comes_back_whole(server: Server) 
                 read = httpx.get(answer.headers["location"], trust_env=False).json()
                 managed = {"id", "href", "creationDate", "lastUpdate"}
                 for name in example.keys() - managed:
-                    assert read[name] == example[name], name
+                    assert holds_all(read[name], example[name]), name
                 tried += 1
     assert tried >= 3
 

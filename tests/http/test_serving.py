@@ -123,6 +123,7 @@ def test_everything_moves_under_the_settings() -> None:
         error_of(client.get(f"{server.url}/custom/v4/partyInteraction"), 404)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trusted", [True, False])
 def test_forwarded_headers_are_believed_only_when_told(trusted: bool) -> None:
     headers = {
@@ -139,6 +140,7 @@ def test_forwarded_headers_are_believed_only_when_told(trusted: bool) -> None:
         assert href.startswith(server.url) is not trusted
 
 
+@pytest.mark.slow
 def test_several_workers_share_one_file(tmp_path: Path) -> None:
     store = f"sqlite:///{tmp_path}/s.db"
     with (
@@ -182,6 +184,7 @@ def test_a_request_in_flight_is_answered_before_the_server_stops(tmp_path: Path)
         assert server.process.wait(60) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [False, True], ids=["to the server", "to all its processes"])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGQUIT", "SIGTERM"])
 def test_the_server_ends_at_once_and_in_peace(tmp_path: Path, name: str, group: bool) -> None:
@@ -208,6 +211,7 @@ def test_a_port_of_its_own_choice_is_told(tmp_path: Path) -> None:
             server.terminate()
 
 
+@pytest.mark.slow
 def test_an_app_in_the_working_directory_is_somebody_elses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,8 @@ BOOM = "raise SystemExit('a package of another project was run')\n"
 TESTS = """
 import httpx
 
+pytestmark = pytest.mark.slow
+
 CALL = {"channel": [{"id": "hotline"}], "direction": "inbound", "reason": "Broadband fault"}
 V4 = "/tmf-api/partyInteraction/v4"
 

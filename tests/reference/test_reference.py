@@ -20,6 +20,7 @@ def test_a_page_of_the_reference_is_what_the_code_says(name: str) -> None:
     assert written == PAGES[name](), "run `make reference`"
 
 
+@pytest.mark.slow
 def test_official_documents_are_served_as_the_page_says() -> None:
     files = sorted(official_specs().glob("TMF*"))
     written = (FOLDER / "documents.md").read_text()

@@ -12,6 +12,7 @@ from tests.storage.contract import StoreContract
 from tests.storage.edges import StoreEdges
 
 
+@pytest.mark.slow
 class TestFerret(StoreContract, StoreEdges):
     @pytest.fixture(scope="class")
     @classmethod

@@ -204,7 +204,7 @@ _OLDER_PATHS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(_OLDER, _conditions(_NEWER_PATHS))
 def test_random_conditions_of_release_5_hold_for_what_it_reads(
     shape: Shape, stored: dict[str, Any], condition: Condition
@@ -213,7 +213,7 @@ def test_random_conditions_of_release_5_hold_for_what_it_reads(
     assert holds(mapped_condition(shape, Side.OLDER, condition), stored) is holds(condition, read)
 
 
-@settings(max_examples=1500, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(_NEWER, _conditions(_OLDER_PATHS))
 def test_random_conditions_of_release_4_hold_for_what_it_reads(
     shape: Shape, stored: dict[str, Any], condition: Condition

@@ -50,6 +50,7 @@ def objects(value: Any) -> Iterator[dict[str, Any]]:
             yield from objects(each)
 
 
+@pytest.mark.slow
 def test_every_published_document_is_valid_openapi() -> None:
     for file in documents():
         document = shown(file)

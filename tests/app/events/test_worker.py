@@ -334,6 +334,7 @@ def test_a_worker_goes_on_after_what_nobody_foresaw(
     deliver(store, listener, lambda: len(listener.got) == 1)
 
 
+@pytest.mark.slow
 def test_a_lane_that_always_fails_is_tried_ever_less(
     store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -393,6 +394,7 @@ def operator(store: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_operator_sees_who_is_behind_and_what_was_missed(store: Store, tmp_path: Path) -> None:
     cursor = register(store, position=0)
     change(store, cursor, suspended="it answered 410")

@@ -159,6 +159,7 @@ def test_keys_come_from_a_file(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "good"),
     [

@@ -12,6 +12,8 @@ from storage import every, open_store
 from storage import json as stored
 from tests.app.test_command_line import tmf683
 
+pytestmark = pytest.mark.slow
+
 BILLS = [
     {"id": "b1", "billNo": "1", "billDate": "2025-01-31T00:00:00Z", "amountDue": 5.5},
     {"id": "b2", "billNo": "2", "billDate": "2025-02-28T00:00:00Z", "amountDue": 7.5},

@@ -117,6 +117,7 @@ def test_ids_are_ordered_as_creations_are() -> None:
     assert times == sorted(times)
 
 
+@pytest.mark.slow
 def test_any_contract_gets_samples() -> None:
     files = [OURS, OURS_V5, *sorted(official_specs().glob("TMF6[2-4]*"))]
     for file in files:
@@ -175,6 +176,7 @@ def test_a_history_file_that_is_wrong_is_refused_with_its_place(tmp_path: Path) 
         read_histories(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_command_fills_a_store_and_adds_nothing_again(tmp_path: Path) -> None:
     options = ["--customers", "3", "--until", "2026-11-01", "--store", f"sqlite:///{tmp_path}/x.db"]
     done = tmf683("seed", *options)

@@ -26,6 +26,8 @@ from tests.app.pages.test_timeline import reasons, v4
 from tests.issuer import AUDIENCE, Issuer
 from tests.server import free_port
 
+pytestmark = pytest.mark.slow
+
 CLIENT = "tmf683-pages"
 RETURN = "http://127.0.0.1:8080/sign-in/callback"
 
