@@ -21,7 +21,6 @@ from app.conformance.resource_assertions import (
 )
 from app.conformance.session import Session, member, query_string
 from app.contract import Binding, Kind
-from app.contract.document.examples import examples_of
 from app.contract.schema.schemas import attributes
 from app.tmf630.definitions import Resource, ResourceDefinition
 
@@ -76,7 +75,7 @@ class CollectionChecks:
             sent = dict(stated)
             created = self._create(binding, definition, sent, "the body of --data")
         else:
-            examples = examples_of(self._run.document, binding.path, binding.method)
+            examples = self._run.published_examples(binding)
             for number, example in enumerate(examples, 1):
                 self._create(binding, definition, without_id(example), f"example {number}")
             # Other texts than the next one has, so that a filter has something to leave out.

@@ -17,6 +17,7 @@ from app.conformance.selection import Selection, label_of
 from app.conformance.suite import Request
 from app.contract import Binding, Contract, Kind
 from app.contract.binding.operation_kinds import collection_of
+from app.contract.document.examples import examples_of
 from app.contract.schema.sample import sample
 from app.contract.schema.schemas import attributes, body_schema
 from app.tmf630.definitions import Resource, ResourceDefinition
@@ -149,6 +150,20 @@ class Session:
         """Return the body that the options state for the creations of a collection."""
         bodies = self.options.bodies
         return bodies.get(path.strip("/")) or bodies.get(binding.operation_id)
+
+    def published_examples(self, binding: Binding) -> list[Any]:
+        """Return the example bodies of a request in the published document.
+
+        The effective contract has examples of its own, which may lack what only it fills in.
+        """
+        found = examples_of(self.document, binding.path, binding.method)
+        if self._published == self.document:
+            return found
+        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method)
+        if operation is None:
+            return found
+        own = examples_of(self._published, binding.path, binding.method)
+        return [each for each in found if each in own]
 
     def published_media_types(self, binding: Binding) -> set[str]:
         """Return the media types of request bodies that the published document declares."""

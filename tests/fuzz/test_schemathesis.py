@@ -35,7 +35,8 @@ def test_its_other_forms_survive_fuzzing(document: Path, profile: str) -> None:
 @pytest.mark.slow
 def test_what_follows_the_published_document_is_answered_as_it_says() -> None:
     with fuzzed_server(OURS_V5, "conformance") as server:
-        clean, report = fuzz(server, EXAMPLES, phases=QUICK, published=True)
+        # Stateful runs send classes that are not listed, which the server keeps and answers with.
+        clean, report = fuzz(server, EXAMPLES, phases="examples,fuzzing", published=True)
     assert clean, report
 
 

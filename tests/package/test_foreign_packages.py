@@ -10,11 +10,11 @@ import pytest
 
 from tests.server import clean_environment
 
+pytestmark = pytest.mark.slow
+
 BOOM = "raise SystemExit('a package of another project was run')\n"
 TESTS = """
 import httpx
-
-pytestmark = pytest.mark.slow
 
 CALL = {"channel": [{"id": "hotline"}], "direction": "inbound", "reason": "Broadband fault"}
 V4 = "/tmf-api/partyInteraction/v4"

@@ -54,11 +54,17 @@ def built_from_a_copy(folder: Path) -> Path:
     """Build the wheel from a copy of the sources, whose files are as new as the copy."""
     source, out = folder / "source", folder / "out"
     source.mkdir()
-    for name in ("pyproject.toml", "README.md", ".gitignore"):
-        shutil.copyfile(ROOT / name, source / name)
-    for name in SOURCES:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, source / name, copy_function=shutil.copyfile, ignore=ignored)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    documents = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    for name in dict.fromkeys((*SOURCES, "pyproject.toml", ".gitignore", *documents)):
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(
+                ROOT / name, source / name, copy_function=shutil.copyfile, ignore=ignored
+            )
+        elif not (source / name).exists():
+            (source / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, source / name)
     try:
         return build_wheel(source, out, epoch=EPOCH)
     except ReleaseError as error:
