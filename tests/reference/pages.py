@@ -118,7 +118,8 @@ def _commands(command: click.Command, path: list[str]) -> Iterator[tuple[list[st
 
 
 def _command(path: Sequence[str], command: click.Command) -> str:
-    names = ["-h", "--help"]  # as app.cli has them: click keeps what it is asked first
+    names = ["-h", "--help"]  # as app.cli has them
+    command._help_option = None  # click keeps that of the context it was asked in first
     context = click.Context(
         command, info_name=" ".join(path), max_content_width=90, help_option_names=names
     )
