@@ -8,7 +8,7 @@ STARTED := $(shell date +%s)
 
 # What `make test` leaves to `make test-all`. The markers are explained in pyproject.toml.
 REST := mongo or deploy or crash or browser or slow or long
-PYTEST := $(BIN)/pytest -n $(or $(WORKERS),auto) --dist loadfile
+PYTEST := $(BIN)/pytest -n $(or $(WORKERS),auto) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 
