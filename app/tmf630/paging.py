@@ -25,6 +25,7 @@ from storage import (
     AnyElement,
     Comparison,
     Condition,
+    InForm,
     Matches,
     Not,
     Or,
@@ -102,6 +103,8 @@ def _shape(tree: Condition | None) -> Any:
             return "matches", path, pattern
         case AnyElement(path, inner):
             return "some", path, _shape(inner)
+        case InForm(forms):
+            return "form", forms
         case Not(inner):
             return "not", _shape(inner)
         case And(conditions):
