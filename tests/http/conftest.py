@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -76,3 +77,14 @@ def error_of(answer: httpx.Response, status: int) -> dict[str, str]:
     assert "Traceback" not in answer.text
     assert len(answer.text) < 1000
     return body
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Whether the server has ended a connection, found out without reading from it."""
+    try:
+        connection.send(b"\r\n", socket.MSG_DONTWAIT)
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    except BlockingIOError:
+        pass
+    return False

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from tests.conftest import OURS
-from tests.http.conftest import MINIMAL, error_of
+from tests.http.conftest import MINIMAL, error_of, is_cut
 from tests.server import Server, eventually, family_of, is_running, running_server
 
 API = "/tmf-api/partyInteraction/v4"
@@ -295,17 +295,7 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
     with closing(connect(server)) as connection:
         request = f"GET {COLLECTION}?limit=1000 HTTP/1.1\r\nHost: x\r\n\r\n".encode()
         connection.sendall(request * 8)
-
-        def cut() -> bool:
-            try:
-                connection.send(b"\r\n", socket.MSG_DONTWAIT)
-            except (ConnectionResetError, BrokenPipeError):
-                return True
-            except BlockingIOError:
-                pass
-            return False
-
-        assert eventually(cut)
+        assert eventually(lambda: is_cut(connection))
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.conftest import OURS
-from tests.http.conftest import MINIMAL
+from tests.http.conftest import MINIMAL, is_cut
 from tests.server import Server, eventually, family_of, is_running, running_server
 
 COLLECTION = "/tmf-api/partyInteraction/v4/partyInteraction"
@@ -61,14 +61,3 @@ def test_clients_that_do_not_read_large_lists_cost_a_bounded_memory() -> None:
             assert most - before < MOST_GROWTH, f"{(most - before) >> 20} MB"
             assert client.get(f"{server.url}{COLLECTION}?limit=1").status_code == 200
             assert "Traceback" not in server.log(), "to cut a client off is no error"
-
-
-def is_cut(connection: socket.socket) -> bool:
-    """Whether the server has ended a connection, found out without reading from it."""
-    try:
-        connection.send(b"\r\n", socket.MSG_DONTWAIT)
-    except (ConnectionResetError, BrokenPipeError):
-        return True
-    except BlockingIOError:
-        pass
-    return False

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from pymongo import MongoClient
 from pymongo.database import Database
 
 from storage import DocumentNotFound, Query, Window
 from storage.mongo import MongoStore
 from storage.mongo.lease import Lease
 from storage.mongo.patterns import as_pcre
-
-
-@pytest.fixture
-def database(mongo: str) -> Iterator[Database[Any]]:
-    client: MongoClient[Any] = MongoClient(f"{mongo}log{uuid.uuid4().hex[:12]}")
-    database = client.get_default_database()
-    yield database
-    client.drop_database(database.name)
-    client.close()
 
 
 @pytest.fixture

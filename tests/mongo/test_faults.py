@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pymongo
 import pytest
 from click.testing import CliRunner
-from pymongo import MongoClient, errors, monitoring
+from pymongo import errors, monitoring
 from pymongo.collection import Collection
 from pymongo.database import Database
 
@@ -28,15 +27,6 @@ from storage.mongo.lease import Lease
 from tests.conftest import OURS, OURS_V5
 
 DIRECTION = Index((("direction",),))
-
-
-@pytest.fixture
-def database(mongo: str) -> Iterator[Database[Any]]:
-    client: MongoClient[Any] = MongoClient(f"{mongo}faults{uuid.uuid4().hex[:12]}")
-    database = client.get_default_database()
-    yield database
-    client.drop_database(database.name)
-    client.close()
 
 
 @pytest.fixture
