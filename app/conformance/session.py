@@ -109,7 +109,7 @@ class Session:
 
     def declared_parameters(self, binding: Binding) -> set[str]:
         """Return the names of the parameters that the published document declares."""
-        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        operation = self._published_operation(binding)
         return {
             each["name"]
             for each in operation.get("parameters", ())
@@ -132,7 +132,7 @@ class Session:
         It follows the published document, since the effective contract may want less than that;
         where the document contradicts itself, it follows what the effective contract made of it.
         """
-        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        operation = self._published_operation(binding)
         published, schema = body_schema(operation), self.request_schema(binding)
         validator = binding.bodies.get("application/json")
         if published is not None:
@@ -157,17 +157,21 @@ class Session:
         The effective contract has examples of its own, which may lack what only it fills in.
         """
         found = examples_of(self.document, binding.path, binding.method)
-        if self._published == self.document:
-            return found
-        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method)
-        if operation is None:
+        if self.options.published is None or not self._published_operation(binding):
             return found
         own = examples_of(self._published, binding.path, binding.method)
         return [each for each in found if each in own]
 
+    def _published_operation(self, binding: Binding) -> Resource:
+        """Return an operation as the published document has it; empty where it has none."""
+        operation: Resource = (
+            self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        )
+        return operation
+
     def published_media_types(self, binding: Binding) -> set[str]:
         """Return the media types of request bodies that the published document declares."""
-        operation = self._published.get("paths", {}).get(binding.path, {}).get(binding.method, {})
+        operation = self._published_operation(binding)
         return set(operation.get("requestBody", {}).get("content", {}))
 
     def _answer_media_types(self, binding: Binding, status: int) -> set[str]:

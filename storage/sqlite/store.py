@@ -16,7 +16,7 @@ from storage import json
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
 from storage.evaluation import holds
 from storage.port import Document, Event, EventReaders, Index, Page
-from storage.query import Path, Position, Query
+from storage.query import Condition, Path, Position, Query
 from storage.sqlite import conditions, ordering, schema, writing
 from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql, joined
@@ -264,7 +264,7 @@ class SqliteStore:
         documents = [Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows]
         if query.where is not None:
             number = len(documents)
-            documents = [each for each in documents if _is_meant(each, query)]
+            documents = [each for each in documents if _is_meant(each, query.where)]
             if total is not None:
                 total -= number - len(documents)
         if query.select:
@@ -437,15 +437,15 @@ def _page_of(
     return rows, False
 
 
-def _is_meant(document: Document, query: Query) -> bool:
+def _is_meant(document: Document, where: Condition) -> bool:
     """Whether a document that SQLite found meets the condition when read whole.
 
     SQLite before 3.45 cuts text at U+0000, which earlier releases stored, and takes what comes
     before for the whole.
     """
-    if query.where is None or b"\\u0000" not in document.content:
+    if b"\\u0000" not in document.content:
         return True
-    return holds(query.where, json.loads(document.content), document.id, form=document.form)
+    return holds(where, json.loads(document.content), document.id, form=document.form)
 
 
 def _position(columns: Sequence[Any]) -> Position:

@@ -12,19 +12,16 @@ existence; other comparisons see stored values alone.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from app.contract.document.load import Json
-from app.contract.evolution.mapping import Shape, Side
+from app.contract.evolution.mapping import NAMES, Shape, Side
 from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path, holds
 
 NOTHING = Or(())
 """The condition that never holds."""
-
-_NAME = re.compile(r"\{([^{}]+)\}")
 
 _Leaf: TypeAlias = Comparison | Matches | AnyElement
 _Test: TypeAlias = Callable[[Any], bool]
@@ -104,7 +101,7 @@ class _Objects:
             visible = self._class(place, leaf, test)
         removed = _default(self.shape.defaults.get(self.stored, {}), place)
         given = self._default_of(first)
-        if isinstance(removed, str) and _NAME.search(removed):
+        if isinstance(removed, str) and NAMES.search(removed):
             id = _id_in(removed, leaf)
             if id is not None:
                 same = _equals((*place[:-1], _named_in(removed)), id)
@@ -142,7 +139,7 @@ class _Objects:
         if given is None:
             return visible
         absent = Comparison(place, Operator.EQ, None) if place else And(())
-        if isinstance(given, str) and _NAME.search(given):
+        if isinstance(given, str) and NAMES.search(given):
             if not place:
                 return visible
             source: Path = (*place[:-1], _named_in(given))
@@ -233,7 +230,7 @@ def _holds_at(leaf: _Leaf, rest: Path, value: Any) -> bool:
 
 
 def _named_in(template: str) -> str:
-    found = _NAME.search(template)
+    found = NAMES.search(template)
     return found[1] if found else ""
 
 
@@ -241,7 +238,7 @@ def _id_in(template: str, leaf: _Leaf) -> str | None:
     """Return the value of the attribute that a template names which makes it equal the leaf's."""
     if not isinstance(leaf, Comparison) or leaf.operator is not Operator.EQ:
         return None
-    before, after = _NAME.split(template)[0], _NAME.split(template)[-1]
+    before, after = NAMES.split(template)[0], NAMES.split(template)[-1]
     value = leaf.value
     if not isinstance(value, str) or not value.startswith(before) or not value.endswith(after):
         return None

@@ -28,7 +28,8 @@ from app.contract.document.load import Json, load
 from app.contract.errors import ContractError, Problem
 from storage import Path
 
-_NAMES = re.compile(r"\{([^{}]+)\}")
+NAMES = re.compile(r"\{([^{}]+)\}")
+"""The names of attributes in the text of a default."""
 _WORDS = frozenset({"to", "nest", "beside", "newer", "older", "types", "attributes"})
 
 
@@ -224,9 +225,9 @@ def _rendered(defaults: Json, beside: Json) -> Json:
             inner = beside.get(name)
             rendered[name] = _rendered(value, inner if isinstance(inner, dict) else {})
         elif isinstance(value, str):
-            names = _NAMES.findall(value)
+            names = NAMES.findall(value)
             if all(isinstance(beside.get(each), str) for each in names):
-                rendered[name] = _NAMES.sub(lambda found: str(beside[found[1]]), value)
+                rendered[name] = NAMES.sub(lambda found: str(beside[found[1]]), value)
         else:
             rendered[name] = value
     return rendered

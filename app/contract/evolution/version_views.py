@@ -50,6 +50,12 @@ class MappedForms:
             for mapping in mappings
             if (side := mapping.side_of(api, version)) and resource in mapping.resources
         ]
+        oldest = all(side is Side.OLDER for _, side, _ in self._ways)
+        self._own_forms = _forms_of(version, first=oldest)
+        self._other_forms = [
+            _forms_of(mapping.versions[side.other], first=side is Side.NEWER)
+            for mapping, side, _ in self._ways
+        ]
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""
@@ -58,26 +64,14 @@ class MappedForms:
 
     def stored(self, condition: Condition) -> Condition:
         """See `Forms.stored`."""
-        own = self._names(self.name, first=all(side is Side.OLDER for _, side, _ in self._ways))
-        branches = [And((InForm(own), condition))]
-        for mapping, side, shape in self._ways:
-            other = side.other
-            names = self._names(mapping.versions[other], first=other is Side.OLDER)
-            mapped = mapped_condition(shape, other, condition)
-            if mapped != condition:
-                branches.append(And((InForm(names), mapped)))
+        own, others = self._own_forms, []
+        for (_, side, shape), forms in zip(self._ways, self._other_forms, strict=True):
+            mapped = mapped_condition(shape, side.other, condition)
+            if mapped == condition:
+                own += forms
             else:
-                own += names
-                branches[0] = And((InForm(own), condition))
-        return Or(tuple(branches)) if len(branches) > 1 else condition
-
-    @staticmethod
-    def _names(version: str, *, first: bool) -> tuple[str, ...]:
-        """Return the values of `form` that a version writes.
-
-        Documents written before forms were recorded are those of the first version.
-        """
-        return (version, f"{version}{KEPT_SUFFIX}", *([""] if first else []))
+                others.append(And((InForm(forms), mapped)))
+        return Or((And((InForm(own), condition)), *others)) if others else condition
 
     def read(self, resource: Resource, form: str) -> Resource:
         """See `Forms.read`."""
@@ -161,6 +155,14 @@ class MappedForms:
             for violation in violations:
                 _repair(conforming, violation.pointer, violation.rule)
         return conforming
+
+
+def _forms_of(version: str, *, first: bool) -> tuple[str, ...]:
+    """Return the values of `form` that a version writes.
+
+    Documents written before forms were recorded are those of the first version.
+    """
+    return (version, version + KEPT_SUFFIX, *([""] if first else []))
 
 
 def _repair(resource: Resource, pointer: str, rule: str) -> None:

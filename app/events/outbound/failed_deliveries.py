@@ -78,11 +78,7 @@ def find_failed(
     event: str | None = None,
 ) -> tuple[list[FailedDelivery], int]:
     """Return a window of the failed deliveries, the oldest events first, and how many there are."""
-    names = (("lane", cursor), ("state", state), ("event", event))
-    stated = tuple(
-        Comparison((name,), Operator.EQ, value) for name, value in names if value is not None
-    )
-    where = And(stated) if stated else None
+    where = _condition(lane=cursor, state=state, event=event)
     page = store.find(FAILED, Query(where=where, sort=(SortKey(("number",)),), window=window))
     return [_decode_failed(document) for document in page.documents], page.total or 0
 
@@ -96,12 +92,18 @@ def failed_deliveries(
     store: Store, *, cursor: str | None = None, state: State | None = None
 ) -> list[FailedDelivery]:
     """Return failed deliveries, the oldest events first."""
-    stated: list[Condition] = []
-    for name, value in (("lane", cursor), ("state", state)):
-        if value is not None:
-            stated.append(Comparison((name,), Operator.EQ, value))
-    found = every(store, FAILED, And(tuple(stated)) if stated else None)
+    found = every(store, FAILED, _condition(lane=cursor, state=state))
     return sorted(map(_decode_failed, found), key=lambda each: (each.number, each.id))
+
+
+def _condition(**attributes: str | None) -> Condition | None:
+    """Return the condition that stored attributes have these values; None states nothing."""
+    stated = tuple(
+        Comparison((name,), Operator.EQ, value)
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return And(stated) if stated else None
 
 
 def _decode_failed(document: Document) -> FailedDelivery:
