@@ -16,6 +16,7 @@ from app.events.outbound.delivery_cursors import (
     resume_cursor,
 )
 from app.events.outbound.failed_deliveries import State, find_failed
+from app.events.outbound.last_attempts import read_last_attempts
 from app.observability.delivery_reports import report
 from app.observability.log_events import LogEvent
 from app.tmf630.definitions import Resource
@@ -50,8 +51,7 @@ def pause_subscription(store: Store, id: str, by: str = "") -> SubscriptionView:
     """
     cursor = existing_cursor(store, id)
     if not cursor.paused:
-        reason = f"paused by {by or 'an operator'}"
-        pause_cursor(store, cursor.id, reason)
+        pause_cursor(store, cursor.id, by or "an operator")
     return show_subscription(store, id)
 
 
@@ -140,11 +140,12 @@ def _view(store: Store, cursor: DeliveryCursor, last: int) -> SubscriptionView:
     if cursor.holder:
         view["holder"] = cursor.holder
         view["heldUntil"] = time_text(cursor.held_until)
-    if cursor.succeeded_at:
-        view["lastSuccess"] = time_text(cursor.succeeded_at)
-    if cursor.failed_at:
-        view["lastFailure"] = time_text(cursor.failed_at)
-        view["lastError"] = cursor.error
+    attempts = read_last_attempts(store, cursor.id)
+    if attempts.succeeded_at:
+        view["lastSuccess"] = time_text(attempts.succeeded_at)
+    if attempts.failed_at:
+        view["lastFailure"] = time_text(attempts.failed_at)
+        view["lastError"] = attempts.error
     return view
 
 

@@ -26,6 +26,12 @@ from app.events.outbound.failed_deliveries import (
     prepare_failed,
     put_failed,
 )
+from app.events.outbound.last_attempts import (
+    LastAttempts,
+    forget_last_attempts,
+    prepare_last_attempts,
+    store_last_attempts,
+)
 from storage import Document, DocumentNotFound, Query, Store, VersionConflict, Window, every, json
 from storage.update import Change, Write, find_document, remove, update
 
@@ -35,6 +41,9 @@ ACKNOWLEDGED = "events/acknowledged"
 
 _FARTHEST_SECONDS = 25 * 3600.0
 """No wait is so long: what lies farther ahead was written by a clock that was wrong."""
+
+_PAUSED = "paused by "
+"""How the reason begins when an operator stopped the deliveries, and no failure did."""
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
 """Numbers of events as ranges, first and last one included, in ascending order."""
@@ -48,9 +57,10 @@ class DeliveryCursor:
     wanted by the subscription. `holder` is the worker that has the lease. `failures` counts the
     rests since the last success; `rest_until` is when the present one ends; `retry_at` is when the
     next failed delivery is due, 0 when there is none; `suspended` is the reason why deliveries are
-    stopped, empty when they are not; `paused` says that an operator stopped them. `missed` counts
-    the events that retention removed before they were delivered. `succeeded_at` and `failed_at` are
-    when an attempt last succeeded and failed, 0 when none has, and `error` is the last failure's.
+    stopped, empty when they are not. `missed` counts the events that retention removed before they
+    were delivered.
+
+    The first release refuses attributes that it does not know: what is new is stored elsewhere.
     """
 
     id: str
@@ -63,10 +73,11 @@ class DeliveryCursor:
     retry_at: float = 0.0
     suspended: str = ""
     missed: int = 0
-    paused: bool = False
-    succeeded_at: float = 0.0
-    failed_at: float = 0.0
-    error: str = ""
+
+    @property
+    def paused(self) -> bool:
+        """Whether an operator stopped the deliveries."""
+        return self.suspended.startswith(_PAUSED)
 
     def has_work(self, last: int, now: float) -> bool:
         """Whether there are events behind its position, or failed deliveries that are due."""
@@ -169,6 +180,10 @@ class DeliveryCursors:
         except CursorLost:
             return
 
+    def note_attempts(self, id: str, attempts: LastAttempts) -> None:
+        """Store when deliveries were last attempted."""
+        store_last_attempts(self._store, id, attempts)
+
     def close(self, id: str) -> None:
         """Remove a cursor whose subscription was removed, with its failed deliveries."""
         close_cursor(self._store, id)
@@ -229,6 +244,7 @@ def prepare_cursors(store: Store) -> None:
     """Create the collections that cursors need."""
     store.prepare(CURSORS, ())
     store.prepare(ACKNOWLEDGED, ())
+    prepare_last_attempts(store)
     prepare_failed(store)
 
 
@@ -247,6 +263,7 @@ def open_cursor(store: Store, id: str, position: int, *, suspended: str = "") ->
 
     update(store, CURSORS, id, change)
     if existed:
+        forget_last_attempts(store, id)
         for failed in failed_deliveries(store, cursor=id):
             forget_failed(store, failed.id)
 
@@ -262,7 +279,6 @@ def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
         return replace(
             cursor,
             suspended="",
-            paused=False,
             failures=0,
             rest_until=0.0,
             holder="",
@@ -273,14 +289,15 @@ def resume_cursor(store: Store, id: str, *, retry_at: float = 0.0) -> bool:
     return _change_cursor(store, id, resumed)
 
 
-def pause_cursor(store: Store, id: str, reason: str) -> bool:
+def pause_cursor(store: Store, id: str, operator: str) -> bool:
     """Stop the deliveries of a subscription until it is resumed; return whether there is one.
 
-    Its lease is cleared: a worker that holds it finds out when it next stores its progress.
+    `operator` is who stops them. The lease is cleared: a worker that holds it finds out when it
+    next stores its progress.
     """
 
     def paused(cursor: DeliveryCursor) -> DeliveryCursor:
-        return replace(cursor, suspended=reason, paused=True, holder="", held_until=0.0)
+        return replace(cursor, suspended=_PAUSED + operator, holder="", held_until=0.0)
 
     return _change_cursor(store, id, paused)
 
@@ -314,6 +331,7 @@ def close_cursor(store: Store, id: str) -> None:
     """Remove a cursor whose subscription was removed, with its failed deliveries."""
     for failed in failed_deliveries(store, cursor=id):
         forget_failed(store, failed.id)
+    forget_last_attempts(store, id)
     remove(store, ACKNOWLEDGED, id)
     remove(store, CURSORS, id)
 

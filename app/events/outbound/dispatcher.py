@@ -25,6 +25,7 @@ from app.events.outbound.delivery_cursors import (
 )
 from app.events.outbound.event_log import EventLogReader
 from app.events.outbound.failed_deliveries import FailedDelivery
+from app.events.outbound.last_attempts import LastAttempts
 from app.events.outbound.payloads import OutgoingEvent
 from app.events.outbound.progress import Progress
 from app.events.outbound.retry_policy import RetryPolicy
@@ -95,8 +96,7 @@ class Dispatcher:
         self._probing = cursor.failures > 0
         self._slots = asyncio.Semaphore(1 if self._probing else self._retry.concurrency)
         self._failures_in_row = _FAILURES_TO_REST - 1 if self._probing else 0
-        self._succeeded_at, self._failed_at = cursor.succeeded_at, cursor.failed_at
-        self._failure = cursor.error
+        self._attempts = self._stored_attempts = LastAttempts()
         self._queues: dict[str, deque[_Queued]] = {}
         self._queued_bytes = 0
         self._failed: dict[str, list[FailedDelivery]] = {}
@@ -142,6 +142,7 @@ class Dispatcher:
             async with self._storing:
                 current, acknowledged = self._state()
                 await self._executor.run(self._cursors.release, current, acknowledged)
+                await self._store_attempts()
 
     def _stopped(self) -> bool:
         """Whether nothing new may be sent."""
@@ -157,13 +158,7 @@ class Dispatcher:
 
     def _state(self) -> tuple[DeliveryCursor, Ranges]:
         """Return the cursor as it is to be stored now, and what was acknowledged beyond it."""
-        cursor = replace(
-            self._cursor,
-            position=self._progress.position,
-            succeeded_at=self._succeeded_at,
-            failed_at=self._failed_at,
-            error=self._failure,
-        )
+        cursor = replace(self._cursor, position=self._progress.position)
         if self._failed_loaded:
             due = [held[0].next for held in self._failed.values() if held]
             cursor = replace(cursor, retry_at=max(min(due), _DUE_NOW) if due else 0.0)
@@ -179,11 +174,18 @@ class Dispatcher:
             try:
                 async with self._storing:
                     await self._executor.run(self._cursors.keep, *self._state())
+                    await self._store_attempts()
             except CursorLost:
                 self._halt()
                 return
             except StoreError:
                 continue
+
+    async def _store_attempts(self) -> None:
+        attempts = self._attempts
+        if attempts != self._stored_attempts:
+            await self._executor.run(self._cursors.note_attempts, self._cursor.id, attempts)
+            self._stored_attempts = attempts
 
     def _halt(self) -> None:
         self._halted = True
@@ -376,10 +378,11 @@ class Dispatcher:
 
     def _note(self, result: DeliveryResult) -> None:
         """Note whether the listener is present; several failures in a row let it rest."""
+        now = self._cursors.now()
         if result.delivered:
-            self._succeeded_at = self._cursors.now()
+            self._attempts = replace(self._attempts, succeeded_at=now)
         else:
-            self._failed_at, self._failure = self._cursors.now(), result.error
+            self._attempts = replace(self._attempts, failed_at=now, error=result.error)
         if result.delivered or result.refused:
             self._failures_in_row = 0
             if self._cursor.failures and not self._halted:

@@ -411,14 +411,14 @@ def test_a_subscription_that_is_paused_and_resumed_leaves_two_lines(
 ) -> None:
     caplog.set_level(logging.INFO, "tmf683.delivery")
     cursor, before = register(store), register(store)
-    pause_cursor(store, before, "before the worker was there")
+    pause_cursor(store, before, "somebody, before the worker was there")
     looked = 0
 
     def resumed() -> bool:
         nonlocal looked
         looked += 1
         if looked == 5:
-            pause_cursor(store, cursor, "paused by key:ops")
+            pause_cursor(store, cursor, "key:ops")
             write(store, 1)
         elif "subscription.paused" in lines():
             resume_cursor(store, cursor)

@@ -20,6 +20,7 @@ from app.events.operator.errors import OperationConflict
 from app.events.operator.operations import EventOperations, Operations
 from app.events.outbound.delivery_cursors import DeliveryCursors, read_cursor
 from app.events.outbound.failed_deliveries import FailedDelivery, put_failed
+from app.events.outbound.last_attempts import LastAttempts, store_last_attempts
 from app.settings import Settings
 from storage import DocumentNotFound, Store, Window, json, open_store
 from tests.app.events.receiver import receiving, status
@@ -124,7 +125,8 @@ def test_a_suspended_or_resting_subscription_goes_on(
     operations: Operations, store: Store, registered: str
 ) -> None:
     cursor = registered.replace(":", "/")
-    change(store, cursor, suspended="it answered 410", failed_at=1e9, error="it answered 410")
+    change(store, cursor, suspended="it answered 410")
+    store_last_attempts(store, cursor, LastAttempts(failed_at=1e9, error="it answered 410"))
     shown = operations.subscription(registered)
     assert (shown["state"], shown["reason"]) == ("suspended", "it answered 410")
     assert shown["lastFailure"] == "2001-09-09T01:46:40Z"
