@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 
 from app.contract import Binding, Kind
 from app.events.inbound.received import ReceivedEvents
 from app.tmf630 import row_access
 from app.tmf630.definitions import ResourceDefinition
 from app.web.operation_call import Handler
+from handlers.embedded import embedded_documents
 from handlers.handler_context import HandlerContext
 from handlers.hub import HubHandlers
 from handlers.listener import ListenerHandlers
@@ -40,6 +42,11 @@ def handler_of(
     def nested(request: RequestContext, *path: str) -> Response:
         parents, rest = path[: len(definition.parents)], path[len(definition.parents) :]
         inside = definition.inside(parents)
+        if definition.embedded_in is not None:
+            inner = replace(
+                context, store=embedded_documents(definition, parents, request, context)
+            )
+            return _resource_handler(binding.kind, inside, inner)(request.unbound(), *rest)
         row_access.condition(inside, request.parties)  # before anything of the parents is revealed
         if definition.within is not None and definition.within in collections:
             context.store.get(definition.within, "/".join(parents))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.paging import Cursors
-from storage import Store
+from storage import Documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class HandlerContext:
     409.
     """
 
-    store: Store
+    store: Documents
     limits: Limits
     cursors: Cursors
     require_if_match: bool = False

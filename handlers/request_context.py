@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from app.tmf630.caller import Identity
@@ -64,6 +64,12 @@ class RequestContext:
     def parties(self) -> tuple[str, ...] | None:
         """The parties that the caller is bound to; None when it may see every resource."""
         return None if self.identity is None else self.identity.parties
+
+    def unbound(self) -> RequestContext:
+        """Return the same request of a caller that is bound to no parties."""
+        if self.identity is None:
+            return self
+        return replace(self, identity=replace(self.identity, parties=None))
 
     @property
     def event_origin(self) -> EventOrigin:

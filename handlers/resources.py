@@ -7,20 +7,19 @@ from collections.abc import Callable
 from app.tmf630 import lifecycle, outbox, patching, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed
-from app.tmf630.json_equality import same
-from app.tmf630.representation import decode, encode, encode_change, href, in_form, render
+from app.tmf630.representation import encode, href, in_form, render
 from app.tmf630.selection import selected
 from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
 from handlers.preconditions import entity_tag
 from handlers.request_context import RequestContext
 from handlers.responses import Response, empty_response, json_response
+from handlers.writing import write_of
 from storage import (
     Delete,
     Document,
     DocumentExists,
     DocumentNotFound,
-    DocumentTooLarge,
     Write,
     update,
 )
@@ -190,22 +189,17 @@ class ResourceHandlers:
         def decide(present: Document | None) -> Write | None:
             document = self._checked(request, id, present)
             request.preconditions.check_write(document, required=self._context.require_if_match)
-            before = decode(self._definition, document)
-            after = lifecycle.changed(self._definition, before, change(before))
-            if same(after, before):
-                return None
             try:
-                self._definition.check(after, before)
+                return write_of(
+                    self._definition,
+                    document,
+                    change,
+                    largest=self._context.limits.resource_size,
+                    parties=request.parties,
+                    origin=request.event_origin,
+                )
             except InvalidResource as error:
                 raise PatchConflict(f"the result breaks the contract: {error}") from None
-            content, form = encode_change(self._definition, document, before, after)
-            if len(content) > self._context.limits.resource_size:
-                raise DocumentTooLarge(f"{id} would have {len(content)} bytes")
-            row_access.check_written(self._definition, content, request.parties)
-            events = outbox.changed(
-                self._definition, before, after, content, form, request.event_origin
-            )
-            return Write(content, form, events)
 
         key = self._definition.key(id)
         document = update(

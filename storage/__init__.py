@@ -20,7 +20,7 @@ from storage.errors import (
 )
 from storage.evaluation import holds
 from storage.iteration import every
-from storage.port import Document, Event, EventReaders, Group, Index, Page, Store
+from storage.port import Document, Documents, Event, EventReaders, Group, Index, Page, Store
 from storage.query import (
     INSTANT,
     And,
@@ -53,6 +53,7 @@ __all__ = [
     "DocumentExists",
     "DocumentNotFound",
     "DocumentTooLarge",
+    "Documents",
     "Event",
     "EventReaders",
     "Group",

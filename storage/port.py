@@ -125,30 +125,11 @@ class Group(Protocol):
         """Keep the writes, and end the group; it may begin again."""
 
 
-class Store(Protocol):
-    """Documents in named collections, safe to share between threads and processes.
+class Documents(Protocol):
+    """Documents in named collections: what one request needs of a store.
 
     Writes take the events they cause, and keep them with the document in one atomic step.
-
-    A method that returns has done its work durably. Every method raises `StoreError` (or its
-    `StoreBusy`) when the database cannot serve.
     """
-
-    reads_without_io_wait: bool
-    """Whether reading by key takes microseconds: no network, no waiting for writers."""
-
-    @property
-    def single_process(self) -> bool:
-        """Whether only one process may write to it."""
-
-    def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
-        """Make the collection and its indexes; quick when they are there, never drops one."""
-
-    def log_events_for(self, collection: str, readers: EventReaders) -> None:
-        """Have writes to a collection log their events only while somebody reads them.
-
-        The events of a write that begins after the document of a reader was stored are logged.
-        """
 
     def insert(
         self,
@@ -163,17 +144,6 @@ class Store(Protocol):
 
         Raises:
             DocumentExists: the id is taken.
-        """
-
-    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
-        """Add documents at version 1, whatever their own versions are, without events.
-
-        Return of each whether it was added: one whose id is taken is left out, and nothing happens
-        to the present one. Each is added in an atomic step; when an error is raised, some may have
-        been added.
-
-        Raises:
-            DocumentTooLarge: the store cannot keep one of them.
         """
 
     def get(self, collection: str, id: str) -> Document:
@@ -210,6 +180,49 @@ class Store(Protocol):
             VersionConflict: it has another version by now.
         """
 
+    def find(self, collection: str, query: Query) -> Page:
+        """Return the window of the documents that match.
+
+        Raises:
+            UnsupportedQuery: the store cannot express the query.
+            QueryTooSlow: it used up the time a query may take.
+        """
+
+
+class Store(Documents, Protocol):
+    """Documents in named collections, safe to share between threads and processes.
+
+    A method that returns has done its work durably. Every method raises `StoreError` (or its
+    `StoreBusy`) when the database cannot serve.
+    """
+
+    reads_without_io_wait: bool
+    """Whether reading by key takes microseconds: no network, no waiting for writers."""
+
+    @property
+    def single_process(self) -> bool:
+        """Whether only one process may write to it."""
+
+    def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
+        """Make the collection and its indexes; quick when they are there, never drops one."""
+
+    def log_events_for(self, collection: str, readers: EventReaders) -> None:
+        """Have writes to a collection log their events only while somebody reads them.
+
+        The events of a write that begins after the document of a reader was stored are logged.
+        """
+
+    def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
+        """Add documents at version 1, whatever their own versions are, without events.
+
+        Return of each whether it was added: one whose id is taken is left out, and nothing happens
+        to the present one. Each is added in an atomic step; when an error is raised, some may have
+        been added.
+
+        Raises:
+            DocumentTooLarge: the store cannot keep one of them.
+        """
+
     def batch(self) -> AbstractContextManager[None]:
         """Make this thread's writes inside durable together, when the context ends.
 
@@ -221,14 +234,6 @@ class Store(Protocol):
         """Return what makes writes durable together for whoever may not wait while they are made.
 
         None for a store whose writes gain nothing by it.
-        """
-
-    def find(self, collection: str, query: Query) -> Page:
-        """Return the window of the documents that match.
-
-        Raises:
-            UnsupportedQuery: the store cannot express the query.
-            QueryTooSlow: it used up the time a query may take.
         """
 
     def events(self, after: int, limit: int) -> tuple[Event, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from storage.errors import DocumentExists, DocumentNotFound, UpdateContended, VersionConflict
-from storage.port import Document, Store
+from storage.port import Document, Documents
 
 ATTEMPTS = 50
 """How often one update is tried; each failed attempt means that another writer succeeded."""
@@ -34,7 +34,7 @@ Change: TypeAlias = Write | Delete | None
 
 
 def update(
-    store: Store,
+    store: Documents,
     collection: str,
     id: str,
     decide: Callable[[Document | None], Change],
@@ -72,7 +72,7 @@ def update(
     raise UpdateContended(collection, id)
 
 
-def put(store: Store, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
+def put(store: Documents, collection: str, id: str, content: bytes, *, form: str = "") -> Document:
     """Store a document, in place of the present one if there is one.
 
     Raises:
@@ -83,7 +83,7 @@ def put(store: Store, collection: str, id: str, content: bytes, *, form: str = "
     return written
 
 
-def remove(store: Store, collection: str, id: str) -> None:
+def remove(store: Documents, collection: str, id: str) -> None:
     """Delete a document, if there is one, whatever its version.
 
     Raises:
@@ -92,7 +92,7 @@ def remove(store: Store, collection: str, id: str) -> None:
     update(store, collection, id, lambda _: Delete())
 
 
-def find_document(store: Store, collection: str, id: str) -> Document | None:
+def find_document(store: Documents, collection: str, id: str) -> Document | None:
     """Return the document; None when there is none."""
     try:
         return store.get(collection, id)

@@ -145,6 +145,14 @@ def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
         name = resource_name(each.definition.path).rpartition("/")[2]
         events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
         click.echo(f"events     {name}: {events}")
+    for path, array in sorted(
+        {
+            (resource_name(each.path), each.definition.array)
+            for each in contract.bindings
+            if each.definition is not None and each.definition.embedded_in is not None
+        }
+    ):
+        click.echo(f"embedded   {path}: elements of {array} of {path.rpartition('/')[0]}")
     for sentence in request_contradictions(contract):
         click.echo(f"contradicts  {sentence}")
     warnings = [*warnings_of(contract), *rules_without_effect(contract, settings)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app.contract import Contract
 from app.maintenance.collections import plain, sources_of
+from app.maintenance.embedded import OUTSIDE
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode
 from storage import Store, json
@@ -61,6 +62,8 @@ def check_documents(
             resource = decode(definition, document)
             try:
                 definition.check(resource)
+                if definition.embedded_in is not None:
+                    raise InvalidResource([OUTSIDE])
                 findings.passed += 1
             except InvalidResource as error:
                 for rule in {_POSITION.sub("/*", each) for each in error.rules}:

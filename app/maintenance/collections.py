@@ -58,7 +58,8 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
             for api, major in product(_names(versioned["api"]), _MAJORS):
                 other = f"{api}/v{major}/{versioned['name']}"
                 found.setdefault(other, Source(definition, other))
-    return tuple(found.values())
+    # Resources that are within others come after those.
+    return tuple(sorted(found.values(), key=lambda each: len(each.definition.parents)))
 
 
 def _names(api: str) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from itertools import islice
 from app.contract import Contract
 from app.maintenance.check import Finding
 from app.maintenance.collections import Source, plain, sources_of
+from app.maintenance.embedded import move
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode, encode_change
@@ -92,6 +93,8 @@ def migrate(
             store.prepare(source.definition.collection, source.definition.indexes)
         migration = Migration(source.collection)
         documents = source.documents(store)
+        if source.definition.embedded_in is not None:
+            _move(source, documents, store, migration, progress, dry_run=dry_run)
         while batch := list(islice(documents, _BATCH)):
             translations = [_translated(source, each) for each in batch]
             if dry_run:
@@ -112,6 +115,27 @@ def migrate(
     return found
 
 
+def _move(
+    source: Source,
+    documents: Iterable[Document],
+    store: Store,
+    migration: Migration,
+    progress: Callable[[], object],
+    *,
+    dry_run: bool,
+) -> None:
+    """Move embedded resources that are documents of their own into their parents."""
+    for stored in documents:
+        document = plain(source.definition, stored, source)
+        try:
+            move(source, document, store, _copies(source), dry_run=dry_run)
+            migration.migrated += 1
+        except InvalidResource as error:
+            for rule in error.rules:
+                migration.rejected.setdefault(rule, Finding()).add(stored.id)
+        progress()
+
+
 def commit_migration(
     contract: Contract, store: Store, progress: Callable[[], object] = lambda: None
 ) -> int:
@@ -121,7 +145,7 @@ def commit_migration(
     """
     removed = 0
     for source in sources_of(contract):
-        if source.foreign:
+        if source.foreign and source.definition.embedded_in is None:
             leftovers = (each for each in source.documents(store) if _arrived(source, each, store))
             removed += _remove(source.collection, leftovers, store, progress)
         else:

@@ -59,6 +59,10 @@ def targets_of(contracts: Sequence[Contract], resource: str) -> Targets:
             name = resource_name(binding.path)
             known.add(name)
             if resource in (name, f"{contract.name}/{name}"):
+                if definition.embedded_in is not None:
+                    raise ArchiveError(
+                        f"{name} is a part of its parent, as the array {definition.array}"
+                    )
                 if definition.parents:
                     raise ArchiveError(
                         f"{name} lies within another resource; POST it to the server"

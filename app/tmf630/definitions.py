@@ -22,12 +22,17 @@ class Moment(StrEnum):
     CHANGE = "change"
 
 
+NEW_ID = "{newId}"
+NEW_INTEGER_ID = "{newIntegerId}"
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
     """A value the server gives to an attribute that a client left out.
 
     `path` walks objects and arrays. A string value may hold `{now}` and the names of scalar
-    attributes beside the filled one, as in `/channel/{id}`.
+    attributes beside the filled one, as in `/channel/{id}`. `NEW_ID` and `NEW_INTEGER_ID` stand for
+    an id that nothing else has.
     """
 
     path: Path
@@ -162,6 +167,8 @@ class ResourceDefinition:
     - `announces`: the changes that have an event.
     - `parties`: the paths at which a resource names its parties.
     - `event_types`: for a hub, the events that its API declares.
+    - `embedded_in`: for a resource that is an element of an array of its parent, the parent's
+      definition; `array`: the name of that array.
     - `parents`, `within`, `parent`: for a collection inside other resources
       (`/topic/{topicId}/event`) the path parameters of those resources, the collection of the
       innermost, and, once they are known, their ids joined by slashes; `path` then has those ids.
@@ -188,6 +195,8 @@ class ResourceDefinition:
     parties: tuple[Path, ...] = ()
     event_types: tuple[str, ...] = ()
     forms: Forms = OneForm()  # noqa: RUF009 - it never changes
+    embedded_in: ResourceDefinition | None = None
+    array: str = ""
     parents: tuple[str, ...] = ()
     within: str | None = None
     parent: str | None = None

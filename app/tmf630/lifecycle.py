@@ -9,7 +9,14 @@ from typing import Any
 
 import uuid_utils
 
-from app.tmf630.definitions import Fill, Moment, Resource, ResourceDefinition
+from app.tmf630.definitions import (
+    NEW_ID,
+    NEW_INTEGER_ID,
+    Fill,
+    Moment,
+    Resource,
+    ResourceDefinition,
+)
 from app.tmf630.json_equality import same
 
 STATUS_ATTRIBUTES = ("status", "state", "lifecycleStatus")
@@ -100,6 +107,10 @@ def _rendered(filler: Any, beside: Resource, time: str) -> Any:
         return {name: _rendered(value, beside, time) for name, value in filler.items()}
     if not isinstance(filler, str):
         return filler
+    if filler == NEW_ID:
+        return str(uuid_utils.uuid7())
+    if filler == NEW_INTEGER_ID:
+        return int(_new_integer_id())
     text = filler.replace("{now}", time)
     for name, value in beside.items():
         if isinstance(value, str) and f"{{{name}}}" in text:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 
+from app.contract.binding.embedding import embed
 from app.contract.binding.event_definitions import EventPaths, event_types, events_of
 from app.contract.binding.initial_values import initial_values
 from app.contract.binding.operation_kinds import Kind, collection_of, is_member, kind_of, parents_of
@@ -44,9 +45,9 @@ def definitions_of(
         for path, method, _ in normalise.operations(document)
         if kind_of(path, method) in _COLLECTION_KINDS
     }
-    return {
-        path: _definition(document, compiler, base_path, path, mappings) for path in collections
-    }
+    return embed(
+        {path: _definition(document, compiler, base_path, path, mappings) for path in collections}
+    )
 
 
 def success_status(operation: Json, usual: int) -> int:
