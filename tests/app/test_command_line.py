@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,17 +10,10 @@ from app.bootstrap import open_contracts
 from app.contract import ContractError
 from app.observability import traces
 from app.settings import Settings, SettingsError, read_settings, shown
+from tests.commands import tmf683
 from tests.conftest import OURS, OURS_V5
-from tests.server import clean_environment
 
 README = (OURS.parent.parent / "README.md").read_text()
-
-
-def tmf683(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("tmf683")), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=clean_environment(environment), check=False
-    )
 
 
 def test_check_lists_what_would_be_served() -> None:

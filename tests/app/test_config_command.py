@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -16,17 +14,8 @@ from click.testing import CliRunner
 from app.cli import PLACES, main
 from app.server.start_checks import start_problems
 from app.settings import Settings, read_settings
+from tests.commands import tmf683
 from tests.conftest import OURS
-from tests.server import clean_environment
-
-
-def tmf683(
-    *arguments: str, folder: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("tmf683")), *arguments]
-    env = clean_environment(environment)
-    return subprocess.run(command, capture_output=True, text=True, env=env, cwd=folder, check=False)
-
 
 WRONG = {
     "TMF_PROT": ("8081", "is not a setting; did you mean TMF_PORT?"),

@@ -7,7 +7,7 @@ import pytest
 from app.identity.api_keys import ApiKeys, make_key, parse_entry
 from app.identity.errors import NotAuthenticated
 from app.tmf630.caller import Access, Identity
-from tests.app.test_command_line import tmf683
+from tests.commands import tmf683
 
 
 def test_a_key_is_known_by_its_entry() -> None:

@@ -19,7 +19,7 @@ import pytest
 from app.bootstrap import collections_of, open_contracts
 from app.settings import read_settings
 from storage import Document, Store, every, open_store
-from tests.app.test_command_line import tmf683
+from tests.commands import tmf683
 from tests.conftest import OURS, OURS_V5
 
 pytestmark = pytest.mark.slow

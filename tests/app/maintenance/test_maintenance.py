@@ -24,19 +24,13 @@ from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.representation import decode, encode, encode_change
 from storage import Document, Query, Store, Window, json, open_store
 from tests.app.contract.test_mapping import random_documents
+from tests.commands import tmf683
 from tests.conftest import OURS, OURS_V5
 from tests.server import clean_environment
 
 COLLECTION = "partyInteraction/partyInteraction"
 COPIES = f"{COLLECTION}@before"
 V4, V5 = "4", "5"
-
-
-def tmf683(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("tmf683")), *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, env=clean_environment(), check=False, timeout=600
-    )
 
 
 def definition_of(file: Path) -> ResourceDefinition:

@@ -10,7 +10,7 @@ import pytest
 
 from storage import every, open_store
 from storage import json as stored
-from tests.app.test_command_line import tmf683
+from tests.commands import tmf683
 
 pytestmark = pytest.mark.slow
 

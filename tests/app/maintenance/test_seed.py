@@ -27,7 +27,7 @@ from app.maintenance.seed import (
 )
 from app.settings import OPENAPI_FOLDER, Settings
 from storage import every
-from tests.app.test_command_line import tmf683
+from tests.commands import tmf683
 from tests.conftest import OURS, OURS_V5, official_specs
 
 HISTORIES = OPENAPI_FOLDER / "histories"
