@@ -57,7 +57,7 @@ def breaking(server: Server, change: Break) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def handle_request(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
-            answer = httpx.request(
+            answer = client.request(
                 self.command,
                 server.url + self.path,
                 content=self.rfile.read(length),
@@ -66,7 +66,6 @@ def breaking(server: Server, change: Break) -> Iterator[str]:
                     for name, value in self.headers.items()
                     if name.lower() in ("content-type", "if-match", "if-none-match")
                 },
-                trust_env=False,
             )
             value = answer.json() if answer.content else None
             path = self.path.partition(base)[2]
@@ -88,6 +87,7 @@ def breaking(server: Server, change: Break) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
+    client = httpx.Client(trust_env=False)
     base = server.base_url.removeprefix(server.url)
     proxy = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=proxy.serve_forever, daemon=True)
@@ -97,6 +97,7 @@ def breaking(server: Server, change: Break) -> Iterator[str]:
     finally:
         proxy.shutdown()
         proxy.server_close()
+        client.close()
 
 
 def test_our_server_passes(server: Server) -> None:
