@@ -103,6 +103,7 @@ def test_every_operation_of_every_document_is_served() -> None:
         assert not unserved, file.name
 
 
+@pytest.mark.slow
 def test_every_document_passes_the_run_derived_from_it(server: Server) -> None:
     for file, url in zip(documents(), server.base_urls, strict=True):
         options = DerivedRun(
@@ -128,6 +129,7 @@ def holds_all(read: Any, sent: Any) -> bool:
     return bool(read == sent)
 
 
+@pytest.mark.slow
 def test_every_example_request_is_accepted_and_comes_back_whole(server: Server) -> None:
     tried = 0
     for file, url in zip(documents(), server.base_urls, strict=True):
@@ -146,6 +148,7 @@ def test_every_example_request_is_accepted_and_comes_back_whole(server: Server) 
     assert tried >= 3
 
 
+@pytest.mark.slow
 def test_every_example_patch_is_accepted(server: Server) -> None:
     """Among them one whose operation is `delete`, which TM Forum's schema does not list."""
     files = documents()
@@ -206,6 +209,7 @@ def test_unknown_types_are_kept_or_refused() -> None:
             assert len(message) < 300
 
 
+@pytest.mark.slow
 def test_a_deep_error_is_told_in_the_words_of_the_chosen_class(server: Server) -> None:
     files = documents()
     url = server.base_urls[[each.name for each in files].index(OFFICIAL_V5_NAME)]
@@ -227,6 +231,7 @@ def url_of(server: Server, number: str) -> str:
     return server.base_urls[position]
 
 
+@pytest.mark.slow
 def test_the_request_schema_decides_what_is_accepted(server: Server) -> None:
     """A reference without an id, which the answer's schema requires and the request's does not."""
     body = {
@@ -252,6 +257,7 @@ def test_the_request_schema_decides_what_is_accepted(server: Server) -> None:
     assert "/engagedParty/name" in refused.json()["message"]
 
 
+@pytest.mark.slow
 def test_a_creation_need_not_bring_what_no_client_can_send(server: Server) -> None:
     made = httpx.post(
         f"{url_of(server, 'TMF639')}/resource",

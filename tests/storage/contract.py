@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 import time
@@ -294,9 +295,9 @@ class StoreContract:
 
         def write(writer: int) -> None:
             after = 0
-            for number in range(1000):
+            for number in itertools.count():
                 known = came.is_set()
-                mark = writer * 1000 + number
+                mark = writer * 1_000_000 + number
                 store.insert(collection, f"{mark}", b"{}", events=[b'{"e":%d}' % mark])
                 if number == 5:
                     begun.set()
@@ -309,12 +310,14 @@ class StoreContract:
         with ThreadPoolExecutor(3) as pool:
             writing = [pool.submit(write, number) for number in range(3)]
             assert begun.wait(60)
-            store.insert(readers, "me", b"{}")
-            came.set()
+            try:
+                store.insert(readers, "me", b"{}")
+            finally:
+                came.set()
             for each in writing:
                 each.result()
         store.last_event()
-        found = [json.loads(each.content)["e"] for each in store.events(start, 5000)]
+        found = [json.loads(each.content)["e"] for each in store.events(start, 100_000)]
         assert len(expected) == 60
         assert set(expected) <= set(found)
         assert len(set(found)) == len(found)

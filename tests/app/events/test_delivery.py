@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -18,9 +16,10 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from tests.app.events.receiver import Answer, Got, Receiver, accept, receiving, status
+from tests.commands import tmf683
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL, error_of
-from tests.server import clean_environment, running_server
+from tests.server import running_server
 
 pytestmark = pytest.mark.slow
 
@@ -69,11 +68,7 @@ class Hub:
         assert self.client.delete(f"/partyInteraction/{id}").status_code == 204
 
     def events(self, *arguments: str) -> str:
-        command = [str(Path(sys.executable).with_name("tmf683")), "events", *arguments]
-        done = subprocess.run(
-            [*command, "--store", self.store],
-            capture_output=True, text=True, env=clean_environment(), check=False, timeout=60,
-        )  # fmt: skip
+        done = tmf683("events", *arguments, "--store", self.store)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
