@@ -23,6 +23,7 @@ PLACES = {
     "put": "app.commands.archives:put_command",
     "check": "app.commands.contracts:check",
     "diff": "app.commands.contracts:diff",
+    "mapping": "app.commands.contracts:mapping",
     "migrate": "app.commands.contracts:migrate_command",
     "conformance": "app.commands.conformance:conformance",
 }

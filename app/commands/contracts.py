@@ -1,4 +1,4 @@
-"""`check`, `diff` and `migrate`: from one contract to the next."""
+"""`check`, `diff`, `mapping` and `migrate`: from one contract to the next."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
+from app.contract.evolution.mapping_draft import mapping_draft
 from app.contract.warnings import request_contradictions, warnings_of
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
 from app.settings import Settings
@@ -82,6 +83,20 @@ def diff(old: Path, new: Path, as_json: bool, markdown: IO[str] | None) -> None:
         markdown.write(diff_report.markdown(title, changes))
     click.echo(diff_report.json(title, changes) if as_json else diff_report.text(title, changes))
     sys.exit(1 if any(each.breaking for each in changes) else 0)
+
+
+@click.command()
+@click.argument("old", type=Path)
+@click.argument("new", type=Path)
+def mapping(old: Path, new: Path) -> None:
+    """Draft the mapping between two versions of a contract.
+
+    Renames, nested objects and classes are written as far as the documents tell; lines that begin
+    with "# Open" say what is to be decided. A mapping among TMF_MAPPINGS lets both versions share
+    their documents.
+    """
+    with plain_errors():
+        click.echo(mapping_draft(*(read_document(each)[0] for each in (old, new))), nl=False)
 
 
 @click.command(name="migrate")

@@ -41,8 +41,8 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
     """Return the collections that may hold the contract's resources, its own first.
 
     Without a mapping, each major version of an API has a collection of its own; those of the other
-    versions are sources too. Between versions TM Forum renames APIs by a last word, `party` to
-    `partyManagement`.
+    versions are sources too, and so are those that were filled before there was a mapping. Between
+    versions TM Forum renames APIs by a last word, `party` to `partyManagement`.
     """
     found: dict[str, Source] = {}
     for binding in contract.bindings:
@@ -54,10 +54,11 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
         own = definition.collection
         found.setdefault(own, Source(definition, own))
         versioned = _VERSIONED.fullmatch(own)
-        if versioned is not None:
-            for api, major in product(_names(versioned["api"]), _MAJORS):
-                other = f"{api}/v{major}/{versioned['name']}"
-                found.setdefault(other, Source(definition, other))
+        name = versioned["name"] if versioned else own.partition("/")[2]
+        apis = {*_names(contract.name), *_names(own.partition("/")[0])}
+        for api, major in product(sorted(apis), _MAJORS):
+            other = f"{api}/v{major}/{name}"
+            found.setdefault(other, Source(definition, other))
     # Resources that are within others come after those.
     return tuple(sorted(found.values(), key=lambda each: len(each.definition.parents)))
 
@@ -75,4 +76,7 @@ def plain(definition: ResourceDefinition, document: Document, source: Source) ->
 
     Without a mapping between the versions, attributes stay as they are.
     """
-    return replace(document, form=definition.forms.name) if source.foreign else document
+    mapped = _VERSIONED.fullmatch(definition.collection) is None
+    if not source.foreign or mapped:
+        return document
+    return replace(document, form=definition.forms.name)

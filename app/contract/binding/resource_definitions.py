@@ -160,8 +160,10 @@ def _stored_under(document: Json, path: str, mappings: Sequence[Mapping]) -> str
     """
     api, version = normalise.api_name(document), normalise.major_version(document)
     name = resource_name(path)
-    shared = any(each.side_of(api, version) and name in each.resources for each in mappings)
-    return f"{api}/{name}" if shared else f"{api}/v{version}/{name}"
+    for mapping in mappings:
+        if mapping.side_of(api, version) and name in mapping.resources:
+            return f"{mapping.api}/{name}"
+    return f"{api}/v{version}/{name}"
 
 
 def _answers(item: Json, member: Json) -> Answers:

@@ -211,9 +211,8 @@ class _Fates:
 
     def __init__(self, old: Json, new: Json, mappings: Sequence[Mapping]) -> None:
         self._shapes: dict[str, Any] = {}
-        api = api_name(old)
         for mapping in mappings:
-            sides = [mapping.side_of(api, major_version(each)) for each in (old, new)]
+            sides = [mapping.side_of(api_name(each), major_version(each)) for each in (old, new)]
             if None not in sides and sides[0] is not sides[1]:
                 self._to = Side(str(sides[1]))
                 self._shapes = dict(mapping.resources)

@@ -72,8 +72,8 @@ class SchemaComparison:
         self._open.discard(pair)
 
     def _values(self, place: str, old: Json, new: Json, depth: int) -> Iterator[Difference]:
-        before, after = _flat(self._old, old), _flat(self._new, new)
-        kinds = _kind(self._old, before), _kind(self._new, after)
+        before, after = flattened(self._old, old), flattened(self._new, new)
+        kinds = value_type(self._old, before), value_type(self._new, after)
         effect = _of_kinds(*kinds)
         if effect:
             words = [kind or "any" for kind in kinds]
@@ -86,7 +86,7 @@ class SchemaComparison:
             yield from self.schemas(f"{place}[]", *items, depth + 1)
         old, new = _unwrapped(old), _unwrapped(new)
         yield from self._classes(place, old, new)
-        mine, others = _described(self._old, old), _described(self._new, new)
+        mine, others = described(self._old, old), described(self._new, new)
         for name in [*mine, *(name for name in others if name not in mine)]:
             yield from self._attribute(f"{place}.{name}", name, mine, others, depth)
 
@@ -111,7 +111,9 @@ class SchemaComparison:
         if before[name][1] != required:
             word = "required" if required else "optional"
             yield self._found(place, f"became {word}", Effect.LESS if required else Effect.MORE)
-        fixed = [_flat(*each).get("readOnly") is True for each in self._pair(before, after, name)]
+        fixed = [
+            flattened(*each).get("readOnly") is True for each in self._pair(before, after, name)
+        ]
         if self._sent and fixed[0] != fixed[1]:
             words = ("read-only", Effect.LESS) if fixed[1] else ("writable", Effect.MORE)
             yield self._found(place, f"became {words[0]}", words[1])
@@ -201,7 +203,7 @@ def _of_enums(old: Json, new: Json) -> Iterator[tuple[str, Effect]]:
                 yield f"value {value} added", Effect.MORE
 
 
-def _flat(document: Json, schema: Json) -> Json:
+def flattened(document: Json, schema: Json) -> Json:
     """Return a schema's rules with those that `allOf` brings, its own first.
 
     Of a union there are the rules on which its members agree.
@@ -209,8 +211,8 @@ def _flat(document: Json, schema: Json) -> Json:
     followed = follow(document, schema)
     flat: Json = {}
     for part in followed.get("allOf", ()):
-        flat.update(_flat(document, part))
-    members = [_flat(document, member) for member in _members(followed)]
+        flat.update(flattened(document, part))
+    members = [flattened(document, member) for member in _members(followed)]
     return flat | (_common(members) if members else {}) | followed
 
 
@@ -243,7 +245,7 @@ def _distinct(values: Iterable[Any]) -> list[Any]:
     return found
 
 
-def _kind(document: Json, schema: Json) -> str | None:
+def value_type(document: Json, schema: Json) -> str | None:
     """Return the type of the values that a flat schema allows, None for any.
 
     Several types are in one text, as a report says them.
@@ -253,7 +255,7 @@ def _kind(document: Json, schema: Json) -> str | None:
         return _OR.join(sorted(name for name in stated if name != "null"))
     if stated is not None:
         return str(stated)
-    members = [_kind(document, _flat(document, each)) for each in _members(schema)]
+    members = [value_type(document, flattened(document, each)) for each in _members(schema)]
     if members:
         kinds = [kind for kind in members if kind is not None]
         split = {one for kind in kinds for one in kind.split(_OR)}
@@ -292,7 +294,7 @@ def _classes(document: Json, schema: Json) -> frozenset[str]:
     return frozenset(found.cases) if found is not None else frozenset()
 
 
-def _described(
+def described(
     document: Json, schema: Json, seen: frozenset[str] = frozenset()
 ) -> dict[str, tuple[Json, bool]]:
     """Return an object's attributes, each with whether it is mandatory.
@@ -305,7 +307,7 @@ def _described(
     own = attributes(document, followed)
     found = {name: (inner, name in own.required) for name, inner in own.properties.items()}
     for group in _alternatives(document, schema, seen):
-        members = [_described(document, each, seen | within) for each, within in group]
+        members = [described(document, each, seen | within) for each, within in group]
         for name in dict.fromkeys(name for member in members for name in member):
             declared = [member[name] for member in members if name in member]
             everywhere = len(declared) == len(members) and all(needed for _, needed in declared)
@@ -335,12 +337,12 @@ def _alternatives(
 
 def _demanded(document: Json, schema: Json, depth: int = 0) -> str:
     """Return what a value must at least bring: `[{role, channel: {id}}]`; nothing for a scalar."""
-    followed = _flat(document, schema)
+    followed = flattened(document, schema)
     if followed.get("type") == "array":
         inside = _demanded(document, followed.get("items", {}), depth + 1)
         return f"[{inside}]" if inside else ""
     names = []
-    for name, (inner, required) in _described(document, schema).items():
+    for name, (inner, required) in described(document, schema).items():
         if required:
             within = _demanded(document, inner, depth + 1) if depth < _DEEPEST else ""
             names.append(f"{name}: {within}" if within else name)

@@ -11,7 +11,8 @@ differ. Both directions follow from one description:
 - `types`: classes (`@type`) by older and newer name.
 - `attributes`: the same again for what is inside; a shape by its name in `shapes`, or in place.
 
-Attributes that no description names are the same in both versions.
+Attributes that no description names are the same in both versions. Where the versions call the API
+itself another way, `api` has an `older` and a `newer` name.
 """
 
 from __future__ import annotations
@@ -124,18 +125,30 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Two versions of an API, and the shape of each resource that both have."""
+    """Two versions of an API, and the shape of each resource that both have.
+
+    `apis` are what the versions call the API; the store keeps the documents under the older name.
+    """
 
     title: str
     file: str
-    api: str
+    apis: MappingType[Side, str]
     versions: MappingType[Side, str]
     resources: MappingType[str, Shape]
 
     def side_of(self, api: str, version: str) -> Side | None:
         """Return which side a major version of an API is on; None for any other."""
-        sides = (side for side, each in self.versions.items() if each == version)
-        return next(sides, None) if api == self.api else None
+        named = (
+            side
+            for side, each in self.versions.items()
+            if each == version and self.apis[side] == api
+        )
+        return next(named, None)
+
+    @property
+    def api(self) -> str:
+        """The name of the API under which the documents of both versions are kept."""
+        return self.apis[Side.OLDER]
 
 
 def read_mappings(*places: FilePath) -> tuple[Mapping, ...]:
@@ -145,8 +158,9 @@ def read_mappings(*places: FilePath) -> tuple[Mapping, ...]:
         ContractError: one is not a mapping; the pointer says where.
     """
     files = of_kind(data_files(places, "mapping", "source"), "mapping")
-    read = map(read_mapping, files)
-    return tuple({(each.api, *each.versions.values()): each for each in read}.values())
+    read = [read_mapping(each) for each in files]
+    keys = ((*each.apis.values(), *each.versions.values()) for each in read)
+    return tuple(dict(zip(keys, read, strict=True)).values())
 
 
 def read_mapping(file: FilePath) -> Mapping:
@@ -156,7 +170,13 @@ def read_mapping(file: FilePath) -> Mapping:
         ContractError: it is not a mapping; the pointer says where.
     """
     document = load(file)
-    for name in ("api", *Side):
+    api = document.get("api")
+    apis: Json = api if isinstance(api, dict) else dict.fromkeys(Side, api)
+    for side in Side:
+        if not isinstance(apis.get(side), str):
+            place = f"/api/{side}" if isinstance(api, dict) else "/api"
+            raise ContractError(str(file), [Problem(place, "must be a text")])
+    for name in Side:
         if not isinstance(document.get(name), str):
             raise ContractError(str(file), [Problem(f"/{name}", "must be a text")])
     if not isinstance(document.get("resources"), dict):
@@ -165,7 +185,7 @@ def read_mapping(file: FilePath) -> Mapping:
     return Mapping(
         title=str(document.get("title", file.name)),
         file=str(file),
-        api=document["api"],
+        apis={side: apis[side] for side in Side},
         versions={side: document[side] for side in Side},
         resources={
             name: reader.shape(stated, f"/resources/{name}")

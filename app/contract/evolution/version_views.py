@@ -43,7 +43,6 @@ class MappedForms:
         self, api: str, version: str, resource: str, mappings: Sequence[Mapping], valid: Validator
     ) -> None:
         self.name = version
-        self._api = api
         self._valid = valid
         self._ways = [
             (mapping, side, mapping.resources[resource])
@@ -139,7 +138,7 @@ class MappedForms:
         """Return the side this version is on, and the shape, of the mapping from a form."""
         for mapping, side, shape in self._ways:
             # Documents written before forms were recorded are the older version's.
-            if mapping.side_of(self._api, form) is side.other or (not form and side is Side.NEWER):
+            if mapping.versions[side.other] == form or (not form and side is Side.NEWER):
                 return side, shape
         return None
 
