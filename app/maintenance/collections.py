@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from app.contract import Contract, Kind
+from app.contract.document.normalise import name_from_title
 from app.tmf630.definitions import ResourceDefinition
 from storage import Document, Query, Store, Window, every
 
 _MAJORS = range(1, 10)
 _LAST_WORDS = ("Management", "API", "Api")
+_API = re.compile(r"^a(pi|PI)(?=[A-Z])")
 _VERSIONED = re.compile(r"(?P<api>[^/]+)/v(?P<major>\d+)/(?P<name>.+)")
 
 
@@ -42,9 +44,11 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
 
     Without a mapping, each major version of an API has a collection of its own; those of the other
     versions are sources too, and so are those that were filled before there was a mapping. Between
-    versions TM Forum renames APIs by a last word, `party` to `partyManagement`.
+    versions TM Forum renames APIs by a last word, `party` to `partyManagement`, or to the title.
     """
     found: dict[str, Source] = {}
+    titled = _API.sub("", name_from_title(contract.document))
+    titled = titled[:1].lower() + titled[1:]
     for binding in contract.bindings:
         definition = binding.definition
         if definition is None or binding.kind in (Kind.SUBSCRIBE, Kind.UNSUBSCRIBE):
@@ -55,7 +59,7 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
         found.setdefault(own, Source(definition, own))
         versioned = _VERSIONED.fullmatch(own)
         name = versioned["name"] if versioned else own.partition("/")[2]
-        apis = {*_names(contract.name), *_names(own.partition("/")[0])}
+        apis = {*_names(contract.name), *_names(own.partition("/")[0]), *_names(titled)}
         for api, major in product(sorted(apis), _MAJORS):
             other = f"{api}/v{major}/{name}"
             found.setdefault(other, Source(definition, other))

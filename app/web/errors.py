@@ -81,12 +81,17 @@ class Failure:
     message: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self) -> bytes:
-        """Return the TMF Error as JSON."""
-        error = {"code": self.code, "reason": self.reason}
+    def body(self, integers: frozenset[str] = frozenset()) -> bytes:
+        """Return the TMF Error as JSON.
+
+        `integers` are those of `code` and `status` that the contract has as integers; a code is
+        then the HTTP status.
+        """
+        error: dict[str, str | int] = {"code": self.code, "reason": self.reason}
         if self.message:
             error["message"] = self.message
-        return orjson.dumps({**error, "status": str(self.status), "@type": "Error"})
+        error |= {"status": str(self.status), "@type": "Error"}
+        return orjson.dumps(error | dict.fromkeys(integers, self.status))
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +268,8 @@ class ErrorBoundary:
 
     `allowed` returns the methods that a path takes, for the `Allow` header of a 405. Server errors
     are logged with the request's id. `page` makes a failure a page, with headers of its own, for
-    people with browsers; None where there are no pages.
+    people with browsers; None where there are no pages. `integers` are, by base path, what is an
+    integer in the errors of an API.
     """
 
     def __init__(
@@ -272,10 +278,12 @@ class ErrorBoundary:
         *,
         allowed: Callable[[str], frozenset[str]],
         page: ErrorPage | None = None,
+        integers: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._app = app
         self._allowed = allowed
         self._page = page
+        self._integers = integers or {}
         self._limit = RateLimit(_QUIET_SECONDS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -331,7 +339,7 @@ class ErrorBoundary:
             failure = replace(failure, message=message)
         elif failure.status == 404 and not failure.message:
             failure = replace(failure, message=f"no operation and no page is at {_shortened(path)}")
-        content, kind = failure.body(), "application/json"
+        content, kind = failure.body(self._integers_at(path)), "application/json"
         if self._page is not None:
             headers["Vary"] = "Accept"
             if wants_html(scope) and (scope["method"] in ("GET", "HEAD") or _is_form(scope)):
@@ -353,6 +361,11 @@ class ErrorBoundary:
         )
         body = b"" if scope["method"] == "HEAD" else content
         await send({"type": "http.response.body", "body": body})
+
+    def _integers_at(self, path: str) -> frozenset[str]:
+        """Return what is an integer in the errors of the API that a path belongs to."""
+        bases = [each for each in self._integers if path == each or path.startswith(f"{each}/")]
+        return self._integers[max(bases, key=len)] if bases else frozenset()
 
 
 def _is_form(scope: Scope) -> bool:

@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Scope
 
 from app.contract import Contract
+from app.contract.document.responses import integers_of_errors
 from app.identity.errors import AccessMissing, NoCredentials, NotAuthenticated
 from app.observability.access_log import AccessLog
 from app.observability.metrics import Metrics
@@ -88,7 +89,16 @@ def middleware_of(settings: Settings, resources: MiddlewareResources) -> list[Mi
             tracing=resources.tracing,
         ),
         *([_cors(settings.cors_origins)] if settings.cors_origins else []),
-        partial(ErrorBoundary, allowed=_allowed(paths, managed), page=resources.error_page),
+        partial(
+            ErrorBoundary,
+            allowed=_allowed(paths, managed),
+            page=resources.error_page,
+            integers={
+                each.base_path: integers
+                for each in resources.contracts
+                if (integers := integers_of_errors(each.document))
+            },
+        ),
         partial(RequestDeadline, seconds=settings.request_seconds, managed=managed),
         partial(
             Management,

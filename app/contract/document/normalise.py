@@ -54,10 +54,11 @@ def api_name(document: Json) -> str:
     camel case.
     """
     found = re.search(r"/tmf-api/([^/]+)", _server_path(document))
-    return found[1] if found else _name_from_title(document)
+    return found[1] if found else name_from_title(document)
 
 
-def _name_from_title(document: Json) -> str:
+def name_from_title(document: Json) -> str:
+    """Return the title of a document in lower camel case."""
     words = re.findall(r"[A-Za-z0-9]+", document["info"]["title"])
     name = "".join(word[:1].upper() + word[1:] for word in words) or "Api"
     return name[:1].lower() + name[1:]
@@ -74,7 +75,7 @@ def base_path(document: Json) -> str:
 
 def conventional_path(document: Json) -> str:
     """Return the path that TM Forum's convention gives an API of this title and version."""
-    return f"/tmf-api/{_name_from_title(document)}/v{major_version(document)}"
+    return f"/tmf-api/{name_from_title(document)}/v{major_version(document)}"
 
 
 def major_version(document: Json) -> str:

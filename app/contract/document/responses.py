@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from app.contract.binding.operation_kinds import Kind, collection_of, kind_of, parents_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
-from app.contract.schema.schemas import failure_schema, follow
+from app.contract.schema.schemas import attributes, failure_schema, follow
 
 JSON = "application/json"
 _STATED = "x-error-responses"
@@ -47,6 +47,19 @@ def declare_responses(document: Json) -> Json:
                 responses[code] = {"description": description, "content": content}
         operation["responses"] = responses
     return document
+
+
+def integers_of_errors(document: Json) -> frozenset[str]:
+    """Return which of `code` and `status` are integers in the document's errors."""
+    schemas = [failure_schema(operation) for _, _, operation in operations(document)]
+    return frozenset(
+        name
+        for schema in schemas
+        if schema is not None
+        for name, stated in attributes(document, schema).properties.items()
+        if name in ("code", "status")
+        and follow(document, stated).get("type") in ("integer", "number")
+    )
 
 
 def _errors(document: Json, path: str, method: str, operation: Json) -> Iterator[tuple[str, str]]:
