@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +20,7 @@ from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
 from app.contract.evolution.mapping_draft import mapping_draft
+from app.contract.patch_examples import patch_examples
 from app.contract.warnings import request_contradictions, warnings_of
 from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
 from app.settings import Settings
@@ -29,28 +30,43 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 
 
 @click.command()
-@click.argument("path", type=Path)
+@click.argument("paths", metavar="PATH...", type=Path, nargs=-1, required=True)
 @click.option("--profile", help="conformance or strict.")
 @click.option("--store", help=f"Check the documents stored here too: {_STORE_HELP}")
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option("--rules", is_flag=True, help="List each rule of the overlays and mappings.")
-def check(path: Path, profile: str | None, store: str | None, strict: bool, rules: bool) -> None:
+def check(
+    paths: tuple[Path, ...], profile: str | None, store: str | None, strict: bool, rules: bool
+) -> None:
     """Validate the contract at PATH and list what would be served.
 
+    Several contracts are checked as one server would serve them: of two with the same base path,
+    the later one moves, which is a warning.
+
     Lines that begin with "contradicts" say what the document allows in a request and excludes from
-    the answer; such requests are accepted. Overlays, mappings and sources are listed with their
+    the answer; such requests are accepted. "no effect" is an example of a patch that fits none of
+    the document's examples of the resource. Overlays, mappings and sources are listed with their
     files. Operations that are not served, listeners that stand for no change of a resource and
     rules of TMF_OVERLAYS that meet nothing are warnings. With --store, hold every stored document
     against the contract as well; nothing is changed, and the exit code is 1 when one does not fit.
     """
     with plain_errors():
-        settings = read_settings(spec=(path,), profile=profile, store=store)
-        (contract,) = open_contracts(settings)
-        warned = _describe(contract, settings, rules=rules) and strict
+        settings = read_settings(spec=paths, profile=profile, store=store)
+        contracts = open_contracts(settings)
+        described = []
+        for number, contract in enumerate(contracts):
+            if number:
+                click.echo()
+            described.append(_describe(contract, settings, rules=rules))
+        warned = strict and any(described)
         if store is None:
             sys.exit(1 if warned else 0)
-        with _opened(settings) as opened, _bar(contract, opened, "checking") as bar:
-            found = check_documents(contract, opened, lambda: bar.update(1))
+        with _opened(settings) as opened, _bar(contracts, opened, "checking") as bar:
+            found = [
+                findings
+                for contract in contracts
+                for findings in check_documents(contract, opened, lambda: bar.update(1))
+            ]
     fitting = True
     for each in found:
         fitting = fitting and each.passed == each.documents
@@ -120,7 +136,7 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
                 removed = commit_migration(contract, opened)
                 click.echo(f"{removed} documents of before removed")
                 return
-            with _bar(contract, opened, "migrating") as bar:
+            with _bar([contract], opened, "migrating") as bar:
                 found = migrate(contract, opened, dry_run=dry_run, progress=lambda: bar.update(1))
     rejected = False
     for each in found:
@@ -160,6 +176,9 @@ def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
         name = resource_name(each.definition.path).rpartition("/")[2]
         events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
         click.echo(f"events     {name}: {events}")
+    for example in patch_examples(contract):
+        if example.resource is None:
+            click.echo(f"no effect  example PATCH {example.binding.path} {example}")
     for path, array in sorted(
         {
             (resource_name(each.path), each.definition.array)
@@ -194,8 +213,8 @@ def _opened(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def _bar(contract: Contract, store: Store, label: str) -> Any:
-    total = sum(source.count(store) for source in sources_of(contract))
+def _bar(contracts: Sequence[Contract], store: Store, label: str) -> Any:
+    total = sum(source.count(store) for each in contracts for source in sources_of(each))
     return click.progressbar(length=total, label=label, file=sys.stderr)
 
 

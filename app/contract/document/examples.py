@@ -42,8 +42,15 @@ def examples_of(document: Json, path: str, method: str) -> list[Any]:
     """Return the example bodies of an operation's JSON request."""
     body = document["paths"][path][method].get("requestBody", {})
     content = body.get("content", {}).get("application/json", {})
-    named = [_value(document, each) for each in content.get("examples", {}).values()]
-    return [*named, *([content["example"]] if "example" in content else [])]
+    return [value for _, value in example_values(document, content)]
+
+
+def example_values(document: Json, content: Json) -> Iterator[tuple[str, Any]]:
+    """Yield each example of a body, by its name; that of a single one is `example`."""
+    for name, each in content.get("examples", {}).items():
+        yield name, _value(document, each)
+    if "example" in content:
+        yield "example", content["example"]
 
 
 def _examples(document: Json, definition: Json) -> Iterator[tuple[Json, list[str], Any]]:

@@ -49,3 +49,20 @@ def test_an_operation_that_is_not_served_is_a_warning(tmp_path: Path, strict: bo
     code, output = checked(tmp_path, "/pool", "/{strange}/x", strict=strict)
     assert "warning    POST /{strange}/x is not served" in output
     assert code == int(strict)
+
+
+def test_a_contract_whose_base_path_is_taken_is_a_warning(tmp_path: Path) -> None:
+    files = [tmp_path / f"{title}.json" for title in ("Pools", "Lakes")]
+    for file in files:
+        document = {
+            "openapi": "3.0.3",
+            "info": {"title": file.stem, "version": "1.0.0"},
+            "servers": [{"url": "/tmf-api/water/v1"}],
+            "paths": {"/pool": {"post": {"requestBody": BODY, "responses": MADE}}},
+        }
+        file.write_text(json.dumps(document))
+    done = CliRunner().invoke(check, [*map(str, files), "--strict"])
+    assert [each for each in done.output.splitlines() if each.startswith("warning")] == [
+        "warning    another contract is served at /tmf-api/water/v1; this one at /tmf-api/lakes/v1"
+    ]
+    assert done.exit_code == 1
