@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.contract.binding.operation_kinds import collection_of
+from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import api_name, major_version, operations
 from app.contract.evolution.diff_schemas import SchemaComparison
@@ -135,6 +135,12 @@ def _by_place(key: str, operation: Json) -> dict[str, Json]:
     return found
 
 
+def _is_event(key: str) -> bool:
+    """Whether an operation takes an event, which the server sends and clients get."""
+    method, _, path = key.partition(" ")
+    return kind_of(path, method.lower()) is Kind.LISTEN
+
+
 def _statuses(key: str, old: Json, new: Json) -> Iterator[Change]:
     before, after = set(old["responses"]), set(new["responses"])
     for code in sorted(before - after):
@@ -148,7 +154,9 @@ def _requests(key: str, old: Json, new: Json) -> Iterator[Change]:
     required = [bool(side.get("required")) for side in (before, after)]
     if required[0] != required[1]:
         word = "required" if required[1] else "optional"
-        yield Change("bodies", f"{key} body", f"became {word}", required[1])
+        # Events are sent to clients, which rely on what comes with each.
+        breaking = required[1] is not _is_event(key)
+        yield Change("bodies", f"{key} body", f"became {word}", breaking)
     yield from _media_types(f"{key} request", before, after)
 
 
@@ -170,13 +178,14 @@ def _media_types(place: str, old: Json, new: Json) -> Iterator[Change]:
 def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
     method, _, path = key.partition(" ")
     subject = collection_of(path).strip("/").removeprefix("listener/")
+    event = _is_event(key)
     bodies = [
-        (subject, f"{method} request", True, body_schema),
+        (subject, "event" if event else f"{method} request", not event, body_schema),
         (subject, f"{method} answer", False, success_schema),
         ("error", "error answer", False, failure_schema),
     ]
     # An event tells of a resource, which is compared where it is served itself.
-    resources = _served(old, new) if "/listener/" in path else frozenset()
+    resources = _served(old, new) if event else frozenset()
     for place, use, sent, schema_of in bodies:
         mine, others = schema_of(before), schema_of(after)
         if mine is None or others is None:
@@ -192,7 +201,7 @@ def _served(old: Json, new: Json) -> frozenset[tuple[str, str]]:
     pairs = set()
     for key in before.keys() & after.keys():
         mine, others = success_schema(before[key]), success_schema(after[key])
-        if "/listener/" not in key and mine is not None and others is not None:
+        if not _is_event(key) and mine is not None and others is not None:
             names = name_of(_one(old, mine)), name_of(_one(new, others))
             if names[0] is not None and names[1] is not None:
                 pairs.add((names[0], names[1]))

@@ -18,11 +18,11 @@ _BAR = r"\|"
 _LEGEND = """\
 **Breaking** is what a client of the older contract has to do something about before it can use the
 newer one: what it sends may be refused, or what it gets may not be what it knows. In brackets is
-where: in *requests* (what clients send) or *answers* (what they get). `a[]` is each element of the
-array `a`; after *added, required* is the least that such a value must hold. *Data* says what
-becomes of values that are stored already, where a mapping knows both contracts. A format that many
-attributes lose is one line, for the document. The resource in an event is compared where it is
-served itself."""
+where: in *requests* (what clients send), *answers* or *events* (what they get). `a[]` is each
+element of the array `a`; after *added, required* is the least that such a value must hold. *Data*
+says what becomes of values that are stored already, where a mapping knows both contracts. A format
+that many attributes lose is one line, for the document. The resource in an event is compared where
+it is served itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,10 @@ def _said(change: Change) -> str:
 
 
 def _uses(change: Change) -> str:
-    """Say which bodies a change concerns: the one, or requests, answers, both."""
+    """Say which bodies a change concerns: the one, or requests, answers, events, or several."""
     if len(change.uses) < 2:
         return f" ({change.uses[0]})" if change.uses else ""
-    words = ("request", "answer")
+    words = ("request", "answer", "event")
     found = [f"{word}s" for word in words if any(use.endswith(word) for use in change.uses)]
-    return f" ({' and '.join(found)})"
+    *others, last = found
+    return f" ({', '.join(others)} and {last})" if others else f" ({last})"

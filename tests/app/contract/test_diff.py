@@ -496,3 +496,24 @@ def test_an_event_whose_resource_is_another_schema_is_compared() -> None:
         document["components"]["schemas"]["Thing"]["properties"]["size"]["type"] = type
     found = differences(*map(normalise, documents))
     assert {each.place for each in found} == {"thing.size", "thingShortEvent.thing.name"}
+
+
+def test_an_event_is_judged_as_what_clients_get() -> None:
+    documents = [contract(), contract()]
+    for document, names in zip(documents, (("kept", "gone"), ("kept", "new")), strict=True):
+        payload = {
+            "type": "object",
+            "required": [names[1]],
+            "properties": {name: {"type": "string"} for name in names},
+        }
+        document["paths"]["/listener/thingEvent"] = {
+            "post": {"requestBody": body(payload), "responses": {"204": {"description": ""}}}
+        }
+    found = {
+        each.place: (each.what, each.breaking, each.uses)
+        for each in differences(*map(normalise, documents))
+    }
+    assert found == {
+        "thingEvent.gone": ("removed", True, ("event",)),
+        "thingEvent.new": ("added, required", False, ("event",)),
+    }
