@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 
+from app.events.outbound.processes import DeliveryProcess
+
 START_SECONDS = 120
 STOP_SECONDS = 120
 """Deadlines for a busy machine; the server itself gives requests in flight 30 s."""
@@ -126,6 +128,13 @@ def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     if "COVERAGE_PROCESS_CONFIG" in kept:
         kept["PYTHONPATH"] = str(Path(__file__).with_name("coverage_support"))
     return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
+
+
+def is_delivery(pid: int) -> bool:
+    """Whether a process delivers events beside a server."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip() == DeliveryProcess.NAME
+    return False
 
 
 def free_port() -> int:

@@ -31,15 +31,15 @@ from uvicorn_worker import UvicornWorker
 from app.application import create_app
 from app.bootstrap import authentication_of
 from app.contract import Contract
-from app.events.outbound.processes import DeliveryProcess
 from app.identity.exposure import is_loopback, reachable_host
 from app.observability.log_events import LogEvent, log_event
 from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
 from app.server.connections import ConnectionLimits, Connections
-from app.server.lifecycle import LoggingArbiter, log_start, on_exit, on_reload
+from app.server.delivery import run_delivery
+from app.server.lifecycle import ServerArbiter, log_start, on_exit, on_reload
 from app.server.protocol import GracefulServer
-from app.settings import Settings, SettingsError, environment_of, place_of
+from app.settings import Settings, SettingsError, place_of
 from storage.store_url import is_private
 
 TESTED = {"gunicorn": "27.0", "uvicorn-worker": "0.4"}
@@ -74,29 +74,28 @@ class Gunicorn(BaseApplication):
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
-        self._served = mmap.mmap(-1, 2)  # what the first worker tells the others and the arbiter
+        self._ready = mmap.mmap(-1, 1)  # the workers share it
         super().__init__()
 
     def run(self) -> None:
         """Serve until it is stopped, and deliver events meanwhile."""
         counted = share_metrics()
-        delivery = None
-        if self._settings.delivery == "server" and not self._single_process:
-            environment = environment_of(self._settings)
-            delivery = DeliveryProcess(
-                environment,
-                ready=lambda: bool(self._served[0]),
-                seconds=self._settings.delivery_timeout,
-            )
-            delivery.start()
         configure_logs(self._settings)
         log_start(self._settings, worker_count(self._settings))
+        delivers = self._settings.delivery == "server" and not self._single_process
+        arbiter = ServerArbiter(
+            self, self._deliver if delivers else None, self._settings.delivery_timeout
+        )
+        server = os.getpid()
         try:
-            LoggingArbiter(self).run()
+            arbiter.run()
         finally:
-            if delivery is not None:
-                delivery.stop()
-            forget_metrics(counted)
+            if os.getpid() == server:  # a worker that ends comes by here, too
+                arbiter.stop_delivery()
+                forget_metrics(counted)
+
+    def _deliver(self, restarts: int) -> None:
+        run_delivery(self._settings, self._contracts, parent=os.getppid(), restarts=restarts)
 
     def load_config(self) -> None:
         """Hand our settings to gunicorn."""
@@ -111,15 +110,14 @@ class Gunicorn(BaseApplication):
         """Return the application of one worker."""
         configure_logs(self._settings)
         app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
-        self._served[0] = 1
         if self._ready_file is not None:
             _write_addresses(self._ready_file, self._settings, self._contracts)
         return app
 
     def note_ready(self) -> None:
         """Log that a worker answers requests, and of the first one that the server does."""
-        if not self._served[1]:
-            self._served[1] = 1
+        if not self._ready[0]:
+            self._ready[0] = 1
             log_event(logging.INFO, LogEvent.SERVER_READY, url=url_of(self._settings))
         log_event(logging.INFO, LogEvent.WORKER_READY, pid=os.getpid())
 

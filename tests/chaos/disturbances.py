@@ -19,7 +19,14 @@ from pathlib import Path
 import httpx
 
 from tests.chaos.ledger import Ledger
-from tests.server import clean_environment, eventually, family_of, free_port, is_running
+from tests.server import (
+    clean_environment,
+    eventually,
+    family_of,
+    free_port,
+    is_delivery,
+    is_running,
+)
 
 START_SECONDS = 120
 SETTINGS = {
@@ -101,11 +108,11 @@ class Site:
 
     def kill_worker(self) -> None:
         """Kill a worker; gunicorn starts another."""
-        self._kill(self._chance.choice(self._children("serve")))
+        self._kill(self._chance.choice(self._children(deliver=False)))
 
     def kill_deliverer(self) -> None:
         """Kill the delivery process; the server starts another."""
-        for each in self._children("deliver"):
+        for each in self._children(deliver=True):
             self._kill(each)
 
     def kill_master(self) -> None:
@@ -193,16 +200,11 @@ class Site:
         except httpx.TransportError:
             return False
 
-    def _children(self, command: str) -> list[int]:
-        """Return the workers (`serve`) or the delivery process (`deliver`)."""
+    def _children(self, *, deliver: bool) -> list[int]:
+        """Return the workers, or the delivery process."""
         assert self._server is not None
-        found = []
-        for pid in family_of(self._server.pid)[1:]:
-            with suppress(OSError):
-                words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-                if (b"deliver" in words) == (command == "deliver") and is_running(pid):
-                    found.append(pid)
-        return found
+        found = family_of(self._server.pid)[1:]
+        return [each for each in found if is_running(each) and is_delivery(each) == deliver]
 
     @staticmethod
     def _kill(pid: int) -> None:

@@ -9,14 +9,13 @@ import signal
 import threading
 import uuid
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import OURS
 from tests.http.conftest import MINIMAL
-from tests.server import Server, eventually, running_server
+from tests.server import Server, eventually, family_of, is_delivery, running_server
 
 CLIENTS = 8
 BODY = json.dumps(MINIMAL)
@@ -92,11 +91,8 @@ class Hammer:
 
 
 def workers_of(server: Server) -> list[int]:
-    """Return the processes that serve: gunicorn's children which are its forks."""
-    pid = server.process.pid
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    mine = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return [int(each) for each in children if Path(f"/proc/{each}/cmdline").read_bytes() == mine]
+    """Return the processes that serve."""
+    return [each for each in family_of(server.process.pid)[1:] if not is_delivery(each)]
 
 
 def wait_for_others(server: Server, before: list[int], number: int) -> None:
@@ -124,6 +120,8 @@ def restart(rounds: int) -> Hammer:
                     wait_for_others(server, [worker], 2)
                     hammer.wait_for_more(200)  # the new one takes its part before the next goes
         assert_kept(server, hammer)
+        assert httpx.get(f"{server.url}/metrics", trust_env=False).status_code == 200
+        assert "Traceback" not in server.log()
     return hammer
 
 

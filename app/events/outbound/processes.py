@@ -8,13 +8,12 @@ import os
 import resource
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import uvloop
@@ -38,12 +37,23 @@ if TYPE_CHECKING:
     from app.observability.tracing import Tracing
 
 _STOP_MARGIN_SECONDS = 5.0
-_READY_SECONDS = 10.0
-"""How long the delivery process waits for the server at most."""
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 30.0
 _SOUND_SECONDS = 60.0
 """A process that lived this long is restarted without delay."""
+_SERVER_SIGNALS = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+    signal.SIGWINCH,
+    signal.SIGCHLD,
+)
+"""What gunicorn handles."""
 
 
 def callback_policy(settings: Settings) -> CallbackPolicy:
@@ -209,61 +219,84 @@ class DeliveryThread:
 class DeliveryProcess:
     """Delivery in a process beside the server's; one that dies is started again.
 
-    The wait before each restart doubles up to half a minute, until one has lived for a minute. The
-    first starts once `ready` says that the server serves: on few cores, each would slow down the
-    other's start. `seconds` is how long the deliveries in flight may take when it stops.
+    The process is forked from the server's, with which it shares the memory of the contracts: this
+    process must have no threads. `run` delivers until SIGTERM, given how often delivery was started
+    again; `close` gives back, in the new process, what only the server may hold. `seconds` is how
+    long the deliveries in flight may take when it stops. The wait before each restart doubles up to
+    half a minute, until one has lived for a minute.
     """
+
+    NAME = "tmf683-deliver"
+    """How `ps -o comm` and `top` show the process."""
 
     def __init__(
         self,
-        environment: Mapping[str, str],
-        ready: Callable[[], bool],
+        run: Callable[[int], None],
         *,
+        close: Callable[[], None] = lambda: None,
         seconds: float = 10.0,
-        command: Sequence[str] = (),
     ) -> None:
-        self._environment = {**os.environ, **environment}
-        self._ready = ready
+        self._run = run
+        self._close = close
         self._seconds = seconds + _STOP_MARGIN_SECONDS
-        # -P: an `app` in the working directory is not ours.
-        self._command = list(command) or [sys.executable, "-P", "-m", "tmf683", "deliver"]
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._supervise, name="delivery", daemon=True)
+        self._restarts = _Restarts()
+        self._pid: int | None = None
+        self._due = 0.0
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def ensure_running(self) -> None:
+        """Start the process, unless it runs or its restart is not due yet."""
+        self.reap()
+        if self._pid is None and time.monotonic() >= self._due:
+            self._start()
+
+    def reap(self) -> None:
+        """Note that the process has ended, if it has, and when it is due to be started again."""
+        if self._pid is not None and (status := _exit_status(self._pid)) is not None:
+            self._pid = None
+            self._due = time.monotonic() + self._restarts.ended(status=status)
 
     def stop(self) -> None:
-        """End, once the deliveries in flight are answered."""
-        self._stopping.set()
-        self._thread.join(self._seconds + 1.0)
+        """End the process, once the deliveries in flight are answered."""
+        pid, self._pid = self._pid, None
+        if pid is None or _exit_status(pid) is not None:
+            return
+        os.kill(pid, signal.SIGTERM)
+        latest = time.monotonic() + self._seconds
+        while _exit_status(pid) is None:
+            if time.monotonic() > latest:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
-    def _supervise(self) -> None:
-        latest = time.monotonic() + _READY_SECONDS
-        while not self._ready() and time.monotonic() < latest:
-            if self._stopping.wait(0.02):
-                return
-        restarts = _Restarts()
-        while not self._stopping.is_set():
-            restarts.begin()
-            status = self._run(restarts.number)
-            if not self._stopping.is_set():
-                self._stopping.wait(restarts.ended(status=status))
+    def _start(self) -> None:
+        self._restarts.begin()
+        # A signal that came before the handlers of the server are gone would be lost.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SERVER_SIGNALS)
+        pid = os.fork()
+        if pid:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            self._pid = pid
+            return
+        status = 1
+        try:
+            os.setpgid(0, 0)  # Ctrl-C is for the server, which then ends this process
+            for each in _SERVER_SIGNALS:
+                signal.signal(each, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            with suppress(OSError):
+                Path("/proc/self/comm").write_text(self.NAME)
+            self._close()
+            self._run(self._restarts.number)
+            status = 0
+        except Exception:
+            logging.getLogger(__name__).exception("delivery failed")
+        finally:
+            os._exit(status)
 
-    def _run(self, restarts: int) -> int:
-        """Run one delivery process until it ends or delivery is to stop; return its status."""
-        # In a process group of its own: Ctrl-C is for the server, which then ends it.
-        options = ["--parent", str(os.getpid()), "--restarts", str(restarts)]
-        process = subprocess.Popen(  # noqa: S603
-            [*self._command, *options], env=self._environment, process_group=0
-        )
-        while process.poll() is None and not self._stopping.is_set():
-            self._stopping.wait(0.2)
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(self._seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        return process.wait()
+
+def _exit_status(pid: int) -> int | None:
+    """Return the exit status of a child that has ended, negative for a signal; None for others."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # somebody else has waited for it
+        return 0
+    return os.waitstatus_to_exitcode(status) if ended else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
+import signal
 import threading
 from collections.abc import Callable
 from typing import Any, cast
@@ -13,7 +13,7 @@ import pytest
 from app.events.outbound import processes
 from app.events.outbound.processes import DeliveryProcess, DeliveryThread
 from app.events.outbound.worker import DeliveryWorker
-from tests.server import eventually
+from tests.server import eventually, is_delivery, is_running
 
 
 @pytest.fixture(autouse=True)
@@ -34,16 +34,42 @@ def waits(caplog: pytest.LogCaptureFixture) -> list[tuple[int, float]]:
 EXPECTED = [(1, 0.001), (2, 0.002), (3, 0.004), (4, 0.004)]
 
 
+def fail_again(restarts: int) -> None:
+    if restarts:
+        raise RuntimeError("unforeseen")
+
+
 def test_a_delivery_process_is_started_again(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR)
-    command = [sys.executable, "-c", "import sys; sys.exit(sys.argv[-2:] != ['--restarts', '0'])"]
-    process = DeliveryProcess({}, lambda: True, command=command)
-    process.start()
-    assert eventually(lambda: len(waits(caplog)) >= 4)
+    process = DeliveryProcess(fail_again)
+
+    def restarted() -> bool:
+        process.ensure_running()
+        return len(waits(caplog)) >= 4
+
+    assert eventually(restarted)
     process.stop()
     assert waits(caplog)[:4] == EXPECTED
     assert caplog.records[0].fields["status"] == 0  # type: ignore[attr-defined]
     assert caplog.records[1].fields["status"] == 1  # type: ignore[attr-defined]
+
+
+def test_a_delivery_process_has_a_name_and_ends_when_it_is_told_to() -> None:
+    """A process that ignores the signal is killed."""
+    waiting = threading.Event()
+
+    def ignore(restarts: int) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        waiting.wait()
+
+    for run, seconds in ((lambda _: waiting.wait(), 60.0), (ignore, -4.9)):
+        process = DeliveryProcess(run, seconds=seconds)
+        process.ensure_running()
+        pid = process._pid
+        assert pid is not None
+        assert eventually(lambda pid=pid: is_delivery(pid))
+        process.stop()
+        assert not is_running(pid)
 
 
 class Failing:
