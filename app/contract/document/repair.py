@@ -152,15 +152,15 @@ def repair_ids(document: Json) -> tuple[Problem, ...]:
         for holder in (item, document["paths"].get(collection_of(path), {})):
             for operation in holder.values():
                 for schema in (body_schema(operation), success_schema(operation)):
-                    followed = follow(document, schema or {})
-                    resource = followed.get("items", followed)
+                    resource = follow(document, schema or {}).get("items", schema or {})
                     id = attributes(document, resource).properties.get("id", {})
                     if id.get("type") not in ("integer", "number"):
                         continue
+                    where = name_of(resource) or "of the resource"
                     found.append(
                         Problem(
                             pointer(("paths", path)),
-                            f"has the id as a string, and the schema {name_of(resource)} as"
+                            f"has the id as a string, and the schema {where} as"
                             f" {id['type']}; read as string",
                         )
                     )
