@@ -21,6 +21,7 @@ from app.conformance.resource_assertions import (
 )
 from app.conformance.session import Session, member, query_string
 from app.contract import Binding, Kind
+from app.contract.binding.operation_kinds import parents_of
 from app.contract.schema.schemas import attributes
 from app.tmf630.definitions import Resource, ResourceDefinition
 
@@ -59,6 +60,39 @@ class CollectionChecks:
         if subject is not None:
             tag = self._try_reading(path, definition, subject)
             self._try_changes(path, definition, subject, tag, mine=mine)
+
+    def try_nested(self, path: str) -> None:
+        """Try a collection within another resource, one that is created for it where possible."""
+        ids: dict[str, str] = {}
+        for name in parents_of(path):
+            around = path.partition(f"/{{{name}}}")[0]
+            rest = path.removeprefix(f"{around}/{{{name}}}/")
+            with self._run.inside(ids):
+                id = self._holder(around, f"{around}/{{{name}}}/{rest.partition('/')[0]}")
+            if id is None:
+                return
+            ids[name] = id
+        with self._run.inside(ids):
+            self.try_collection(path)
+
+    def _holder(self, path: str, inner: str) -> str | None:
+        """Return the id of a resource that holds the collection at `inner`, with an element in it.
+
+        It is None where there is no such resource.
+        """
+        creating = self._run.bindings.get((Kind.CREATE, path))
+        listing = self._run.bindings.get((Kind.LIST, path))
+        found: Any = None
+        if creating is not None and creating.definition is not None:
+            body = self._run.with_element(creating, self._run.sample(creating), inner)
+            status = (creating.definition.answers.created,)
+            purpose = "create what others lie within"
+            found = self._run.ask(creating, "POST", path, body, purpose, expect=status)
+        elif listing is not None:
+            listed = self._run.ask(listing, "GET", path, None, "list", returns=list)
+            found = _first_with_id(listed or [])
+        id = found.get("id") if isinstance(found, dict) else None
+        return str(id) if id is not None else None
 
     def _try_creation(
         self, path: str, binding: Binding, definition: ResourceDefinition

@@ -3,8 +3,9 @@
 For each collection: create from the document's examples and from its schema, break each rule of the
 create schema, retrieve, list, page, sort, filter by each scalar attribute, select attributes, patch
 with each media type, use entity tags where the server sends them, ask for what does not exist,
-delete. For each hub: register, receive the events of a change, unregister. For each listener: send
-an event. Every answer is checked against the contract; what is not tried is listed with the reason.
+delete. Collections within other resources are tried within one that is created for that. For each
+hub: register, receive the events of a change, unregister. For each listener: send an event. Every
+answer is checked against the contract; what is not tried is listed with the reason.
 """
 
 from __future__ import annotations
@@ -53,11 +54,15 @@ def _run(session: Session) -> None:
     for (kind, path), binding in session.bindings.items():
         if kind in (Kind.LIST, Kind.CREATE, Kind.RETRIEVE) and path not in tried:
             tried.add(path)
-            collections.try_collection(path)
+            if "{" not in path:
+                collections.try_collection(path)
         elif kind is Kind.SUBSCRIBE:
             hubs.try_hub(path, binding)
         elif kind is Kind.LISTEN:
             hubs.try_listener(binding)
+    for path in sorted(tried):
+        if "{" in path:
+            collections.try_nested(path)
     session.list_untried()
     if not session.options.keep:
         session.remove_created()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
@@ -19,8 +20,11 @@ from app.contract import Binding, Contract, Kind
 from app.contract.binding.operation_kinds import collection_of
 from app.contract.document.examples import examples_of
 from app.contract.schema.sample import sample
-from app.contract.schema.schemas import attributes, body_schema
+from app.contract.schema.schemas import attributes, body_schema, follow, success_schema
 from app.tmf630.definitions import Resource, ResourceDefinition
+
+_WITHIN = (Kind.LIST, Kind.CREATE, Kind.RETRIEVE, Kind.PATCH, Kind.REPLACE, Kind.DELETE)
+"""Operations that are tried on resources within others too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Session:
         self.done: list[Exchange] = []
         self.not_tried: list[NotTried] = []
         self.created: list[str] = []
+        self._within: Mapping[str, str] = {}
         self.bindings = {
             (each.kind, collection_of(each.path)): each
             for each in contract.bindings
@@ -64,11 +69,20 @@ class Session:
 
     def _is_tried(self, binding: Binding) -> bool:
         reason = binding.unserved or self.options.selection.reason_against(binding)
-        if reason is None and "{" in collection_of(binding.path):
+        if reason is None and "{" in collection_of(binding.path) and binding.kind not in _WITHIN:
             reason = "it lies within another resource, and the run does not know which"
         if reason is not None:
             self.not_tried.append(NotTried(label_of(binding), reason))
         return reason is None
+
+    @contextmanager
+    def inside(self, ids: Mapping[str, str]) -> Iterator[None]:
+        """Have targets lie within the resources of these ids, by the name of the parameter."""
+        self._within = ids
+        try:
+            yield
+        finally:
+            self._within = {}
 
     def list_untried(self) -> None:
         """List the operations that no request was made for."""
@@ -141,6 +155,21 @@ class Session:
                 return body
         return sample(self.document, schema, mark=mark, whole=whole) if schema else None
 
+    def with_element(self, binding: Binding, body: Any, inner: str) -> Any:
+        """Return the body of a creation with an element in the array that a collection shows.
+
+        It is as it was where the collection at `inner` shows no array of the resource.
+        """
+        listing = self.bindings.get((Kind.LIST, inner))
+        array = listing.definition.array if listing and listing.definition else ""
+        schema = success_schema(self.document["paths"][inner]["get"]) if listing and array else None
+        if schema is None or not isinstance(body, dict):
+            return body
+        items = follow(self.document, schema).get("items", {})
+        whole = {**body, array: [sample(self.document, items)]}
+        validator = binding.bodies.get("application/json")
+        return whole if validator is None or validator.accepts(whole) else body
+
     def refusals(self, binding: Binding) -> tuple[int, ...]:
         """Return the statuses that refuse a body which breaks the contract."""
         declared = self.document["paths"][binding.path][binding.method]["responses"]
@@ -202,6 +231,8 @@ class Session:
 
         Return the body of an answer with an expected status, None for any other.
         """
+        for name, id in self._within.items():
+            target = target.replace(f"{{{name}}}", quote(id, safe=":"), 1)
         request = Request(method, target)  # type: ignore[arg-type]
         url = self._base_url + target
         exchange = Exchange(request, (), url, operation=label_of(binding), purpose=purpose)
@@ -249,8 +280,9 @@ class Session:
             self.created.append(self._base_url + member(target, str(id)))
 
     def remove_created(self) -> None:
-        """Delete what the run created; what cannot be deleted stays listed."""
-        self.created[:] = [url for url in self.created if not is_removed(self._client, url)]
+        """Delete what the run created, the last first; what cannot be deleted stays listed."""
+        left = [url for url in self.created[::-1] if not is_removed(self._client, url)]
+        self.created[:] = left[::-1]
 
     def check(self, *assertions: Assertion) -> None:
         """Add assertions to the last request."""

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.application import create_app
+from app.bootstrap import open_contracts
+from app.conformance import run_derived, text_report
 from app.identity.api_keys import make_key
 from app.settings import Settings
 from app.tmf630.caller import Access
@@ -65,7 +69,8 @@ def paths_of(path: str, name: str) -> dict[str, Any]:
 
 def event(name: str) -> dict[str, Any]:
     payload = {"type": "object", "properties": {name: ref(name[:1].upper() + name[1:])}}
-    schema = {"type": "object", "properties": {"eventId": TEXT, "event": payload}}
+    told = {"eventId": TEXT, "eventType": TEXT, "event": payload}
+    schema = {"type": "object", "properties": told}
     body = {"required": True, "content": json_of(schema)}
     return {"post": {"requestBody": body, "responses": {"204": {"description": ""}}}}
 
@@ -289,3 +294,29 @@ def test_the_parent_decides_who_sees_an_element(spec: Path) -> None:
 
 def without_href(resource: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in resource.items() if name != "href"}
+
+
+@dataclass(frozen=True, slots=True)
+class InThisProcess:
+    """A transport to a server in this process."""
+
+    client: TestClient
+
+    @contextmanager
+    def open(self) -> Iterator[TestClient]:
+        yield self.client
+
+
+def test_a_derived_run_tries_what_lies_within_others(api: TestClient, spec: Path) -> None:
+    (contract,) = open_contracts(Settings(spec=(spec,), store="memory:"))
+    url = str(api.base_url).rstrip("/")
+    outcome = run_derived(contract, url, transport=cast(Any, InThisProcess(api)))
+    assert outcome.failed == 0, text_report(outcome)
+    tried = {each.operation for each in outcome.exchanges}
+    untried = {each.operation for each in outcome.not_tried}
+    for path in ("/site/{siteId}/unit", "/site/{siteId}/unit/{unitId}/room"):
+        for method in ("GET", "PATCH", "DELETE"):
+            assert f"{method} {path}/{{id}}" in tried
+        assert {f"GET {path}", f"POST {path}"} <= tried
+    assert {each.partition(" ")[0] for each in untried} == {"PUT", "delivery"}, untried
+    assert [each for each in outcome.left if "/hub/" not in each] == []
