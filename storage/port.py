@@ -256,6 +256,9 @@ class Store(Documents, Protocol):
         The newest event stays: who reads on from before it sees that others were there.
         """
 
+    def collections(self) -> frozenset[str]:
+        """Return the names of the collections that hold documents."""
+
     def indexes(self, collection: str) -> frozenset[str]:
         """Return the names of the indexes the collection has."""
 

@@ -22,10 +22,18 @@ from app.contract.evolution.diff import differences
 from app.contract.evolution.mapping_draft import mapping_draft
 from app.contract.patch_examples import patch_examples
 from app.contract.warnings import request_contradictions, warnings_of
-from app.maintenance import Finding, check_documents, commit_migration, migrate, sources_of
+from app.maintenance import (
+    Finding,
+    check_documents,
+    commit_migration,
+    migrate,
+    sources_of,
+    stored_resources,
+)
 from app.settings import Settings
 from storage import Store, open_store
 
+_FROM_HELP = "Another name that the API had when documents were stored; repeatable."
 _STORE_HELP = "sqlite:///file.db or mongodb://…"
 
 
@@ -33,10 +41,16 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 @click.argument("paths", metavar="PATH...", type=Path, nargs=-1, required=True)
 @click.option("--profile", help="conformance or strict.")
 @click.option("--store", help=f"Check the documents stored here too: {_STORE_HELP}")
+@click.option("--from", "names", multiple=True, metavar="API", help=_FROM_HELP)
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option("--rules", is_flag=True, help="List each rule of the overlays and mappings.")
 def check(
-    paths: tuple[Path, ...], profile: str | None, store: str | None, strict: bool, rules: bool
+    paths: tuple[Path, ...],
+    profile: str | None,
+    store: str | None,
+    names: tuple[str, ...],
+    strict: bool,
+    rules: bool,
 ) -> None:
     """Validate the contract at PATH and list what would be served.
 
@@ -61,12 +75,15 @@ def check(
         warned = strict and any(described)
         if store is None:
             sys.exit(1 if warned else 0)
-        with _opened(settings) as opened, _bar(contracts, opened, "checking") as bar:
+        with _opened(settings) as opened, _bar(contracts, opened, "checking", names) as bar:
             found = [
                 findings
                 for contract in contracts
-                for findings in check_documents(contract, opened, lambda: bar.update(1))
+                for findings in check_documents(
+                    contract, opened, lambda: bar.update(1), other_names=names
+                )
             ]
+            others = stored_resources(opened)
     fitting = True
     for each in found:
         fitting = fitting and each.passed == each.documents
@@ -77,7 +94,7 @@ def check(
         _list("breaks", each.broken)
         _list("kept aside", each.aside)
     if not found:
-        click.echo("no documents are stored")
+        click.echo(_nothing_found(others))
     sys.exit(0 if fitting and not warned else 1)
 
 
@@ -118,9 +135,12 @@ def mapping(old: Path, new: Path) -> None:
 @click.command(name="migrate")
 @click.option("--to", "spec", type=Path, required=True, help="The contract to migrate to.")
 @click.option("--store", help=_STORE_HELP)
+@click.option("--from", "names", multiple=True, metavar="API", help=_FROM_HELP)
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--commit", is_flag=True, help="Remove what an earlier migration left of before.")
-def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) -> None:
+def migrate_command(
+    spec: Path, store: str | None, names: tuple[str, ...], dry_run: bool, commit: bool
+) -> None:
     """Bring stored documents into the form of a contract.
 
     Killed, it goes on where it stopped when it is started again. What the documents were stays
@@ -133,11 +153,18 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
         (contract,) = open_contracts(settings)
         with _opened(settings) as opened:
             if commit:
-                removed = commit_migration(contract, opened)
+                removed = commit_migration(contract, opened, other_names=names)
                 click.echo(f"{removed} documents of before removed")
                 return
-            with _bar([contract], opened, "migrating") as bar:
-                found = migrate(contract, opened, dry_run=dry_run, progress=lambda: bar.update(1))
+            with _bar([contract], opened, "migrating", names) as bar:
+                found = migrate(
+                    contract,
+                    opened,
+                    dry_run=dry_run,
+                    progress=lambda: bar.update(1),
+                    other_names=names,
+                )
+            others = stored_resources(opened)
     rejected = False
     for each in found:
         would = "would be " if dry_run else ""
@@ -149,7 +176,7 @@ def migrate_command(spec: Path, store: str | None, dry_run: bool, commit: bool) 
         _list("kept aside", each.aside)
         rejected = rejected or bool(each.rejected)
     if not found:
-        click.echo("no documents are stored")
+        click.echo(_nothing_found(others))
     sys.exit(1 if rejected else 0)
 
 
@@ -213,8 +240,18 @@ def _opened(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-def _bar(contracts: Sequence[Contract], store: Store, label: str) -> Any:
-    total = sum(source.count(store) for each in contracts for source in sources_of(each))
+def _nothing_found(others: Sequence[str]) -> str:
+    """Say that no document was found; `others` are the collections that hold some."""
+    if not others:
+        return "no documents are stored"
+    return (
+        "no documents of this API are stored under its names; the store has"
+        f" {', '.join(others)}. Name their API with --from if it is the same"
+    )
+
+
+def _bar(contracts: Sequence[Contract], store: Store, label: str, names: Sequence[str]) -> Any:
+    total = sum(source.count(store) for each in contracts for source in sources_of(each, names))
     return click.progressbar(length=total, label=label, file=sys.stderr)
 
 

@@ -1,7 +1,7 @@
 """Maintenance of stored documents: export, import, check against a contract, migration."""
 
 from app.maintenance.check import Finding, Findings, check_documents
-from app.maintenance.collections import sources_of
+from app.maintenance.collections import sources_of, stored_resources
 from app.maintenance.migrate import Migration, commit_migration, migrate
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "commit_migration",
     "migrate",
     "sources_of",
+    "stored_resources",
 ]

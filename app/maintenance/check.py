@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.contract import Contract
@@ -49,11 +49,18 @@ class Findings:
 
 
 def check_documents(
-    contract: Contract, store: Store, progress: Callable[[], object] = lambda: None
+    contract: Contract,
+    store: Store,
+    progress: Callable[[], object] = lambda: None,
+    *,
+    other_names: Sequence[str] = (),
 ) -> list[Findings]:
-    """Check every document of the contract's resources; `progress` is called after each."""
+    """Check every document of the contract's resources; `progress` is called after each.
+
+    `other_names` are what the API was called when documents were stored; see `sources_of`.
+    """
     found = []
-    for source in sources_of(contract):
+    for source in sources_of(contract, other_names):
         findings = Findings(source.collection)
         definition = source.definition
         for stored in source.documents(store):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -12,6 +12,7 @@ from app.contract.document.normalise import name_from_title
 from app.tmf630.definitions import ResourceDefinition
 from storage import Document, Query, Store, Window, every
 
+_NOT_RESOURCES = ("hub", "listener")
 _MAJORS = range(1, 10)
 _LAST_WORDS = ("Management", "API", "Api")
 _API = re.compile(r"^a(pi|PI)(?=[A-Z])")
@@ -39,12 +40,13 @@ class Source:
         return store.find(self.collection, Query(window=Window(0, 0))).total or 0
 
 
-def sources_of(contract: Contract) -> tuple[Source, ...]:
+def sources_of(contract: Contract, other_names: Sequence[str] = ()) -> tuple[Source, ...]:
     """Return the collections that may hold the contract's resources, its own first.
 
     Without a mapping, each major version of an API has a collection of its own; those of the other
     versions are sources too, and so are those that were filled before there was a mapping. Between
     versions TM Forum renames APIs by a last word, `party` to `partyManagement`, or to the title.
+    `other_names` are names of the API that do not follow from these.
     """
     found: dict[str, Source] = {}
     titled = _API.sub("", name_from_title(contract.document))
@@ -59,12 +61,26 @@ def sources_of(contract: Contract) -> tuple[Source, ...]:
         found.setdefault(own, Source(definition, own))
         versioned = _VERSIONED.fullmatch(own)
         name = versioned["name"] if versioned else own.partition("/")[2]
-        apis = {*_names(contract.name), *_names(own.partition("/")[0]), *_names(titled)}
+        apis = {
+            *_names(contract.name),
+            *_names(own.partition("/")[0]),
+            *_names(titled),
+            *other_names,
+        }
         for api, major in product(sorted(apis), _MAJORS):
             other = f"{api}/v{major}/{name}"
             found.setdefault(other, Source(definition, other))
     # Resources that are within others come after those.
     return tuple(sorted(found.values(), key=lambda each: len(each.definition.parents)))
+
+
+def stored_resources(store: Store) -> tuple[str, ...]:
+    """Return the collections of resources, of whichever API, that hold documents."""
+    return tuple(
+        name
+        for name in sorted(store.collections())
+        if "/" in name and "@" not in name and name.rpartition("/")[2] not in _NOT_RESOURCES
+    )
 
 
 def _names(api: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ may write meanwhile. The copies stay until the migration is committed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -79,15 +79,17 @@ def migrate(
     *,
     dry_run: bool = False,
     progress: Callable[[], object] = lambda: None,
+    other_names: Sequence[str] = (),
 ) -> list[Migration]:
     """Migrate every document that was stored for another version; a dry run changes nothing.
 
     A document whose migrated form would break the contract stays as it is and is reported. A batch
     is translated before it is written, so that it holds the store for a short time; a document that
-    changed in between is translated again.
+    changed in between is translated again. `other_names` are what the API was called when documents
+    were stored; see `sources_of`.
     """
     found = []
-    for source in sources_of(contract):
+    for source in sources_of(contract, other_names):
         if not dry_run:
             store.prepare(_copies(source), ())
             store.prepare(source.definition.collection, source.definition.indexes)
@@ -137,14 +139,18 @@ def _move(
 
 
 def commit_migration(
-    contract: Contract, store: Store, progress: Callable[[], object] = lambda: None
+    contract: Contract,
+    store: Store,
+    progress: Callable[[], object] = lambda: None,
+    *,
+    other_names: Sequence[str] = (),
 ) -> int:
     """Remove the copies of the documents before their migration; return the number removed.
 
     Where the old version has a collection of its own, its migrated documents are removed.
     """
     removed = 0
-    for source in sources_of(contract):
+    for source in sources_of(contract, other_names):
         if source.foreign and source.definition.embedded_in is None:
             leftovers = (each for each in source.documents(store) if _arrived(source, each, store))
             removed += _remove(source.collection, leftovers, store, progress)

@@ -159,6 +159,10 @@ class ObservedStore:
         with self._watch("prune_events", ""):
             return self._store.prune_events(before, through=through)
 
+    def collections(self) -> frozenset[str]:
+        """See `Store.collections`."""
+        return self._store.collections()
+
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         return self._store.indexes(collection)

@@ -102,6 +102,15 @@ class MongoStore:
             path for index in indexes if not index.many for path in index.paths
         )
 
+    def collections(self) -> frozenset[str]:
+        """See `Store.collections`."""
+        with translated():
+            return frozenset(
+                name.replace(".", "/")
+                for name in self._database.list_collection_names()
+                if self._database[name].find_one({}, {"_id": True}) is not None
+            )
+
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         with translated():

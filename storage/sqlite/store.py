@@ -81,6 +81,12 @@ class SqliteStore:
             ),
         )
 
+    def collections(self) -> frozenset[str]:
+        """See `Store.collections`."""
+        with self._connections.use() as connection:
+            rows = connection.execute("SELECT name FROM collection WHERE documents > 0").fetchall()
+        return frozenset(bytes(name).decode() for (name,) in rows)
+
     def indexes(self, collection: str) -> frozenset[str]:
         """See `Store.indexes`."""
         with self._connections.use() as connection:

@@ -581,6 +581,15 @@ class StoreContract:
         store.insert(collection, "a", content)
         assert store.get(collection, "a").content == content
 
+    def test_collections_are_those_with_documents(self, store: Store, collection: str) -> None:
+        nested = f"{collection}/v1/thing/part"
+        store.prepare(nested, ())
+        assert nested not in store.collections()
+        document = store.insert(nested, "a", b'{"id":"a"}')
+        assert nested in store.collections()
+        store.delete(nested, "a", version=document.version)
+        assert nested not in store.collections()
+
     def test_writes_of_a_batch_are_kept_and_fail_alone(self, store: Store, collection: str) -> None:
         store.prepare(collection, ())
         store.insert(collection, "a", b'{"id":"a"}')
