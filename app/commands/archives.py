@@ -14,6 +14,7 @@ import orjson
 
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_json, write_result
 from app.commands.progress import progress_bar
 from app.commands.settings_option import read_settings
 from app.events.outbound.processes import callback_policy
@@ -33,10 +34,11 @@ _MOST_SHOWN = 5
 @click.command(name="export")
 @click.option("--out", required=True, type=Path, help="FILE.ndjson or FILE.ndjson.zst, or -.")
 @click.option("--collection", "chosen", multiple=True, help="Only this one; repeatable.")
+@json_option("Write JSON instead of text; to standard error, too, with --out -.")
 @_SPEC
 @_STORE
 def export_command(
-    out: Path, chosen: tuple[str, ...], spec: tuple[Path, ...], store: str | None
+    out: Path, chosen: tuple[str, ...], as_json: bool, spec: tuple[Path, ...], store: str | None
 ) -> None:
     """Write every resource and subscription into an archive, while servers run.
 
@@ -58,7 +60,12 @@ def export_command(
         finally:
             opened_store.close()
     earlier = f", {done.resumed} of them by an earlier attempt" if done.resumed else ""
-    click.echo(f"{done.documents} documents exported to {out}{earlier}", err=str(out) == "-")
+    write_result(
+        as_json,
+        {"documents": done.documents, "resumed": done.resumed, "out": str(out)},
+        f"{done.documents} documents exported to {out}{earlier}",
+        err=str(out) == "-",
+    )
 
 
 @click.command(name="import")
@@ -76,6 +83,7 @@ def export_command(
 @click.option(
     "--resource", help="What a plain file holds, customerBill for example; archives say it."
 )
+@json_option()
 @_SPEC
 @_STORE
 def import_command(
@@ -85,6 +93,7 @@ def import_command(
     subscriptions: bool,
     rejects: IO[bytes] | None,
     resource: str | None,
+    as_json: bool,
     spec: tuple[Path, ...],
     store: str | None,
 ) -> None:
@@ -118,6 +127,10 @@ def import_command(
                 )
         finally:
             opened_store.close()
+    _keep(found.rejects, rejects)
+    if as_json:
+        write_json(asdict(found))
+        sys.exit(1 if found.rejects else 0)
     would = "would be " if dry_run else ""
     click.echo(
         f"{found.added} documents {would}added, {found.replaced} replaced, {found.skipped} skipped,"
@@ -127,16 +140,19 @@ def import_command(
         click.echo(f"{found.subscriptions} subscriptions left out; --subscriptions restores them")
     elif subscriptions:
         click.echo("subscriptions are suspended until `tmf683 events retry --subscription ID`")
-    _report(found.rejects, rejects)
+    _report(found.rejects)
     sys.exit(1 if found.rejects else 0)
 
 
 @click.command(name="put")
 @click.argument("resource")
 @click.argument("file", type=Path)
+@json_option()
 @_SPEC
 @_STORE
-def put_command(resource: str, file: Path, spec: tuple[Path, ...], store: str | None) -> None:
+def put_command(
+    resource: str, file: Path, as_json: bool, spec: tuple[Path, ...], store: str | None
+) -> None:
     """Store the RESOURCE in FILE, a JSON object (- is stdin), in place of one with the same id.
 
     It is for collections that the contract has no POST for: customerBill, for example. It is
@@ -156,8 +172,11 @@ def put_command(resource: str, file: Path, spec: tuple[Path, ...], store: str | 
         finally:
             opened_store.close()
     word = "added" if found.added else "replaced" if found.replaced else "there already"
-    click.echo(f"{resource} {entries[0].document.id} {'rejected' if found.rejects else word}")
-    _report(found.rejects, None)
+    id, word = entries[0].document.id, "rejected" if found.rejects else word
+    content = {"resource": resource, "id": id, "result": word, "rejects": found.rejects}
+    write_result(as_json, content, f"{resource} {id} {word}")
+    if not as_json:
+        _report(found.rejects)
     sys.exit(1 if found.rejects else 0)
 
 
@@ -217,11 +236,14 @@ def _archive_errors() -> Iterator[None]:
         sys.exit(2)
 
 
-def _report(found: list[Reject], file: IO[bytes] | None) -> None:
+def _report(found: list[Reject]) -> None:
     for reject in found[:_MOST_SHOWN]:
         click.echo(f"  line {reject.line}, {reject.id}: {'; '.join(reject.rules)}")
     if len(found) > _MOST_SHOWN:
         click.echo(f"  and {len(found) - _MOST_SHOWN} more; --rejects FILE has them all")
+
+
+def _keep(found: list[Reject], file: IO[bytes] | None) -> None:
     if file:
         for reject in found:
             file.write(orjson.dumps(asdict(reject)) + b"\n")

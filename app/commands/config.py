@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_json
 from app.commands.settings_option import (
     gather_settings,
     read_settings,
@@ -18,7 +18,7 @@ from app.settings import SettingRow, explain, shown
 
 @click.command()
 @click.option("--explain", "in_full", is_flag=True, help="Show origins and meanings, and judge.")
-@click.option("--json", "as_json", is_flag=True, help="Write what --explain shows as JSON.")
+@json_option("Write what --explain shows as JSON.")
 @unchecked_config_option
 def config(in_full: bool, as_json: bool) -> None:
     """Print the effective settings.
@@ -42,8 +42,7 @@ def _explain(as_json: bool) -> None:
     rows = explain(reading.settings, reading.refused)
     problems = [str(each) for each in (*reading.problems, *start_problems(reading.settings))]
     if as_json:
-        content = {"settings": [row._asdict() for row in rows], "problems": problems}
-        click.echo(json.dumps(content, ensure_ascii=False, indent=2))
+        write_json({"settings": [row._asdict() for row in rows], "problems": problems})
     else:
         for row in rows:
             click.echo(_explained(row))

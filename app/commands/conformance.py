@@ -15,6 +15,7 @@ import yaml
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
+from app.commands.output import json_option
 from app.commands.settings_option import read_settings
 from app.conformance import (
     BaselineError,
@@ -98,7 +99,7 @@ def _api_url(context: click.Context, parameter: click.Parameter, value: str) -> 
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="File of certificate authorities to trust.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of the table.")
+@json_option("Print JSON instead of the table.")
 @click.option("--html", type=click.File("w", "utf-8", lazy=False), help="Report page to write.")
 @click.option("--junit", type=click.File("wb", lazy=False), help="JUnit XML to write.")
 def conformance(

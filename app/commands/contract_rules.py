@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from app.bootstrap import event_sources_of, mappings_of
 from app.contract import Contract
@@ -11,29 +12,55 @@ from app.contract.evolution.mapping import Shape, Side
 from app.settings import Settings
 
 
-def rule_lines(contract: Contract, settings: Settings, *, in_full: bool) -> Iterator[str]:
-    """Yield a line for each overlay, mapping and source of a contract; `in_full`, for each rule.
+@dataclass(frozen=True, slots=True)
+class RuleFile:
+    """A file of rules that a contract gets.
+
+    `kind` is `overlay`, `mapping` or `source`; `note` says in brackets how much it does, and
+    `rules` has a text for each of its rules.
+    """
+
+    kind: str
+    title: str
+    note: str
+    file: str
+    rules: tuple[str, ...]
+
+    def lines(self, *, in_full: bool) -> Iterator[str]:
+        """Yield the file as lines of text; `in_full`, with its rules."""
+        note = f" ({self.note})" if self.note else ""
+        yield f"{self.kind:10} {self.title}{note}  {self.file}"
+        if in_full:
+            yield from (f"  {each}" for each in self.rules)
+
+
+def rule_files(contract: Contract, settings: Settings, *, in_full: bool) -> Iterator[RuleFile]:
+    """Yield the overlays, mappings and sources of a contract.
+
+    Overlays that change nothing are among them only `in_full`.
 
     Raises:
         ContractError: a file is not what its name says.
     """
     for overlay in contract.overlays:
         if overlay.changes or in_full:
-            yield f"overlay    {overlay.title} ({overlay.changes} changes)  {overlay.file}"
-        if in_full:
-            yield from (f"  {each.target} {each.does} ({each.changes})" for each in overlay.rules)
+            rules = (f"{each.target} {each.does} ({each.changes})" for each in overlay.rules)
+            note = f"{overlay.changes} changes"
+            yield RuleFile("overlay", overlay.title, note, overlay.file, tuple(rules))
     for mapping in mappings_of(settings):
         if mapping.side_of(contract.name, contract.major):
             older, newer = mapping.versions[Side.OLDER], mapping.versions[Side.NEWER]
-            yield f"mapping    {mapping.title} (v{older} to v{newer})  {mapping.file}"
-            if in_full:
-                for resource, shape in mapping.resources.items():
-                    yield from (f"  {line}" for line in sorted(_renamed(resource, shape)))
+            renamed = (
+                line
+                for resource, shape in mapping.resources.items()
+                for line in sorted(_renamed(resource, shape))
+            )
+            note = f"v{older} to v{newer}"
+            yield RuleFile("mapping", mapping.title, note, str(mapping.file), tuple(renamed))
     for source in event_sources_of(settings):
         if (source.into_api, source.into_version) == (contract.name, contract.major):
-            yield f"source     {source.title}  {source.file}"
-            if in_full:
-                yield from (f"  {source.into_resource}.{name}" for name in source.attributes)
+            filled = (f"{source.into_resource}.{name}" for name in source.attributes)
+            yield RuleFile("source", source.title, "", str(source.file), tuple(filled))
 
 
 def rules_without_effect(contract: Contract, settings: Settings) -> list[str]:

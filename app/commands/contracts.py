@@ -11,19 +11,19 @@ from typing import IO, Any
 import click
 
 from app.bootstrap import mappings_of, open_contracts
-from app.commands.contract_rules import rule_lines, rules_without_effect
+from app.commands.contract_description import describe
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_json, write_result
 from app.commands.settings_option import read_settings
 from app.contract import Contract, read_document
-from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.load import Json
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import differences
 from app.contract.evolution.mapping_draft import mapping_draft
-from app.contract.patch_examples import patch_examples
-from app.contract.warnings import request_contradictions, warnings_of
 from app.maintenance import (
     Finding,
+    Findings,
+    Migration,
     check_documents,
     commit_migration,
     migrate,
@@ -44,6 +44,7 @@ _STORE_HELP = "sqlite:///file.db or mongodb://…"
 @click.option("--from", "names", multiple=True, metavar="API", help=_FROM_HELP)
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option("--rules", is_flag=True, help="List each rule of the overlays and mappings.")
+@json_option()
 def check(
     paths: tuple[Path, ...],
     profile: str | None,
@@ -51,6 +52,7 @@ def check(
     names: tuple[str, ...],
     strict: bool,
     rules: bool,
+    as_json: bool,
 ) -> None:
     """Validate the contract at PATH and list what would be served.
 
@@ -67,26 +69,38 @@ def check(
     with plain_errors():
         settings = read_settings(spec=paths, profile=profile, store=store)
         contracts = open_contracts(settings)
-        described = []
-        for number, contract in enumerate(contracts):
-            if number:
-                click.echo()
-            described.append(_describe(contract, settings, rules=rules))
-        warned = strict and any(described)
-        if store is None:
-            sys.exit(1 if warned else 0)
-        with _opened(settings) as opened, _bar(contracts, opened, "checking", names) as bar:
-            found = [
-                findings
-                for contract in contracts
-                for findings in check_documents(
-                    contract, opened, lambda: bar.update(1), other_names=names
-                )
-            ]
-            others = stored_resources(opened)
-    fitting = True
+        described = [describe(each, settings, rules=rules) for each in contracts]
+        if not as_json:
+            texts = ("\n".join(each.lines(rules=rules)) for each in described)
+            click.echo("\n\n".join(texts))
+        found, others = ([], ()) if store is None else _checked(contracts, settings, names)
+    if as_json:
+        content: dict[str, object] = {"contracts": [each.json(rules=rules) for each in described]}
+        write_json(content if store is None else content | {"stored": found})
+    elif store is not None:
+        _show_checked(found, others)
+    fits = all(each.passed == each.documents for each in found)
+    warned = strict and any(each.warnings for each in described)
+    sys.exit(0 if fits and not warned else 1)
+
+
+def _checked(
+    contracts: Sequence[Contract], settings: Settings, names: Sequence[str]
+) -> tuple[list[Findings], Sequence[str]]:
+    """Return what was found in the contracts' collections, and the resources that are stored."""
+    with _opened(settings) as store, _bar(contracts, store, "checking", names) as bar:
+        found = [
+            findings
+            for contract in contracts
+            for findings in check_documents(
+                contract, store, lambda: bar.update(1), other_names=names
+            )
+        ]
+        return found, stored_resources(store)
+
+
+def _show_checked(found: list[Findings], others: Sequence[str]) -> None:
     for each in found:
-        fitting = fitting and each.passed == each.documents
         click.echo(
             f"{each.collection}: {each.passed} of {each.documents} documents fit,"
             f" {each.translated} of them read through a mapping"
@@ -95,13 +109,12 @@ def check(
         _list("kept aside", each.aside)
     if not found:
         click.echo(_nothing_found(others))
-    sys.exit(0 if fitting and not warned else 1)
 
 
 @click.command()
 @click.argument("old", type=Path)
 @click.argument("new", type=Path)
-@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
+@json_option()
 @click.option("--markdown", type=click.File("w", "utf-8", lazy=False), help="Page to write.")
 def diff(old: Path, new: Path, as_json: bool, markdown: IO[str] | None) -> None:
     """Compare two contracts: what changes, what breaks clients, what becomes of stored data.
@@ -138,8 +151,14 @@ def mapping(old: Path, new: Path) -> None:
 @click.option("--from", "names", multiple=True, metavar="API", help=_FROM_HELP)
 @click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
 @click.option("--commit", is_flag=True, help="Remove what an earlier migration left of before.")
+@json_option()
 def migrate_command(
-    spec: Path, store: str | None, names: tuple[str, ...], dry_run: bool, commit: bool
+    spec: Path,
+    store: str | None,
+    names: tuple[str, ...],
+    dry_run: bool,
+    commit: bool,
+    as_json: bool,
 ) -> None:
     """Bring stored documents into the form of a contract.
 
@@ -154,7 +173,9 @@ def migrate_command(
         with _opened(settings) as opened:
             if commit:
                 removed = commit_migration(contract, opened, other_names=names)
-                click.echo(f"{removed} documents of before removed")
+                write_result(
+                    as_json, {"removed": removed}, f"{removed} documents of before removed"
+                )
                 return
             with _bar([contract], opened, "migrating", names) as bar:
                 found = migrate(
@@ -165,66 +186,23 @@ def migrate_command(
                     other_names=names,
                 )
             others = stored_resources(opened)
-    rejected = False
+    if as_json:
+        write_json(found)
+    else:
+        _show_migrated(found, others, "would be " if dry_run else "")
+    sys.exit(1 if any(each.rejected for each in found) else 0)
+
+
+def _show_migrated(found: list[Migration], others: Sequence[str], would: str) -> None:
     for each in found:
-        would = "would be " if dry_run else ""
         click.echo(
             f"{each.collection}: {each.migrated} documents {would}migrated,"
             f" {each.already} are in this form already"
         )
         _list("left as it is", each.rejected)
         _list("kept aside", each.aside)
-        rejected = rejected or bool(each.rejected)
     if not found:
         click.echo(_nothing_found(others))
-    sys.exit(1 if rejected else 0)
-
-
-def _describe(contract: Contract, settings: Settings, *, rules: bool) -> bool:
-    """Print what a contract serves; return whether there are warnings."""
-    click.echo(f"{contract.title} {contract.version}, valid")
-    click.echo(f"base path  {contract.base_path}")
-    for slip in contract.repaired:
-        click.echo(f"repaired   {slip}")
-    for line in rule_lines(contract, settings, in_full=rules):
-        click.echo(line)
-    for problem in contract.contradictions:
-        click.echo(f"left out   example {problem}")
-    rows = [
-        (each.method.upper(), each.path, each.operation_id, _handler(each.unserved, each.kind))
-        for each in contract.bindings
-    ]
-    widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
-    for row in rows:
-        padded = (text.ljust(width) for text, width in zip(row, [*widths, 0], strict=True))
-        click.echo("  ".join(padded))
-    served = sum(each.unserved is None for each in contract.bindings)
-    for each in contract.announced:
-        name = resource_name(each.definition.path).rpartition("/")[2]
-        events = ", ".join(f"{change} {event.type}" for change, event in each.events.items())
-        click.echo(f"events     {name}: {events}")
-    for example in patch_examples(contract):
-        if example.resource is None:
-            click.echo(f"no effect  example PATCH {example.binding.path} {example}")
-    for path, array in sorted(
-        {
-            (resource_name(each.path), each.definition.array)
-            for each in contract.bindings
-            if each.definition is not None and each.definition.embedded_in is not None
-        }
-    ):
-        click.echo(f"embedded   {path}: elements of {array} of {path.rpartition('/')[0]}")
-    for sentence in request_contradictions(contract):
-        click.echo(f"contradicts  {sentence}")
-    warnings = [*warnings_of(contract), *rules_without_effect(contract, settings)]
-    for warning in warnings:
-        click.echo(f"warning    {warning}")
-    click.echo(f"{served} of {len(rows)} operations served")
-    return bool(warnings)
-
-
-def _handler(unserved: str | None, kind: str) -> str:
-    return f"501: {unserved}" if unserved else kind
 
 
 def _named(document: Json) -> str:

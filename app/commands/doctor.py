@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import click
 
 from app.bootstrap import collections_of, open_contracts
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_json
 from app.commands.settings_option import read_settings
 from app.events.outbound.backlog import BacklogReader
 from app.settings import Settings
@@ -22,7 +22,7 @@ from storage.store_url import diagnose_store
 @click.command()
 @click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
 @click.option("--store", help="sqlite:///file.db or mongodb://…")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of text.")
+@json_option()
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 def doctor(spec: tuple[Path, ...], store: str | None, as_json: bool, strict: bool) -> None:
     """Look at the store, and say what is wrong with it; nothing is changed.
@@ -40,8 +40,7 @@ def doctor(spec: tuple[Path, ...], store: str | None, as_json: bool, strict: boo
             if not as_json:
                 click.echo(f"{check.state:8} {check.name:10} {check.text}")
     if as_json:
-        rows = [{"name": each.name, "state": each.state, "text": each.text} for each in found]
-        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        write_json([{"name": each.name, "state": each.state, "text": each.text} for each in found])
     failing = {State.PROBLEM, State.WARNING} if strict else {State.PROBLEM}
     sys.exit(1 if any(each.state in failing for each in found) else 0)
 

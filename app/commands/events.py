@@ -8,13 +8,13 @@ from typing import TypeVar
 import click
 
 from app.commands.operator_options import Place, place_options
+from app.commands.output import json_lines_option, json_option, write_json_line, write_result
 from app.events.operator.operations import Operations
 from app.events.operator.views import DeliveryView, Listed, ReceivedView, SubscriptionView
 from app.events.outbound.failed_deliveries import State
-from storage import DocumentNotFound, Window, json
+from storage import DocumentNotFound, Window
 
 _PAGE = 100
-_JSON = click.option("--json", "as_json", is_flag=True, help="A JSON object a line, for programs.")
 
 Item = TypeVar("Item")
 
@@ -28,7 +28,7 @@ def events() -> None:
 
 
 @events.command(name="list")
-@_JSON
+@json_lines_option
 @place_options
 def list_events(as_json: bool, place: Place) -> None:
     """List every subscription, and its deliveries that wait or were parked.
@@ -43,7 +43,7 @@ def list_events(as_json: bool, place: Place) -> None:
             failed = list(_deliveries(operations, subscription=each["id"]))
             if as_json:
                 told = {"subscription": each["id"], **each, "deliveries": failed}
-                _echo_json({name: value for name, value in told.items() if name != "id"})
+                write_json_line({name: value for name, value in told.items() if name != "id"})
                 continue
             click.echo(_subscription_line(each))
             for delivery in failed:
@@ -54,8 +54,9 @@ def list_events(as_json: bool, place: Place) -> None:
 
 @events.command()
 @click.argument("delivery")
+@json_lines_option
 @place_options
-def show(delivery: str, place: Place) -> None:
+def show(delivery: str, as_json: bool, place: Place) -> None:
     """Show a delivery, to every listener it failed for: attempts, the last error, and the event.
 
     DELIVERY is the id of a delivery or of an event.
@@ -63,8 +64,11 @@ def show(delivery: str, place: Place) -> None:
     with place.operations() as operations:
         for each in _chosen(operations, delivery):
             whole = operations.delivery(each["id"])
+            if as_json:
+                write_json_line(whole)
+                continue
             click.echo(f"{_delivery_line(whole)}  {whole['subscription']}")
-            _echo_json(whole["payload"])
+            write_json_line(whole["payload"])
 
 
 @events.command()
@@ -75,8 +79,9 @@ def show(delivery: str, place: Place) -> None:
     "subscription",
     help="Every delivery of this subscription; a suspended one goes on.",
 )
+@json_option()
 @place_options
-def retry(delivery: str | None, subscription: str | None, place: Place) -> None:
+def retry(delivery: str | None, subscription: str | None, as_json: bool, place: Place) -> None:
     """Try again at once: one delivery, or a subscription with all of its own.
 
     A subscription that an operator has paused stays paused.
@@ -91,15 +96,18 @@ def retry(delivery: str | None, subscription: str | None, place: Place) -> None:
             for each in chosen:
                 operations.retry(each["id"])
             number = len(chosen)
-        click.echo(f"{number} deliveries are tried again")
+        write_result(as_json, {"retried": number}, f"{number} deliveries are tried again")
 
 
 @events.command()
 @click.argument("delivery", required=False)
 @click.option("--parked", is_flag=True, help="Every delivery that was given up.")
 @click.option("--subscription", help="With --parked: only those of this subscription.")
+@json_option()
 @place_options
-def purge(delivery: str | None, parked: bool, subscription: str | None, place: Place) -> None:
+def purge(
+    delivery: str | None, parked: bool, subscription: str | None, as_json: bool, place: Place
+) -> None:
     """Forget a delivery, or all that were given up."""
     if (delivery is None) != parked or (subscription and not parked):
         raise click.UsageError("name a delivery, or say --parked")
@@ -111,32 +119,37 @@ def purge(delivery: str | None, parked: bool, subscription: str | None, place: P
             for each in chosen:
                 operations.purge(each["id"])
             number = len(chosen)
-        click.echo(f"{number} deliveries forgotten")
+        write_result(as_json, {"purged": number}, f"{number} deliveries forgotten")
 
 
 @events.command()
 @click.argument("subscription")
+@json_option()
 @place_options
-def pause(subscription: str, place: Place) -> None:
+def pause(subscription: str, as_json: bool, place: Place) -> None:
     """Stop the deliveries to a listener until they are resumed; its events wait."""
     with place.operations() as operations:
-        click.echo(_subscription_line(operations.pause(subscription)))
+        found = operations.pause(subscription)
+        write_result(as_json, found, _subscription_line(found))
 
 
 @events.command()
 @click.argument("subscription")
+@json_option()
 @place_options
-def resume(subscription: str, place: Place) -> None:
+def resume(subscription: str, as_json: bool, place: Place) -> None:
     """Let a listener that is paused, suspended or resting receive events again."""
     with place.operations() as operations:
-        click.echo(_subscription_line(operations.resume(subscription)))
+        found = operations.resume(subscription)
+        write_result(as_json, found, _subscription_line(found))
 
 
 @events.command()
 @click.argument("subscription")
+@json_option()
 @place_options
 @click.pass_context
-def test(context: click.Context, subscription: str, place: Place) -> None:
+def test(context: click.Context, subscription: str, as_json: bool, place: Place) -> None:
     """Send a test event to a listener, and tell what it answers.
 
     The event has the type TestEvent, which no contract has. The exit code is 1 when the listener
@@ -146,26 +159,28 @@ def test(context: click.Context, subscription: str, place: Place) -> None:
         result = operations.test(subscription)
         took = f"in {result['milliseconds']} ms"
         if result["delivered"]:
-            click.echo(f"delivered {took}, event {result['event']}")
+            text = f"delivered {took}, event {result['event']}"
         else:
-            click.echo(f"not delivered {took}: {result.get('error', '')}")
+            text = f"not delivered {took}: {result.get('error', '')}"
+        write_result(as_json, result, text)
     context.exit(0 if result["delivered"] else 1)
 
 
 @events.command()
 @click.argument("subscription")
+@json_option()
 @place_options
-def remove(subscription: str, place: Place) -> None:
+def remove(subscription: str, as_json: bool, place: Place) -> None:
     """Remove a subscription with its failed deliveries; nothing more is sent to its listener."""
     with place.operations() as operations:
         operations.remove(subscription)
-        click.echo("removed")
+        write_result(as_json, {"removed": subscription}, "removed")
 
 
 @events.command()
 @click.option("--limit", default=20, show_default=True, help="How many, the newest first.")
 @click.option("--failed", is_flag=True, help="Only those that could not be applied.")
-@_JSON
+@json_lines_option
 @place_options
 def received(limit: int, failed: bool, as_json: bool, place: Place) -> None:
     """List the events that other systems have sent to the listeners here.
@@ -177,7 +192,7 @@ def received(limit: int, failed: bool, as_json: bool, place: Place) -> None:
         found = operations.received(Window(0, limit), failed=failed).items
         for each in found:
             if as_json:
-                _echo_json(operations.received_event(each["id"]))
+                write_json_line(operations.received_event(each["id"]))
             else:
                 click.echo(_received_line(each))
         if not found and not as_json:
@@ -186,16 +201,17 @@ def received(limit: int, failed: bool, as_json: bool, place: Place) -> None:
 
 @events.command()
 @click.argument("event")
+@json_option()
 @place_options
 @click.pass_context
-def apply(context: click.Context, event: str, place: Place) -> None:
+def apply(context: click.Context, event: str, as_json: bool, place: Place) -> None:
     """Apply a received event again; EVENT is an id that `events received` shows.
 
     The exit code is 1 when it could not be applied.
     """
     with place.operations() as operations:
         found = operations.apply(event)
-        click.echo(_received_line(found))
+        write_result(as_json, found, _received_line(found))
     context.exit(1 if found["outcome"] == "failed" else 0)
 
 
@@ -276,7 +292,3 @@ def _received_line(each: ReceivedView) -> str:
     return (
         f"{each['receivedAt']}  {each['id']}  {each['listener']}{named}  {each['outcome']}{reason}"
     )
-
-
-def _echo_json(content: object) -> None:
-    click.echo(json.dumps(content).decode())

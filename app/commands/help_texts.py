@@ -16,6 +16,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "serve": (
         "tmf683 serve",
         "tmf683 serve --spec TMF621.json --store mongodb://localhost/tickets --port 8081",
+        "TMF_MAPPINGS=tmf629-v4-v5.mapping.yaml tmf683 serve --spec TMF629-v4.json"
+        " --spec TMF629-v5.yaml",
     ),
     "deliver": ("TMF_DELIVERY=off tmf683 serve & tmf683 deliver",),
     "events list": (
@@ -56,11 +58,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "tmf683 check TMF621.json --store sqlite:///data/tmf683.db",
     ),
     "diff": ("tmf683 diff openapi/tmf683-v4.0.0.yaml openapi/tmf683-v5.0.0.yaml --json",),
-    "mapping": (
-        "tmf683 mapping TMF629-v4.json TMF629-v5.yaml > tmf629-v4-v5.mapping.yaml",
-        "TMF_MAPPINGS=tmf629-v4-v5.mapping.yaml tmf683 serve --spec TMF629-v4.json"
-        " --spec TMF629-v5.yaml",
-    ),
+    "mapping": ("tmf683 mapping TMF629-v4.json TMF629-v5.yaml > tmf629-v4-v5.mapping.yaml",),
     "migrate": ("tmf683 migrate --to openapi/tmf683-v5.0.0.yaml --dry-run",),
     "conformance": (
         "tmf683 conformance --url http://127.0.0.1:8080/tmf-api/partyInteraction/v4",

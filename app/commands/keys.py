@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_result
 from app.identity.api_keys import make_key, parse_entry
 from app.settings import SettingsError
 from app.tmf630.caller import Access
@@ -21,7 +22,8 @@ from app.tmf630.caller import Access
     help="What the key allows; repeatable.",
 )
 @click.option("--party", "parties", multiple=True, help="Bind it to a party; repeatable.")
-def key(name: str, kinds: tuple[str, ...], parties: tuple[str, ...]) -> None:
+@json_option()
+def key(name: str, kinds: tuple[str, ...], parties: tuple[str, ...], as_json: bool) -> None:
     """Create an API key for NAME.
 
     The key is shown once; its entry is for TMF_API_KEYS, and holds no secret.
@@ -32,5 +34,5 @@ def key(name: str, kinds: tuple[str, ...], parties: tuple[str, ...]) -> None:
             parse_entry(entry)
         except ValueError as error:
             raise SettingsError(str(error)) from None
-        click.echo(f"key    {secret}")
-        click.echo(f"entry  {entry}")
+        found = {"key": secret, "entry": entry}
+        write_result(as_json, found, f"key    {secret}\nentry  {entry}")

@@ -10,6 +10,7 @@ import click
 
 from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
+from app.commands.output import json_option, write_result
 from app.commands.progress import progress_bar
 from app.commands.settings_option import read_settings
 from app.maintenance.history import read_histories
@@ -64,6 +65,7 @@ _SAMPLES = 50
 )
 @click.option("--spec", multiple=True, type=Path, help="A contract; repeatable.")
 @click.option("--store", help="sqlite:///file.db or mongodb://…")
+@json_option()
 def seed_command(
     customers: int,
     months: int,
@@ -73,6 +75,7 @@ def seed_command(
     count: int | None,
     spec: tuple[Path, ...],
     store: str | None,
+    as_json: bool,
 ) -> None:
     """Fill the store with a year in the life of a provider's customers, to try the server with.
 
@@ -103,7 +106,9 @@ def seed_command(
                 found = seed(target, opened, planned, step)
         finally:
             opened.close()
-    click.echo(
+    write_result(
+        as_json,
+        {"path": target.definition.path, "added": found.added, "already": found.already},
         f"{found.added} resources added to {target.definition.path},"
-        f" {found.already} were there already"
+        f" {found.already} were there already",
     )

@@ -12,6 +12,7 @@ import httpx
 from app.bootstrap import open_contracts
 from app.commands.errors import plain_errors
 from app.commands.headers import header_option
+from app.commands.output import json_lines_option, write_json_line
 from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
 
@@ -30,8 +31,15 @@ def sources() -> None:
 @header_option
 @click.option("--every", default=300.0, show_default=True, help="Seconds between registrations.")
 @click.option("--once", is_flag=True, help="Register once, and end.")
+@json_lines_option
 def subscribe(
-    spec: Path, hub: str, listener: str, headers: dict[str, str], every: float, once: bool
+    spec: Path,
+    hub: str,
+    listener: str,
+    headers: dict[str, str],
+    every: float,
+    once: bool,
+    as_json: bool,
 ) -> None:
     """Register the listeners of SPEC's events at a hub, and keep them registered.
 
@@ -42,7 +50,7 @@ def subscribe(
         (contract,) = open_contracts(read_settings(spec=(spec,)))
     with httpx.Client(timeout=_SECONDS, headers=headers) as client:
         while True:
-            done = [_register(client, hub, each) for each in wanted(contract, listener)]
+            done = [_register(client, hub, each, as_json) for each in wanted(contract, listener)]
             if once:
                 sys.exit(0 if all(done) else 1)
             time.sleep(every if all(done) else min(every, _SECONDS))
@@ -61,7 +69,7 @@ def wanted(contract: Contract, listener: str) -> list[dict[str, str]]:
     return found
 
 
-def _register(client: httpx.Client, hub: str, registration: dict[str, str]) -> bool:
+def _register(client: httpx.Client, hub: str, registration: dict[str, str], as_json: bool) -> bool:
     """Register once; a hub that has the registration already answers 409."""
     try:
         answer = client.post(f"{hub.rstrip('/')}/hub", json=registration)
@@ -71,7 +79,10 @@ def _register(client: httpx.Client, hub: str, registration: dict[str, str]) -> b
     if answer.status_code == 409:
         return True
     if answer.is_success:
-        click.echo(f"registered for {registration['query']}")
+        if as_json:
+            write_json_line({"registered": registration["query"]})
+        else:
+            click.echo(f"registered for {registration['query']}")
         return True
     click.echo(f"tmf683: {hub} answers {answer.status_code} to {registration['query']}", err=True)
     return False

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from tests.server import clean_environment, eventually, free_port
 pytestmark = [pytest.mark.slow, pytest.mark.crash]
 
 CLIENTS = 3
-SECONDS = 4.0
+SECONDS = 2.5
 """How long each mixture of servers is under load."""
 V4, V5 = "/tmf-api/partyInteraction/v4", "/tmf-api/partyInteraction/v5"
 SETTINGS = {
@@ -186,10 +187,18 @@ def told_of(event: dict[str, object]) -> tuple[str, str]:
     return found[1], id
 
 
+@pytest.fixture(params=["sqlite", "mongo"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of the store that both releases use."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/shared.db"
+    return f"{request.getfixturevalue('mongo')}upgrade{uuid.uuid4().hex[:8]}"
+
+
 def test_an_upgrade_and_one_step_back_lose_nothing(
-    old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: str, old: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fleet = Fleet(f"sqlite:///{tmp_path}/shared.db", tmp_path, old)
+    fleet = Fleet(store, tmp_path, old)
     stop = threading.Event()
     clients = [threading.Thread(target=fleet.visit, args=(n, stop)) for n in range(CLIENTS)]
     with listener() as (callback, received):
@@ -220,7 +229,8 @@ def test_an_upgrade_and_one_step_back_lose_nothing(
     doubled = {id: count for id, count in by_id.items() if count > 1}
     with capsys.disabled():
         print(
-            f"\n{sum(fleet.answers.values())} requests ({dict(fleet.answers)}),"
+            f"\n{store.partition(':')[0]}: {sum(fleet.answers.values())} requests"
+            f" ({dict(fleet.answers)}),"
             f" {len(fleet.failures)} failed; {len(by_id)} events,"
             f" {len(fleet.changes - told)} lost, {len(doubled)} doubled"
         )
