@@ -21,7 +21,9 @@ from app.tmf630.attribute_names import check_all_known
 from app.tmf630.definitions import Limits, ResourceDefinition
 from app.tmf630.errors import BadQuery
 from app.tmf630.filtering import by_href, some
-from app.tmf630.jsonpath_parser import (
+from app.tmf630.jsonpath_parser import parse
+from app.tmf630.jsonpath_scanner import unsupported
+from app.tmf630.jsonpath_syntax import (
     Compared,
     Exists,
     Expression,
@@ -33,8 +35,6 @@ from app.tmf630.jsonpath_parser import (
     Negated,
     Steps,
     Wildcard,
-    parse,
-    unsupported,
 )
 from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 
 from app.tmf630.errors import BadPatch, BadQuery, PatchConflict
 from app.tmf630.jsonpath import predicate
-from app.tmf630.jsonpath_parser import Filter, Index, Name, Step, Wildcard, parse
+from app.tmf630.jsonpath_parser import parse
+from app.tmf630.jsonpath_syntax import Filter, Index, Name, Step, Wildcard
 from storage import And, Condition, Or, UnsupportedQuery, holds
 
 Place: TypeAlias = tuple[str | int, ...]

@@ -60,7 +60,7 @@ class Receiver:
     def of(self, path: str) -> list[Got]:
         return [each for each in self.got if each.path == path]
 
-    def wait(self, wanted: Callable[[], bool], seconds: float = 20.0) -> bool:
+    def wait(self, wanted: Callable[[], bool], seconds: float = 60.0) -> bool:
         """Wait until something is so; return whether it came to be."""
         return eventually(wanted, seconds)
 

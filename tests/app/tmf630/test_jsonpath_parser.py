@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.tmf630.errors import BadQuery
-from app.tmf630.jsonpath_parser import (
+from app.tmf630.jsonpath_parser import parse
+from app.tmf630.jsonpath_syntax import (
     Compared,
     Exists,
     Expression,
@@ -20,7 +21,6 @@ from app.tmf630.jsonpath_parser import (
     Negated,
     Steps,
     Wildcard,
-    parse,
 )
 
 A = (Name("a"),)
