@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
@@ -46,11 +47,14 @@ from app.web.middleware import MiddlewareResources, middleware_of
 from app.web.operation_call import Handler
 from app.web.public_url import PublicUrl
 from app.web.routing import routes_of
-from app.web.security import authenticators_of
+from app.web.security import Authenticators, authenticators_of
 from app.web.server_status import RunningServer
 from handlers.admin import AdminHandlers
 from handlers.handler_context import HandlerContext
 from storage import Store
+
+if TYPE_CHECKING:
+    from app.observability.tracing import Tracing
 
 
 def create_app(
@@ -78,28 +82,13 @@ def create_app(
         tracing.store_span if tracing else None,
         slow_seconds=settings.slow_query_seconds,
     )
-    with_routes = routed(contracts, sources)
-
-    background: list[Background] = []
     access_log = AccessLog(json=wants_json(settings)) if settings.access_log else None
-    if access_log is not None:
-        background.append(access_log)
-    if deliver is None:
-        deliver = store.single_process
-    if settings.delivery == "server" and deliver:
-        worker = partial(
-            delivery_worker,
-            settings,
-            contracts,
-            store,
-            limits_of(settings),
-            metrics=metrics,
-            tracing=tracing,
-        )
-        background.append(
-            DeliveryThread(lambda restarts: worker(restarts=restarts), settings.delivery_timeout)
-        )
+    background: list[Background] = [] if access_log is None else [access_log]
+    if settings.delivery == "server" and (store.single_process if deliver is None else deliver):
+        background.append(_delivery(settings, contracts, store, metrics, tracing))
 
+    with_routes = routed(contracts, sources)
+    admin = open_admin_api(settings)
     authenticators = authenticators_of(settings, scopes_of(with_routes[0].document))
     clients = ClientNames(forwarded=settings.trust_forwarded)
     public_url = PublicUrl(settings.public_url, trust_forwarded=settings.trust_forwarded)
@@ -115,7 +104,6 @@ def create_app(
         most_pending=settings.ready_backlog,
         delivers=settings.delivery == "server",
     )
-    admin = open_admin_api(settings)
     resources = MiddlewareResources(
         contracts=[*with_routes, admin],
         store=store,
@@ -144,15 +132,56 @@ def create_app(
         middlewares=middleware_of(settings, resources),
     )
     received = open_received(settings, contracts, sources, store)
-    handler_for = _handlers(settings, contracts, received, store, key)
     operations = open_operations(settings, store, list(received.values()))
     status = RunningServer(settings, with_routes, store, health, collections)
     administer = AdminHandlers(operations, status, limits_of(settings), admin.base_path).by_name()
+    handler_for = _handlers(settings, contracts, received, store, key)
     apis: list[tuple[Contract, Mapping[str, Handler]]] = [
         (each, {binding.operation_id: handler_for(binding) for binding in each.bindings})
         for each in with_routes
     ]
-    for contract, handlers in [*apis, (admin, administer)]:
+    _add_apis(app, [*apis, (admin, administer)], settings, authenticators, public_url)
+    listing = entry_points.blueprint(
+        with_routes,
+        settings.root_path,
+        lambda: public_url.of(current_scope()),
+        pages.home if pages else None,
+        unlisted=[admin],
+    )
+    for blueprint in (listing, *(pages.blueprints if pages else ())):
+        app.app.register_blueprint(blueprint)
+    return app
+
+
+def _delivery(
+    settings: Settings,
+    contracts: Sequence[Contract],
+    store: Store,
+    metrics: Metrics,
+    tracing: Tracing | None,
+) -> DeliveryThread:
+    """Return the delivery of events in a thread of this process."""
+    worker = partial(
+        delivery_worker,
+        settings,
+        contracts,
+        store,
+        limits_of(settings),
+        metrics=metrics,
+        tracing=tracing,
+    )
+    return DeliveryThread(lambda restarts: worker(restarts=restarts), settings.delivery_timeout)
+
+
+def _add_apis(
+    app: ContractApp,
+    apis: Sequence[tuple[Contract, Mapping[str, Handler]]],
+    settings: Settings,
+    authenticators: Authenticators,
+    public_url: PublicUrl,
+) -> None:
+    """Add the routes of contracts; the handlers of each are keyed by operation id."""
+    for contract, handlers in apis:
         app.add_api(
             routes_of(contract.document),
             base_path=contract.base_path,
@@ -163,18 +192,6 @@ def create_app(
             public_url=public_url,
             security_map=authenticators.security_map(),
         )
-    app.app.register_blueprint(
-        entry_points.blueprint(
-            with_routes,
-            settings.root_path,
-            lambda: public_url.of(current_scope()),
-            pages.home if pages else None,
-            unlisted=[admin],
-        )
-    )
-    for blueprint in pages.blueprints if pages else ():
-        app.app.register_blueprint(blueprint)
-    return app
 
 
 def _handlers(
