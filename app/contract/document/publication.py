@@ -72,6 +72,8 @@ class _Publication:
             if key in _CONFIGURATION or key in (OPEN, "discriminator"):
                 continue
             if key in ("anyOf", "oneOf") and "properties" in value and _is_condition(inner):
+                # Said in a way that generators make no classes of: it is not so that none holds.
+                shown["not"] = {"not": {key: inner}}
                 continue
             if key in _NAMES and isinstance(inner, dict):
                 shown[key] = {
@@ -160,7 +162,7 @@ class _Publication:
 def _is_condition(branches: Any) -> bool:
     """Whether alternatives only say which of an object's attributes are required.
 
-    Generators make classes without attributes of them.
+    Generators make classes without attributes of them, where they are published as such.
     """
     return all(each.keys() <= {"required"} for each in branches)
 
