@@ -20,7 +20,17 @@ from storage.errors import (
 )
 from storage.evaluation import holds
 from storage.iteration import every
-from storage.port import Document, Documents, Event, EventReaders, Group, Index, Page, Store
+from storage.port import (
+    Document,
+    Documents,
+    Event,
+    EventReaders,
+    EventWatch,
+    Group,
+    Index,
+    Page,
+    Store,
+)
 from storage.query import (
     INSTANT,
     And,
@@ -56,6 +66,7 @@ __all__ = [
     "Documents",
     "Event",
     "EventReaders",
+    "EventWatch",
     "Group",
     "InForm",
     "Index",

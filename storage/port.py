@@ -5,7 +5,7 @@ This is the specification of every adapter; `tests/storage/contract.py` is its p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -123,6 +123,17 @@ class Group(Protocol):
 
     def commit(self) -> None:
         """Keep the writes, and end the group; it may begin again."""
+
+
+class EventWatch(Protocol):
+    """A store that tells of writes which may have caused events."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the store tells of them now; else whoever reads the log has to look."""
+
+    def close(self) -> None:
+        """Tell no more."""
 
 
 class Documents(Protocol):
@@ -247,6 +258,12 @@ class Store(Documents, Protocol):
 
         Where writes keep their events with their documents at first, the events of finished writes
         are moved into the log before; without `collect` the log is only looked at.
+        """
+
+    def watch_events(self, seen: Callable[[], object]) -> EventWatch | None:
+        """Have `seen` called, from any thread, soon after writes that may have caused events.
+
+        None for a store that tells nobody: asking for its last event costs little.
         """
 
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:

@@ -14,7 +14,7 @@ from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
 from app.observability.query_shape import shape_of
 from app.observability.rate_limit import RateLimit
-from storage import Document, Event, EventReaders, Group, Index, Page, Query, Store
+from storage import Document, Event, EventReaders, EventWatch, Group, Index, Page, Query, Store
 
 Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
 """Begins the span of a call, given the method and the collection."""
@@ -153,6 +153,10 @@ class ObservedStore:
     def last_event(self, *, collect: bool = True) -> int:
         """See `Store.last_event`."""
         return self._store.last_event(collect=collect)
+
+    def watch_events(self, seen: Callable[[], object]) -> EventWatch | None:
+        """See `Store.watch_events`."""
+        return self._store.watch_events(seen)
 
     def prune_events(self, before: datetime, *, through: int | None = None) -> int:
         """See `Store.prune_events`."""

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pymongo
 import uuid_utils
@@ -74,8 +74,11 @@ def nested(additions: Bson) -> Bson:
     return inserted
 
 
-def pinned(collection: Collection[Bson]) -> Collection[Bson]:
-    """Return the collection, read on the primary and as a majority has it, whatever the URL says.
+Pinned = TypeVar("Pinned", Collection[Bson], Database[Bson])
+
+
+def pinned(collection: Pinned) -> Pinned:
+    """Return what reads on the primary and as a majority has it, whatever the URL says.
 
     Events that a failover may still take back must not be logged, and a stale read would find
     events waiting that have long been moved.
@@ -121,6 +124,10 @@ class EventLog:
         """Release the leases, so that other processes need not wait for them to expire."""
         self._mover.release()
         self._pruner.release()
+
+    def release_mover(self) -> None:
+        """Let another process move at once."""
+        self._mover.release()
 
     def move(self, collections: Iterable[Collection[Bson]], *, wait: bool) -> None:
         """Move the events that wait in envelopes into the log, unless another process does it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from storage.errors import (
 )
 from storage.mongo import event_log, ordering
 from storage.mongo import indexes as index_builds
+from storage.mongo.change_stream import ChangeStream
 from storage.mongo.envelope import Bson, decode, encode
 from storage.mongo.event_log import DELETED, PENDING, BackgroundMover, EventLog
 from storage.mongo.event_readers import Readers
@@ -71,7 +72,7 @@ class MongoStore:
         self._query_milliseconds = max(1, round(query_seconds * 1000))
         self._numbers = _Numbers()
         self._log = EventLog(self._database, self._query_milliseconds)
-        self._mover = BackgroundMover(lambda: self._move_events(wait=False))
+        self._mover = BackgroundMover(self._move_in_background)
         unbounded = {**options, "socketTimeoutMS": None}
         self._builder = IndexBuilder(
             lambda: MongoClient(url, tz_aware=True, **unbounded), self._database.name
@@ -248,6 +249,10 @@ class MongoStore:
             self._move_events(wait=False)  # the newest event in the log stays
             return self._log.prune(before, through)
 
+    def watch_events(self, seen: Callable[[], object]) -> ChangeStream:
+        """See `Store.watch_events`; open on replica sets and sharded clusters alone."""
+        return ChangeStream(self._database, seen)
+
     def batch(self) -> AbstractContextManager[None]:
         """See `Store.batch`; each write is durable by itself.
 
@@ -359,6 +364,10 @@ class MongoStore:
 
     def _move_events(self, *, wait: bool) -> None:
         self._log.move(map(self._collection, sorted(self._scalars)), wait=wait)
+
+    def _move_in_background(self) -> None:
+        self._move_events(wait=False)
+        self._log.release_mover()  # a delivery process should not wait for it to expire
 
     def _collection(self, name: str) -> Collection[Bson]:
         return self._database[name.replace("/", ".")]

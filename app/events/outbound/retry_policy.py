@@ -16,14 +16,14 @@ class RetryPolicy:
     of n - 1 ("full jitter"), at most twelve hours: with one minute, eight attempts take about a
     day. `attempts` is how often one event is tried before it is parked, and how often in a row a
     subscription rests before it is suspended. `concurrency` is how many deliveries one listener
-    receives at once, `poll_seconds` how often a worker looks for new events, `timeout` how long a
-    listener may take to answer.
+    receives at once, `poll_seconds` how often a worker looks for new events of which the store
+    does not tell it, `timeout` how long a listener may take to answer.
     """
 
     attempts: int = 8
     first_wait: float = 60.0
     concurrency: int = 16
-    poll_seconds: float = 0.1
+    poll_seconds: float = 0.05
     timeout: float = 10.0
 
     def wait(self, failures: int, requested: float) -> float:

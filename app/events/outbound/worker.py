@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from app.events.outbound import heartbeat
@@ -27,12 +28,14 @@ from app.events.outbound.store_executor import StoreExecutor
 from app.events.outbound.subscriptions import Subscription, Subscriptions
 from app.events.outbound.webhook import WebhookSender
 from app.observability.delivery_reports import DeliveryReports
-from storage import Store, StoreError
+from storage import EventWatch, Store, StoreError
 
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 1.0
 """How often subscriptions and cursors are read again while the event log does not grow."""
+_SETTLE_SECONDS = 0.02
+"""How long a look at the log waits for more events where the store tells of them."""
 _TIDY_SECONDS = 10.0
 _STOP_MARGIN_SECONDS = 2.0
 _FIRST_PAUSE = 0.5
@@ -89,6 +92,8 @@ class DeliveryWorker:
         self._executor = StoreExecutor(store)
         self._log = EventLogReader(store, self._executor)
         self._stopping = asyncio.Event()
+        self._written = asyncio.Event()
+        self._watch: EventWatch | None = None
         self._dispatchers: dict[str, Dispatcher] = {}
         self._runs: dict[str, asyncio.Task[None]] = {}
         self._pauses: dict[str, _Pause] = {}
@@ -101,14 +106,18 @@ class DeliveryWorker:
     def stop(self) -> None:
         """End `run` once the deliveries in flight are answered; called from the loop it runs in."""
         self._stopping.set()
+        self._written.set()
         for dispatcher in self._dispatchers.values():
             dispatcher.wake()
 
     async def run(self) -> None:
         """Deliver until stopped; a store that cannot be reached is waited for."""
         self._sender = self._make_sender()
+        loop = asyncio.get_running_loop()
+        self._watch = self._store.watch_events(lambda: loop.call_soon_threadsafe(self._written.set))
         try:
             while not self._stopping.is_set():
+                self._written.clear()
                 try:
                     await self._look()
                 except StoreError as error:
@@ -117,9 +126,20 @@ class DeliveryWorker:
                 except Exception:
                     _log.exception("delivery failed, and continues")
                     await self._sleep(1.0)
-                await self._sleep(self._retry.poll_seconds)
+                await self._wait_for_events()
         finally:
+            if self._watch is not None:
+                self._watch.close()
             await self._finish()
+
+    async def _wait_for_events(self) -> None:
+        """Wait until the store tells of events, or for as long as they may go unseen."""
+        if self._watch is None or not self._watch.is_open or not self._look_at:
+            await self._sleep(self._retry.poll_seconds)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._written.wait(), _LOOK_SECONDS)
+            await self._sleep(_SETTLE_SECONDS)
 
     async def _look(self) -> None:
         """Start a dispatcher for every cursor that is free and has work."""
