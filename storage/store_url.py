@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from storage.diagnosis import Check
 from storage.errors import StoreError, StoreUrlError
 from storage.port import Index, Store
-from storage.sqlite import Durability, SqliteStore, unclean_end
+from storage.sqlite import Durability, FileIdentity, SqliteStore, unclean_end
 from storage.sqlite.diagnosis import diagnose as diagnose_sqlite
 
 _FORMS = "use sqlite:///file.db, memory: or mongodb://host/database"
@@ -66,6 +67,21 @@ def check_after_unclean_end(url: str) -> None:
     file = None if is_private(url) else sqlite_file(url)
     if file is not None:
         unclean_end.check_after_unclean_end(file)
+
+
+@contextmanager
+def held_file(url: str) -> Iterator[None]:
+    """Have every process refuse another file in the place of a store's, even if none has it open.
+
+    Raises:
+        FileReplaced: it is another file already.
+    """
+    file = None if is_private(url) else sqlite_file(url)
+    if file is None:
+        yield
+        return
+    with closing(FileIdentity(file)):
+        yield
 
 
 def diagnose_store(

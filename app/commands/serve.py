@@ -14,7 +14,7 @@ from app.observability.traces import check_tracing
 from app.server import gunicorn_server
 from app.server.development import serve_for_development
 from app.settings import Settings, shown
-from storage.store_url import check_after_unclean_end
+from storage.store_url import check_after_unclean_end, held_file
 
 
 @click.command()
@@ -64,20 +64,22 @@ def serve(
         check_after_unclean_end(settings.store)
         opened = open_prepared_store(settings, [*contracts, *sources])
         single_process = opened.single_process
-        opened.close()
-        _announce(settings, contracts)
-        if ready_file is not None:
-            ready_file.unlink(missing_ok=True)
-        if dev:
-            serve_for_development(settings)
-        else:
-            gunicorn_server.serve(
-                settings,
-                contracts,
-                sources,
-                single_process=single_process,
-                ready_file=ready_file,
-            )
+        # Held in this process, so that no worker or deliverer that starts later takes another file.
+        with held_file(settings.store):
+            opened.close()
+            _announce(settings, contracts)
+            if ready_file is not None:
+                ready_file.unlink(missing_ok=True)
+            if dev:
+                serve_for_development(settings)
+            else:
+                gunicorn_server.serve(
+                    settings,
+                    contracts,
+                    sources,
+                    single_process=single_process,
+                    ready_file=ready_file,
+                )
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:

@@ -34,6 +34,7 @@ class LogEvent(StrEnum):
     WORKER_DRAINING = "worker.draining", "a worker takes no new connections, and finishes requests"
     WORKER_STOPPED = "worker.stopped", "a worker has finished its requests"
     WORKER_ORPHANED = "worker.orphaned", "a worker stops because the process above it has died"
+    WORKER_WITHOUT_STORE = "worker.without_store", "a worker cannot open the store; another tries"
     CONNECTIONS_EXHAUSTED = "connections.exhausted", "there is no room for new connections"
     QUERY_SLOW = "query.slow", "a query took longer than `TMF_SLOW_QUERY_SECONDS`"
     DELIVERER_STARTED = "deliverer.started", "a delivery worker begins"

@@ -18,6 +18,7 @@ import secrets
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from queue import SimpleQueue
@@ -40,12 +41,15 @@ from app.server.delivery import run_delivery
 from app.server.lifecycle import ServerArbiter, log_start, on_exit, on_reload
 from app.server.protocol import GracefulServer
 from app.settings import Settings, SettingsError, place_of
+from storage.errors import StoreError
 from storage.store_url import is_private
 
 TESTED = {"gunicorn": "27.0", "uvicorn-worker": "0.4"}
 """The minor releases whose internals are used."""
 
 _MASTER_SECONDS = 1.0
+_STORE_SECONDS = 1.0
+"""How long a worker that cannot open the store waits before another takes its place."""
 
 GRACEFUL_SECONDS = 30
 """How long requests in flight may take to finish once the server is told to stop."""
@@ -109,7 +113,15 @@ class Gunicorn(BaseApplication):
     def load(self) -> ASGIApp:
         """Return the application of one worker."""
         configure_logs(self._settings)
-        app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
+        try:
+            app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
+        except StoreError as error:
+            if not self._ready[0]:
+                raise
+            # gunicorn would take it for a fault of the application, and end the other workers.
+            log_event(logging.ERROR, LogEvent.WORKER_WITHOUT_STORE, message=str(error))
+            time.sleep(_STORE_SECONDS)
+            sys.exit(1)
         if self._ready_file is not None:
             _write_addresses(self._ready_file, self._settings, self._contracts)
         return app

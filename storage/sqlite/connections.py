@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -37,8 +36,6 @@ class Connections:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        if file is not None and not file.exists():
-            _create_private(file)
         self._identity = FileIdentity(file) if file is not None else None
         self._shared = None if file else self.open()
 
@@ -113,6 +110,8 @@ class Connections:
         with self._lock:
             while self._opened:
                 self._opened.pop().close()
+            if self._identity is not None:
+                self._identity.close()
 
     def open(self) -> sqlite3.Connection:
         """Return a new connection, which `close` closes."""
@@ -133,12 +132,6 @@ class Connections:
         connection.execute("PRAGMA mmap_size = 4294967296")  # reads without system calls
         connection.execute(f"PRAGMA synchronous = {self._durability}")
         return connection
-
-
-def _create_private(file: Path) -> None:
-    """Make an empty file that only its owner can read and write; SQLite's other files follow it."""
-    with suppress(OSError):  # SQLite says what is wrong
-        os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
 
 
 def _contains_match(pattern: str, value: object) -> bool:

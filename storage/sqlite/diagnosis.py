@@ -11,6 +11,7 @@ from pathlib import Path
 from storage.diagnosis import Check, State, index_check, size_check
 from storage.errors import StoreError
 from storage.port import Index
+from storage.sqlite.file_identity import check_identity
 from storage.sqlite.schema import MIGRATIONS
 
 _LARGEST_SHOWN = 3
@@ -23,8 +24,9 @@ def diagnose(file: Path, wanted: Mapping[str, Sequence[Index]]) -> Iterator[Chec
     """Yield what is found in a database file; `wanted` are the indexes of each collection.
 
     Raises:
-        StoreError: it cannot be read.
+        StoreError: it cannot be read, or took the place of a file that is in use.
     """
+    check_identity(file)  # SQLite would apply the log of that one to it
     try:
         with closing(sqlite3.connect(file, timeout=5.0)) as connection:
             connection.execute("PRAGMA query_only = ON")

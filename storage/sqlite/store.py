@@ -64,8 +64,12 @@ class SqliteStore:
         self._known: dict[str, _Known] = {}
         self._readers: dict[str, Sql] = {}
         self._query_seconds = query_seconds
-        with self._connections.use() as connection:
-            schema.migrate(connection)
+        try:
+            with self._connections.use() as connection:
+                schema.migrate(connection)
+        except BaseException:
+            self._connections.close()
+            raise
 
     def prepare(self, collection: str, indexes: Iterable[Index]) -> None:
         """See `Store.prepare`."""

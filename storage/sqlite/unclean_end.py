@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from storage.errors import StoreError
+from storage.sqlite.file_identity import check_identity
 
 _SECONDS = 20.0
 """How long the check may take; a database that is too large for it is not checked to its end."""
@@ -23,13 +24,14 @@ def check_after_unclean_end(file: Path) -> None:
     """Check a database whose write-ahead log was left.
 
     Raises:
-        StoreError: it is corrupt; the message says what to do.
+        StoreError: it is corrupt, or the log is another file's; the message says what to do.
     """
     try:
         if not file.with_name(f"{file.name}-wal").stat().st_size:
             return
     except OSError:
         return
+    check_identity(file)  # before SQLite applies the log to it
     deadline = time.monotonic() + _SECONDS
     try:
         # To read alone: closing it leaves the log, so that the next start checks again.

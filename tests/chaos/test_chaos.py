@@ -12,7 +12,6 @@ from tests.chaos.run import run
 
 
 @pytest.mark.crash
-@pytest.mark.xfail(reason="a process that starts while the file is replaced opens the wrong one")
 def test_nothing_is_lost_whatever_goes_wrong(tmp_path: Path) -> None:
     ledger = run(0.1, 683, tmp_path)
     print(ledger.report())
