@@ -31,6 +31,7 @@ from app.observability.metrics import Metrics
 from app.settings import Settings
 from app.tmf630.definitions import Limits
 from storage import Store
+from storage.errors import StoreError
 
 if TYPE_CHECKING:
     from app.events.outbound.worker import DeliveryWorker
@@ -287,6 +288,8 @@ class DeliveryProcess:
             self._close()
             self._run(self._restarts.number)
             status = 0
+        except StoreError as error:
+            logging.getLogger(__name__).error("delivery failed: %s", error)
         except Exception:
             logging.getLogger(__name__).exception("delivery failed")
         finally:
