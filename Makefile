@@ -73,6 +73,9 @@ bench-store: $(VENV)/dev ## Print query latencies at 10,000 to a million interac
 bench-store-check: $(VENV)/dev ## Fail when a query that indexes serve costs more in a larger collection
 	@$(BIN)/python -m tests.bench.store_check
 
+bench-timeline: $(VENV)/dev ## Print what the timeline costs over a million interactions; DOCUMENTS=100000
+	@$(BIN)/python -W ignore -m tests.bench.timeline $(if $(DOCUMENTS),--documents $(DOCUMENTS))
+
 bench-events: $(VENV)/dev ## Print what a listener costs a POST, and deliveries per second
 	@$(BIN)/python -m tests.bench.events
 
@@ -98,8 +101,8 @@ wheel: $(VENV)/dev ## Build the wheel into dist/, the same bytes for the same co
 sbom: $(VENV)/dev ## Write the wheel's bill of materials (CycloneDX) into dist/
 	@$(BIN)/python -m tests.package.release sbom
 
-audit: $(VENV)/dev ## List known vulnerabilities of what the wheel brings
-	@$(BIN)/python -m tests.package.release audit
+audit: $(VENV)/dev ## List known vulnerabilities of what the wheel brings; OSV_URL=https://… asks another server
+	@$(BIN)/python -m tests.package.release audit $(OSV_URL)
 
 component: $(VENV)/dev ## Write deploy/oda/component.yaml from the chart
 	@$(BIN)/python -m tests.deploy.component
@@ -123,5 +126,5 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance generators fuzz bench bench-store \
-	bench-store-check bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
+	bench-store-check bench-timeline bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
 	clean help

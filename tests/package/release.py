@@ -2,6 +2,7 @@
 
     python -m tests.package.release sbom     # writes dist/tmf683-VERSION.cdx.json
     python -m tests.package.release audit    # lists known vulnerabilities; 1 when there are any
+    python -m tests.package.release audit https://osv.example/v1/query    # asks this OSV server
 
 The tools are installed into an environment of their own, `build/release-tools`.
 """
@@ -68,15 +69,46 @@ def bill_of_materials(python: Path) -> dict[str, Any]:
     return content
 
 
-def audit(python: Path) -> Audit:
-    """Ask for the known vulnerabilities of what an environment contains."""
-    frozen = run([str(python), *_PIP, "list", "--format=freeze", "--exclude", "tmf683"])
+def installed(python: Path) -> str:
+    """Return what an environment contains as pinned requirements, without this project."""
+    return run([str(python), *_PIP, "list", "--format=freeze", "--exclude", "tmf683"])
+
+
+def audit(pins: str, osv_url: str | None = None) -> Audit:
+    """Ask for the known vulnerabilities of pinned requirements.
+
+    They are asked for at `osv_url` (OSV's query API), or at pypi.org and, where that knows none of
+    the packages, at osv.dev.
+
+    Raises:
+        Unavailable: none of these answers.
+    """
+    if osv_url is not None:
+        return _audit(pins, "--vulnerability-service", "osv", "--osv-url", osv_url)
+    reasons = []
+    for service in ("pypi", "osv"):
+        try:
+            found = _audit(pins, "--vulnerability-service", service)
+        except Unavailable as error:
+            reasons.append(f"{service}: {error}")
+            continue
+        if found.audited:
+            return found
+        reasons.append(f"{service}: none of {len(found.unknown)} packages is known")
+    raise Unavailable(
+        f"no index of vulnerabilities answers ({'; '.join(reasons)}); run this where pypi.org or"
+        " api.osv.dev can be reached, or name an OSV server:"
+        " make audit OSV_URL=https://osv.example/v1/query"
+    )
+
+
+def _audit(pins: str, *options: str) -> Audit:
     with tempfile.TemporaryDirectory() as name:
-        pins = Path(name) / "requirements.txt"
-        pins.write_text(frozen)
+        file = Path(name) / "requirements.txt"
+        file.write_text(pins)
         program = [str(tools() / "pip-audit"), "--no-deps", "--disable-pip", "--format", "json"]
         done = subprocess.run(
-            [*program, "--progress-spinner", "off", "-r", str(pins)],
+            [*program, "--progress-spinner", "off", *options, "-r", str(file)],
             capture_output=True,
             text=True,
             check=False,
@@ -84,7 +116,8 @@ def audit(python: Path) -> Audit:
     try:
         found = json.loads(done.stdout)["dependencies"]
     except ValueError:
-        raise Unavailable(f"pip-audit: {done.stderr.strip().splitlines()[-1:]}") from None
+        lines = done.stderr.strip().splitlines() or ["pip-audit wrote nothing"]
+        raise Unavailable(lines[-1]) from None
     told = [each for each in found if "skip_reason" not in each]
     return Audit(
         vulnerable={
@@ -123,26 +156,39 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> st
     return done.stdout
 
 
-def main(step: str) -> int:
-    """Run a step for a release; return the exit code."""
-    with tempfile.TemporaryDirectory() as name:
-        python = install(build_wheel(ROOT, Path(name)), Path(name) / "environment")
-        if step == "sbom":
-            content = bill_of_materials(python)
-            version = content["metadata"]["component"]["version"]
-            file = ROOT / "dist" / f"tmf683-{version}.cdx.json"
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(json.dumps(content, indent=2) + "\n")
-            print(f"{len(content['components'])} components: {file.relative_to(ROOT)}")
-            return 0
-        found = audit(python)
+def main(step: str, osv_url: str | None = None) -> int:
+    """Run a step for a release; return the exit code: 2 when the step could not be done."""
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            python = install(build_wheel(ROOT, Path(name)), Path(name) / "environment")
+            if step == "sbom":
+                write_bill(bill_of_materials(python))
+                return 0
+            found = audit(installed(python), osv_url)
+    except ReleaseError as error:
+        print(f"make {step}: {error}", file=sys.stderr)
+        return 2
+    return tell(found)
+
+
+def write_bill(content: dict[str, Any]) -> None:
+    """Write a bill of materials beside the wheel."""
+    version = content["metadata"]["component"]["version"]
+    file = ROOT / "dist" / f"tmf683-{version}.cdx.json"
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(json.dumps(content, indent=2) + "\n")
+    print(f"{len(content['components'])} components: {file.relative_to(ROOT)}")
+
+
+def tell(found: Audit) -> int:
+    """Print what an audit found; return 1 when a package has vulnerabilities."""
     for package, ids in found.vulnerable.items():
         print(f"{package}: {', '.join(ids)}")
     if found.unknown:
         print(f"nothing is known of: {', '.join(found.unknown)}")
     print(f"{found.audited} packages audited, {len(found.vulnerable)} with known vulnerabilities")
-    return 1 if found.vulnerable or not found.audited else 0
+    return 1 if found.vulnerable else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:]))

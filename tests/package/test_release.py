@@ -7,9 +7,12 @@ import json
 import re
 import shutil
 import subprocess
+import threading
 import tomllib
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
@@ -17,12 +20,17 @@ import pytest
 
 from tests.package.release import (
     ROOT,
+    Audit,
     ReleaseError,
     Unavailable,
     audit,
     bill_of_materials,
     build_wheel,
     install,
+    installed,
+    main,
+    tell,
+    tools,
 )
 from tests.server import clean_environment, eventually
 
@@ -133,13 +141,81 @@ def test_the_bill_of_materials_names_every_requirement(python: Path) -> None:
 
 def test_no_requirement_has_a_known_vulnerability(python: Path) -> None:
     try:
-        found = audit(python)
+        found = audit(installed(python))
     except Unavailable as error:
         pytest.skip(str(error).splitlines()[0])
-    if not found.audited:
-        pytest.skip("pip-audit reaches no index of vulnerabilities (pypi.org)")
     assert found.vulnerable == {}
     assert found.unknown == []
+
+
+VULNERABLE = {
+    "vulns": [
+        {"schema_version": "1.4.0", "id": "OSV-1", "summary": "x", "affected": [], "aliases": []}
+    ]
+}
+
+
+@contextmanager
+def osv_server(status: int) -> Iterator[str]:
+    """Serve OSV's query API, to which flask 0.1 is vulnerable and nothing else."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            body = VULNERABLE if asked["package"]["name"] == "flask" else {}
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1/query"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def auditor() -> None:
+    try:
+        tools()
+    except Unavailable as error:
+        pytest.skip(str(error).splitlines()[0])
+
+
+@pytest.mark.usefixtures("auditor")
+def test_an_audit_asks_the_server_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with osv_server(200) as url:
+        found = audit("flask==0.1\nclick==8.0.0\n", url)
+    assert found == Audit({"flask 0.1": ["OSV-1"]}, [], 2)
+    assert tell(found) == 1
+    assert "2 packages audited, 1 with known" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("auditor")
+def test_an_audit_without_an_answer_says_so() -> None:
+    with osv_server(503) as url, pytest.raises(Unavailable):
+        audit("flask==0.1\n", url)
+
+
+def test_an_audit_that_reaches_no_index_ends_with_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_answer(pins: str, *options: str) -> Audit:
+        if "osv" in options:
+            raise Unavailable("the name cannot be resolved")
+        return Audit({}, ["flask"], 0)
+
+    monkeypatch.setattr("tests.package.release._audit", no_answer)
+    monkeypatch.setattr("tests.package.release.build_wheel", lambda *_: tmp_path)
+    monkeypatch.setattr("tests.package.release.install", lambda *_: tmp_path)
+    monkeypatch.setattr("tests.package.release.installed", lambda _: "flask==0.1")
+    assert main("audit") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("make audit: no index of vulnerabilities answers (pypi: none of 1")
+    assert "make audit OSV_URL=" in line
 
 
 def canonical(name: str) -> str:

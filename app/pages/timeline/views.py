@@ -15,7 +15,7 @@ from app.pages.site import Page, Section, Site
 from app.pages.timeline.composing import body_of, errors_of, fields_of, note_of
 from app.pages.timeline.entries import Entry, by_day, entry_of
 from app.pages.timeline.filters import Filters, canonical, read_filters
-from app.pages.timeline.search import find_parties
+from app.pages.timeline.search import RECENT, Found, find_parties
 from app.pages.timeline.source import TimelineSource
 
 _PAGE = 25
@@ -123,20 +123,24 @@ class _Views:
         """Answer with the parties that a text may mean, or the timeline of the only one."""
         source = self._source
         error = None
+        everywhere = flask.request.args.get("everywhere") == "true"
         try:
-            parties = find_parties(page.api, source, search)
+            found = find_parties(page.api, source, search, everywhere=everywhere)
         except ApiError as refusal:
             if refusal.code != "queryTooSlow":
                 raise
-            parties, error = [], refusal
-        if len(parties) == 1:
-            return page.redirect(f"/timeline?{source.query((source.party, parties[0].id))}")
+            found, error = Found([], complete=True), refusal
+        if len(found.parties) == 1 and found.complete:
+            return page.redirect(f"/timeline?{source.query((source.party, found.parties[0].id))}")
+        further = "" if found.complete else source.query(("search", search), ("everywhere", "true"))
         return page.render(
             "timeline/parties.html.jinja",
             status=error.status if error else 200,
             source=source,
             search=search,
-            parties=parties,
+            parties=found.parties,
+            recent=RECENT,
+            further=further,
             error=error,
         )
 

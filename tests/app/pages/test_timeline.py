@@ -319,6 +319,29 @@ def test_several_parties_are_offered(browser: TestClient) -> None:
     assert browser.get("/timeline", params={"search": "(lop"}).history
 
 
+def test_names_are_looked_for_in_recent_contacts_first(
+    browser: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.pages.timeline.search.RECENT", 2)
+    for number, name in enumerate(["Ana Ruiz", "Ben Ruiz", "Cem Ruiz", "Dan Lee"]):
+        party = {**v4()["relatedParty"][0], "id": f"p{number}", "name": name}
+        create(browser, v4(relatedParty=[party], creationDate=f"2026-01-0{number + 1}T00:00:00Z"))
+    page = browser.get("/timeline", params={"search": "ruiz"}).text
+    assert "Ana Ruiz" not in page
+    assert "Cem Ruiz" in page
+    further = re.search(r'href="([^"]+everywhere=true)"', page)
+    assert further is not None
+    page = browser.get(html.unescape(further[1])).text
+    assert "3 customers" in page
+    assert "Look in all contacts" not in page
+    none = browser.get("/timeline", params={"search": "ana"}).text
+    assert "Look in all contacts" in none
+    answer = browser.get("/timeline?search=ana&everywhere=true", follow_redirects=False)
+    assert answer.headers["location"] == f"/timeline?{PARTY}=p0"
+    answer = browser.get("/timeline?search=p0", follow_redirects=False)
+    assert answer.headers["location"] == f"/timeline?{PARTY}=p0"
+
+
 def test_a_refused_contact_comes_back_with_what_the_contract_says_of_each_field(
     browser: TestClient,
 ) -> None:
