@@ -324,9 +324,24 @@ class MongoStore:
                 found.insert_one(envelope)
                 return
             except failures.DuplicateKeyError:
+                if self._is_made(found, envelope):
+                    return
                 if not self._free(found, envelope["_id"]):
                     break
         raise DocumentExists(collection, envelope["_id"])
+
+    @staticmethod
+    def _is_made(found: Collection[Bson], envelope: Bson) -> bool:
+        """Whether the insertion has been made before: the driver repeats what was interrupted.
+
+        MongoDB answers a repetition as it answered the first time; servers that only speak its
+        protocol may make both.
+        """
+        this = {name: envelope[name] for name in ("_id", "n", "d")}
+        there = found.with_options(read_preference=ReadPreference.PRIMARY).find_one(
+            {**this, DELETED: None}, {"_id": 1}
+        )
+        return there is not None
 
     def _free(self, found: Collection[Bson], id: str) -> bool:
         """Remove a tombstone, its events logged; False when a document has the id."""

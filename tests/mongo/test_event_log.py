@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pymongo.collection import Collection
 from pymongo.database import Database
 
-from storage import DocumentNotFound, Query, Window
+from storage import DocumentExists, DocumentNotFound, Query, Window
 from storage.mongo import MongoStore
 from storage.mongo.lease import Lease
 from storage.mongo.patterns import as_pcre
@@ -79,6 +80,24 @@ def test_tombstones_without_events_are_removed_at_the_start(
     assert [each["_id"] for each in database["things"].find()] == ["a"]
     with pytest.raises(DocumentNotFound):
         store.get("things", "b")
+
+
+def test_an_insertion_that_the_driver_repeats_is_one(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The driver repeats what was interrupted; not every server knows the repetition as one."""
+    insert_one = Collection.insert_one
+
+    def repeated(self: Collection[Any], envelope: Any, **options: Any) -> Any:
+        if self.name == "things":
+            insert_one(self, envelope, **options)
+        return insert_one(self, envelope, **options)
+
+    monkeypatch.setattr(Collection, "insert_one", repeated)
+    assert store.insert("things", "a", b'{"id":"a"}', events=[b"{}"]).version == 1
+    assert store.last_event() == 1
+    with pytest.raises(DocumentExists):
+        store.insert("things", "a", b'{"id":"a"}')
 
 
 def test_events_move_without_a_reader(store: MongoStore, database: Database[Any]) -> None:

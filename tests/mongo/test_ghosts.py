@@ -28,7 +28,8 @@ KEPT = 4
 def store(request: pytest.FixtureRequest) -> Iterator[MongoStore]:
     running = own_mongo_server if request.param == "mongo" else own_ferret_server
     with running() as server:
-        url = f"{server.url}ghosts?socketTimeoutMS=120000&serverSelectionTimeoutMS=120000"
+        waits = "socketTimeoutMS=120000&serverSelectionTimeoutMS=120000&connectTimeoutMS=120000"
+        url = f"{server.url}ghosts?{waits}"
         store = MongoStore(url) if request.param == "mongo" else FerretStore(url)
         yield store
         store.close()
