@@ -1,8 +1,8 @@
 """`make bench-store`: what queries cost on a large collection, and how that grows with its size.
 
-It works in a collection of its own and removes it, also when it is interrupted. What stands in for
-MongoDB in the tests reads the whole collection for every list: its latencies are printed, marked,
-and not judged.
+It works in a collection of its own and removes it, also when it is interrupted. On MongoDB it also
+prints what each query examines for what it returns. What stands in for MongoDB in the tests reads
+the whole collection for lists: its figures are printed, marked, and not judged.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ from app.bootstrap import open_contracts
 from app.contract import Kind
 from app.settings import OPENAPI_FOLDER, read_settings
 from storage import Document, Query, Store, Window, open_store
+from storage.mongo import MongoStore
 from tests.bench.interactions import interaction
+from tests.bench.plans import Plan, plans
 from tests.bench.shapes import PAGE, shapes
 
 SIZES = (10_000, 100_000, 1_000_000)
@@ -117,6 +119,14 @@ def is_mongo(url: str) -> bool:
     return url.startswith("mongodb")
 
 
+def is_stand_in(store: Store) -> bool:
+    """Whether a store is on FerretDB or SecantusDB."""
+    if store.single_process or not isinstance(store, MongoStore):
+        return True
+    plan = store.database.command({"explain": {"find": "none"}, "verbosity": "queryPlanner"})
+    return (plan.get("serverInfo") or {}).get("host") == "secantus"
+
+
 def drop(url: str, collection: str) -> None:
     """Remove a collection at once, which is no part of the port."""
     client: MongoClient[dict[str, object]] = MongoClient(url)
@@ -143,24 +153,44 @@ class Row:
         return self.judged and (grown or self.medians[-1] > MEDIAN_LIMIT)
 
 
-def measured(store_url: str | None, sizes: Sequence[int], seconds: float) -> list[Row]:
+def measured(
+    store_url: str | None, sizes: Sequence[int], seconds: float
+) -> tuple[list[Row], list[Plan]]:
+    """Return the medians of each case at every size, and the plans of MongoDB at the last one."""
+    explained: list[Plan] = []
     medians: dict[str, list[float]] = {}
     remarks: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for total in sizes:
             url = store_url or f"sqlite:///{Path(folder) / str(total)}.db"
             with prepared(url, total) as (store, collection):
-                stands_in = is_mongo(url) and store.single_process
+                stands_in = is_mongo(url) and is_stand_in(store)
+                if (
+                    isinstance(store, MongoStore)
+                    and not store.single_process
+                    and total == sizes[-1]
+                ):
+                    explained = [*plans(store, collection, total, judged=not stands_in)]
                 for name, grows, case in cases(store, collection, total):
                     print(f"measuring at {total:,}: {name}", file=sys.stderr)
                     medians.setdefault(name, []).append(median_milliseconds(case, seconds))
                     remarks[name] = grows
                     if stands_in and name != BY_ID:
                         remarks[name] = "reads everything here: says nothing of MongoDB"
-    return [
+    rows = [
         Row(name, tuple(values), not remarks[name], remarks[name])
         for name, values in medians.items()
     ]
+    return rows, explained
+
+
+def print_plans(explained: Sequence[Plan]) -> None:
+    """Print what queries examine for a first page, and by which index."""
+    print(f"\n{'documents':48}{'examined':>9}{'returned':>9}{'ratio':>9}  index")
+    for plan in explained:
+        print(plan)
+    if not any(plan.judged for plan in explained):
+        print("This server is no MongoDB: it does not plan as one does, and nothing is judged.")
 
 
 def main() -> int:
@@ -174,7 +204,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.store and not is_mongo(options.store):
         parser.error("--store takes a mongodb:// URL; SQLite is measured on a file of its own")
-    rows = measured(options.store, options.documents, options.seconds)
+    rows, explained = measured(options.store, options.documents, options.seconds)
     sizes = "".join(f"{size:>12,}" for size in options.documents)
     print(f"{platform.machine()}, Python {platform.python_version()}, {date.today()}; medians, ms")
     for title, part in (
@@ -185,10 +215,15 @@ def main() -> int:
         for row in part:
             times = "".join(f"{each:12.3f}" for each in row.medians)
             print(f"{row.name:48}{times}{row.growth:8.1f}x  {row.remark}".rstrip())
+    if explained:
+        print_plans(explained)
     slow = [row.name for row in rows if row.slow]
     if slow:
         print(f"too slow: {', '.join(slow)}", file=sys.stderr)
-    return int(bool(slow))
+    unserved = [plan.name for plan in explained if plan.bad]
+    if unserved:
+        print(f"examine too much: {', '.join(unserved)}", file=sys.stderr)
+    return int(bool(slow or unserved))
 
 
 if __name__ == "__main__":

@@ -29,8 +29,9 @@ def test_the_benchmark_of_stores_prints_its_table() -> None:
 
 def test_the_benchmark_leaves_nothing_in_a_mongodb(mongo: str) -> None:
     url = f"{mongo}bench{uuid.uuid4().hex[:8]}"
-    done = bench("--documents", "40", "80", "--store", url)
+    done = bench("--documents", "40", "--store", url)
     assert "cursor, page 10,000 or last" in done.stdout, done.stderr
+    assert "sorted -creationDate  " in done.stdout.partition("examined")[2]
     client: MongoClient[object] = MongoClient(url)
     names = client.get_default_database().list_collection_names()
     assert [name for name in names if name.startswith("bench")] == []

@@ -12,7 +12,7 @@ from pymongo.collection import Collection
 from pymongo.database import Database
 
 from storage import DocumentExists, DocumentNotFound, Query, Window
-from storage.mongo import MongoStore
+from storage.mongo import MongoStore, event_log
 from storage.mongo.lease import Lease
 from storage.mongo.patterns import as_pcre
 
@@ -35,7 +35,7 @@ def test_deleting_without_an_event_while_events_move_leaves_nothing(
             store.last_event()
 
     def write(writer: int) -> None:
-        for number in range(40):
+        for number in range(20):
             id = f"{writer}-{number}"
             store.insert("things", id, b'{"id":"x"}', events=[b"{}"])
             store.delete("things", id, version=1)
@@ -48,7 +48,7 @@ def test_deleting_without_an_event_while_events_move_leaves_nothing(
         thread.join()
     stop.set()
     mover.join()
-    assert store.last_event() == 160
+    assert store.last_event() == 80
     assert database["things"].count_documents({}) == 0
     assert store.find("things", Query(window=Window(0, 1))).total == 0
 
@@ -100,11 +100,14 @@ def test_an_insertion_that_the_driver_repeats_is_one(
         store.insert("things", "a", b'{"id":"a"}')
 
 
-def test_events_move_without_a_reader(store: MongoStore, database: Database[Any]) -> None:
-    for number in range(500):
+def test_events_move_without_a_reader(
+    store: MongoStore, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_log, "MOVED_AT_ONCE", 50)
+    for number in range(50):
         store.insert("things", str(number), b'{"id":"x"}', events=[b"{}"])
     store._mover.close()
-    assert database["events.log"].count_documents({}) == 500
+    assert database["events.log"].count_documents({}) == 50
     assert database["things"].count_documents({"p": True}) == 0
 
 

@@ -1,0 +1,101 @@
+"""How MongoDB answers queries, as it explains them: by which index, and what it examines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from storage import Query, SortKey
+from storage.mongo import MongoStore
+from tests.bench.shapes import PAGE, shapes
+
+EXAMINED_LIMIT = 2.0
+"""Most documents that may be examined for one that is returned, where one index serves a query."""
+
+_SCANS = {"COLLSCAN": "none", "IDHACK": "_id_", "EXPRESS_CLUSTERED_IXSCAN": "_id_"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one query is answered; `returned` is None where the server does not count."""
+
+    name: str
+    indexes: tuple[str, ...]
+    sorts: bool
+    examined: int
+    returned: int | None
+    judged: bool
+
+    @property
+    def ratio(self) -> float:
+        """The documents examined for each that is returned."""
+        return self.examined / max(self.returned or 0, 1)
+
+    @property
+    def bad(self) -> bool:
+        """Whether a query that an index is to serve reads more than it returns.
+
+        A sort in memory is none of it: of a few matches it costs little, and of many it reads all.
+        """
+        if not self.judged:
+            return False
+        much = self.returned is not None and self.ratio > EXAMINED_LIMIT
+        return much or "none" in self.indexes
+
+    def __str__(self) -> str:
+        how = ", ".join(self.indexes) + (", sorted in memory" if self.sorts else "")
+        if self.returned is None:
+            return f"{self.name:48}{'':>27}  {how}"
+        return f"{self.name:48}{self.examined:9,}{self.returned:9,}{self.ratio:8.1f}x  {how}"
+
+
+def plans(store: MongoStore, collection: str, total: int, *, judged: bool = True) -> Iterator[Plan]:
+    """Explain the first page of every shape; those of one condition or order may be judged."""
+    asked = [
+        (shape.name, shape.query, _is_judged(shape.name, shape.grows)) for shape in shapes(total)
+    ]
+    for descending in (False, True):
+        sort = (SortKey(("id",), descending),)
+        name = f"sorted {'-' if descending else ''}id"
+        asked.append((name, Query(sort=sort, window=PAGE, count=False), True))
+    for name, query, served in asked:
+        for answer in store.finder(collection).explain(query):
+            yield read(name, answer, query.window.limit + 1, judged=judged and served)
+
+
+def _is_judged(name: str, grows: str) -> bool:
+    # What two conditions select lies in no one index, and a total's reason is not the page's.
+    return " & " not in name and (not grows or name.startswith("sorted"))
+
+
+def read(name: str, answer: Mapping[str, Any], wanted: int, *, judged: bool) -> Plan:
+    """Read a server's explanation of a query that wants so many documents."""
+    whole = answer
+    if "queryPlanner" not in answer:  # of an aggregation that the query engine does not finish
+        answer = answer["stages"][0]["$cursor"]
+    stages = [*_stages(answer["queryPlanner"]["winningPlan"])]
+    indexes = dict.fromkeys(
+        str(stage.get("indexName") or _SCANS[stage["stage"]])
+        for stage in stages
+        if "indexName" in stage or stage.get("stage") in _SCANS
+    )
+    figures = answer.get("executionStats") or {}
+    returned = figures.get("nReturned", wanted + 1)
+    # SecantusDB counts what matches in all, whatever the limit.
+    counted = int(returned) if returned <= wanted else None
+    sorts = any(stage.get("stage") == "SORT" for stage in stages)
+    sorts = sorts or any("$sort" in stage for stage in whole.get("stages", ()))
+    return Plan(
+        name, tuple(indexes), sorts, int(figures.get("totalDocsExamined", 0)), counted, judged
+    )
+
+
+def _stages(plan: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(plan, Mapping):
+        yield plan
+        for each in plan.values():
+            yield from _stages(each)
+    elif isinstance(plan, list):
+        for each in plan:
+            yield from _stages(each)

@@ -1,0 +1,75 @@
+"""Explanations of MongoDB, in the forms that its releases give them, are read and judged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.bench.plans import read
+
+STATS = {"nReturned": 21, "totalDocsExamined": 22}
+SCAN = {"stage": "FETCH", "inputStage": {"stage": "IXSCAN", "indexName": "status"}}
+WHOLE = {"stage": "COLLSCAN"}
+
+
+def answer(plan: Any, stats: Any = STATS) -> dict[str, Any]:
+    rejected = [{"stage": "SORT", "inputStage": WHOLE}]
+    planner = {"winningPlan": plan, "rejectedPlans": rejected}
+    return {"queryPlanner": planner, "executionStats": stats}
+
+
+@pytest.mark.parametrize(
+    ("explained", "indexes", "ratio", "bad"),
+    [
+        (answer({"stage": "LIMIT", "inputStage": SCAN}), ("status",), 22 / 21, False),
+        (
+            answer({"queryPlan": SCAN, "slotBasedPlan": {"stages": "x"}}),
+            ("status",),
+            22 / 21,
+            False,
+        ),
+        (answer({"stage": "OR", "inputStages": [SCAN, SCAN]}), ("status",), 22 / 21, False),
+        (
+            answer({"stage": "IDHACK"}, {"nReturned": 1, "totalDocsExamined": 1}),
+            ("_id_",),
+            1,
+            False,
+        ),
+        (answer(SCAN, {"nReturned": 10, "totalDocsExamined": 21}), ("status",), 2.1, True),
+        (answer({"stage": "SORT", "inputStage": SCAN}), ("status",), 22 / 21, False),
+        (answer(WHOLE), ("none",), 22 / 21, True),
+        (
+            {"stages": [{"$cursor": answer(SCAN)}, {"$addFields": {}}, {"$sort": {}}]},
+            ("status",),
+            22 / 21,
+            False,
+        ),
+    ],
+)
+def test_a_plan_is_bad_that_examines_too_much(
+    explained: dict[str, Any], indexes: tuple[str, ...], ratio: float, bad: bool
+) -> None:
+    plan = read("status", explained, 21, judged=True)
+    assert (plan.indexes, plan.ratio, plan.bad) == (indexes, ratio, bad)
+    assert not read("status", explained, 21, judged=False).bad
+
+
+def test_figures_that_do_not_stop_at_the_limit_are_none() -> None:
+    plan = read(
+        "status", answer(SCAN, {"nReturned": 400, "totalDocsExamined": 400}), 21, judged=True
+    )
+    assert (plan.returned, plan.bad) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("explained", "sorts"),
+    [
+        (answer(SCAN), False),
+        (answer({"stage": "SORT", "inputStage": SCAN}), True),
+        ({"stages": [{"$cursor": answer(SCAN)}, {"$sort": {"s0": 1}}]}, True),
+    ],
+)
+def test_a_plan_tells_of_a_sort_in_memory(explained: dict[str, Any], sorts: bool) -> None:
+    plan = read("status", explained, 21, judged=True)
+    assert ("sorted in memory" in str(plan)) == sorts
