@@ -74,6 +74,9 @@ class Connections:
         times = (limits.header_seconds, limits.keep_alive, limits.write_seconds)
         self._period = min(1.0, max(0.05, min(times) / 4))
         self._warned = float("-inf")
+        self._unsent = 0
+        """Bytes that were unsent when somebody last looked, and what came since."""
+        self._bounding = False
 
     def add(self, connection: Connection, address: str) -> bool:
         """Add a new connection; False when there is no room for it.
@@ -102,6 +105,17 @@ class Connections:
             if not self._addresses[address]:
                 del self._addresses[address]
 
+    def note_unsent(self, size: int) -> None:
+        """Note that clients have yet to read so many bytes more; too many are bounded at once.
+
+        Between two looks of the timer, a fast worker makes more than it may keep.
+        """
+        self._unsent += size
+        if self._unsent > self.limits.most_unsent and not self._bounding:
+            self._bounding = True
+            loop = asyncio.get_running_loop()
+            loop.call_soon(lambda: self._bound_unsent(loop.time()))
+
     def _make_room(self, address: str | None) -> bool:
         """End the oldest idle connection, of an address or of any; False when there is none."""
         for connection, its in self._all.items():
@@ -123,20 +137,21 @@ class Connections:
 
     def _bound_unsent(self, now: float) -> None:
         """End the connections of the slowest readers, so that what is unsent stays bounded."""
+        self._bounding = False
         total, slow = 0, []
         for connection in tuple(self._all):
             unsent, since = connection.check_reading(now)
             if unsent:
                 total += unsent
                 slow.append((since, unsent, connection))
-        if total <= self.limits.most_unsent:
-            return
-        self._warn(now, "memory")
-        for _, unsent, connection in sorted(slow, key=lambda each: each[:2]):
-            connection.abort()
-            total -= unsent
-            if total <= self.limits.most_unsent:
-                return
+        if total > self.limits.most_unsent:
+            self._warn(now, "memory")
+            for _, unsent, connection in sorted(slow, key=lambda each: each[:2]):
+                connection.abort()
+                total -= unsent
+                if total <= self.limits.most_unsent:
+                    break
+        self._unsent = total
 
     def _warn(self, now: float, what: str) -> None:
         if now - self._warned < _WARN_SECONDS:

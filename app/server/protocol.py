@@ -25,7 +25,7 @@ from urllib.parse import unquote
 import httptools
 import orjson
 from uvicorn import Server
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -142,6 +142,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._raw: asyncio.Transport | None = None
         self._unsent = 0
         self._unsent_since = 0.0
+        self._handling = False
 
     # The connection
 
@@ -171,6 +172,18 @@ class BoundedConnection(HttpToolsProtocol):
             self._partial += len(data)  # the parser reports complete headers only
             if self._partial > self._limits.header_bytes:
                 self._refuse(self._headers_too_large())
+
+    def pause_writing(self) -> None:
+        """Note that the client does not read as fast as responses are written."""
+        super().pause_writing()
+        if self._raw is not None:
+            self._pool.note_unsent(self._raw.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Go on with the request that waited for the client to read."""
+        super().resume_writing()
+        if self.pipeline and not self._handling and not self.transport.is_closing():
+            self._handle_next()
 
     def is_idle(self) -> bool:
         """Whether no request is being handled."""
@@ -265,7 +278,8 @@ class BoundedConnection(HttpToolsProtocol):
         if version != "1.1":
             self.scope["http_version"] = version
         self.deadline = None
-        running = not self.is_idle()
+        # A response would be made, and held, behind one that the client does not read.
+        waits = not self.is_idle() or self.flow.write_paused
         self.cycle = _Cycle(
             scope=self.scope,
             transport=self.transport,
@@ -279,11 +293,11 @@ class BoundedConnection(HttpToolsProtocol):
             keep_alive=version != "1.0" and parser.should_keep_alive() and not self._pool.stopping,
             on_response=self.on_response_complete,
         )
-        if running:  # a pipelined request waits for its turn
+        if waits:
             self.flow.pause_reading()
             self.pipeline.appendleft((self.cycle, self.app))
         else:
-            self._start_asgi_task(self.cycle, self.app)
+            self._handle(self.cycle, self.app)
 
     def on_message_complete(self) -> None:
         """End the request's body."""
@@ -292,16 +306,27 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Start the next pipelined request, or wait for another."""
+        self._handling = False
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
-            self._start_asgi_task(*self.pipeline.pop())
-        elif self._refusal is not None:
+            if not self.flow.write_paused:
+                self._handle_next()
+            return
+        self.flow.resume_reading()
+        if self._refusal is not None:
             self._write_refusal(self._refusal)
         else:
             self._set_deadline(DRAIN_SECONDS if self._pool.stopping else self._limits.keep_alive)
+
+    def _handle(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._handling = True
+        self._start_asgi_task(cycle, app)
+
+    def _handle_next(self) -> None:
+        self.flow.resume_reading()
+        self._handle(*self.pipeline.pop())
 
     def _set_target(self) -> None:
         """Put the target into the scope; an absolute one overrides `Host` (RFC 9112 §3.2.2)."""

@@ -38,7 +38,6 @@ def ask_without_reading(server: Server, stack: ExitStack) -> socket.socket:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="1.1 GB was measured on 2026-11-26; 700 MB are to be enough")
 def test_clients_that_do_not_read_large_lists_cost_a_bounded_memory() -> None:
     env = {"TMF_WRITE_SECONDS": "8", "TMF_DELIVERY": "off", "TMF_MAX_BODY": "2000000"}
     with running_server(OURS, env=env) as server, ExitStack() as stack:

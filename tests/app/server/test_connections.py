@@ -52,3 +52,16 @@ def test_the_slowest_readers_are_cut_off_when_too_much_is_unsent() -> None:
 def test_nobody_is_cut_off_within_the_bound() -> None:
     assert not any(swept(400, [Client(100, 1.0) for _ in range(4)]))
     assert not any(swept(0, [Client(0, 1.0) for _ in range(4)]))
+
+
+def test_what_is_unsent_is_bounded_before_the_next_look() -> None:
+    async def run() -> list[bool]:
+        connections = Connections(ConnectionLimits(most_unsent=250, most_per_address=0))
+        clients = [Client(100, since) for since in (1.0, 2.0, 3.0)]
+        for each in clients:
+            connections.add(each, "")
+            connections.note_unsent(each.unsent)
+        await asyncio.sleep(0)
+        return [each.aborted for each in clients]
+
+    assert asyncio.run(run()) == [True, False, False]
