@@ -280,9 +280,10 @@ class CollectionChecks:
     ) -> None:
         target, unknown = member(path, subject["id"]), member(path, str(uuid.uuid4()))
         patching = self._run.bindings.get((Kind.PATCH, path))
+        replacing = self._run.bindings.get((Kind.REPLACE, path))
         deleting = self._run.bindings.get((Kind.DELETE, path))
         reason = "nothing was created, and the resources of others are not changed"
-        for binding in (patching, deleting):
+        for binding in (patching, replacing, deleting):
             if binding is not None and not mine:
                 self._run.skip(binding, reason)
         if patching is not None:
@@ -292,6 +293,8 @@ class CollectionChecks:
             self._run.ask(
                 patching, "PATCH", unknown, body, "patch what does not exist", expect=(404,)
             )
+        if replacing is not None and mine:
+            self._try_replacement(target, replacing, definition)
         if deleting is None:
             return
         if mine:
@@ -305,6 +308,27 @@ class CollectionChecks:
         self._run.ask(
             deleting, "DELETE", unknown, None, "delete what does not exist", expect=(404,)
         )
+
+    def _try_replacement(
+        self, target: str, replacing: Binding, definition: ResourceDefinition
+    ) -> None:
+        body = self._run.sample(replacing, mark=uuid.uuid4().hex[:12])
+        if not isinstance(body, dict):
+            self._run.skip(replacing, "its request body has no schema")
+            return
+        body = without_id(body)
+        status = definition.answers.replaced
+        replaced = self._run.ask(
+            replacing,
+            "PUT",
+            target,
+            body,
+            "replace",
+            expect=(status,),
+            returns=None if status == 204 else dict,
+        )
+        if isinstance(replaced, dict):
+            self._run.check(Assertion("It is changed", differing(definition, body, replaced)))
 
     def _try_patches(
         self,

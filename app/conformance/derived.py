@@ -2,10 +2,10 @@
 
 For each collection: create from the document's examples and from its schema, break each rule of the
 create schema, retrieve, list, page, sort, filter by each scalar attribute, select attributes, patch
-with each media type, use entity tags where the server sends them, ask for what does not exist,
-delete. Collections within other resources are tried within one that is created for that. For each
-hub: register, receive the events of a change, unregister. For each listener: send an event. Every
-answer is checked against the contract; what is not tried is listed with the reason.
+with each media type, replace, use entity tags where the server sends them, ask for what does not
+exist, delete. Collections within other resources are tried within one that is created for that. For
+each hub: register, receive the events of a change, unregister. For each listener: send an event.
+Every answer is checked against the contract; what is not tried is listed with the reason.
 """
 
 from __future__ import annotations

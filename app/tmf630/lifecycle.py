@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from threading import Lock
 from time import time_ns
 from typing import Any
 
@@ -47,7 +48,7 @@ def created(
     time = time or now()
     resource = dict(body)
     if not definition.chooses_id or "id" not in body:
-        made = _new_integer_id if definition.integer_ids else uuid_utils.uuid7
+        made = _integer_ids.new if definition.integer_ids else uuid_utils.uuid7
         resource["id"] = id or str(made())
     resource["id"] = str(resource["id"])
     resource.pop("href", None)
@@ -60,12 +61,25 @@ def created(
     return resource
 
 
-def _new_integer_id() -> str:
-    """Return an integer of at most 53 bits, which every JSON reader holds exactly, as text.
+class _IntegerIds:
+    """Integers of at most 53 bits, which every JSON reader holds exactly.
 
-    It is ordered by time: 41 bits of milliseconds, then 12 random ones.
+    They are ordered by time: 41 bits of milliseconds, then 12 random ones. One process gives none
+    twice.
     """
-    return str(time_ns() // 1_000_000 << 12 | secrets.randbits(12))
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last = 0
+
+    def new(self) -> int:
+        drawn = time_ns() // 1_000_000 << 12 | secrets.randbits(12)
+        with self._lock:
+            self._last = max(drawn, self._last + 1)
+            return self._last
+
+
+_integer_ids = _IntegerIds()
 
 
 def changed(definition: ResourceDefinition, before: Resource, after: Resource) -> Resource:
@@ -110,7 +124,7 @@ def _rendered(filler: Any, beside: Resource, time: str) -> Any:
     if filler == NEW_ID:
         return str(uuid_utils.uuid7())
     if filler == NEW_INTEGER_ID:
-        return int(_new_integer_id())
+        return _integer_ids.new()
     text = filler.replace("{now}", time)
     for name, value in beside.items():
         if isinstance(value, str) and f"{{{name}}}" in text:
