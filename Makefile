@@ -91,7 +91,7 @@ soak: $(VENV)/dev ## Full load for minutes, MINUTES=10: fails when anything does
 chaos: $(VENV)/dev ## Mixed load while things go wrong, MINUTES=60: fails when anything is lost; SEED=683
 	@$(BIN)/python -m tests.chaos.run --minutes $(or $(MINUTES),60) $(if $(SEED),--seed $(SEED))
 
-screenshots: $(VENV)/dev ## Take pictures of the pages into build/screenshots; needs Chromium
+screenshots: $(VENV)/dev ## Take pictures of the pages into build/screenshots and docs/images; needs Chromium
 	@$(BIN)/python -m tests.screenshots
 
 wheel: $(VENV)/dev ## Build the wheel into dist/, the same bytes for the same commit

@@ -1,11 +1,12 @@
 """`make screenshots`: pictures of the pages, on a desktop and a phone, light and dark.
 
-They show the invented history of `tmf683 demo` and are written into `build/screenshots`, or the
-folder named on the command line.
+They show the invented history of `tmf683 demo`: all of them as `build/screenshots/*.png`, and those
+that the documentation shows as `docs/images/*.webp`, which `--docs` alone takes.
 """
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,16 @@ DEVICES = {
     "phone": {"width": 390, "height": 844},
 }
 THEMES = ("light", "dark")
+SHOWN = {
+    ("home", "desktop", "light"),
+    ("timeline", "desktop", "light"),
+    ("timeline", "phone", "dark"),
+    ("table", "desktop", "light"),
+    ("deliveries", "desktop", "dark"),
+}
+"""Views, devices and themes of which the documentation has pictures."""
+ALL, DOCS = Path("build/screenshots"), Path("docs/images")
+QUALITY = 75
 PARTY = "relatedParty.partyOrPartyRole.id"
 
 
@@ -85,21 +96,30 @@ def views(url: str) -> dict[str, str]:
     }
 
 
-def take(page: Page, url: str, folder: Path, name: str, device: str, theme: str) -> None:
-    """Write the picture of one view."""
+def take(page: Page, url: str, name: str, *, docs_only: bool) -> None:
+    """Write the pictures of one view; `name` is that of the files."""
     page.goto(url, wait_until="networkidle")
-    page.screenshot(path=folder / f"{name}-{device}-{theme}.png")
+    if not docs_only:
+        page.screenshot(path=ALL / f"{name}.png")
+    if tuple(name.rsplit("-", 2)) in SHOWN:
+        chrome = page.context.new_cdp_session(page)
+        options = {"format": "webp", "quality": QUALITY}
+        content = chrome.send("Page.captureScreenshot", options)["data"]
+        (DOCS / f"{name}.webp").write_bytes(base64.b64decode(content))
 
 
 def main() -> None:
-    """Take all pictures."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
+    """Take the pictures."""
+    docs_only = sys.argv[1:] == ["--docs"]
+    for folder in (ALL, DOCS):
+        folder.mkdir(parents=True, exist_ok=True)
     browser_path = executable()
     if browser_path is None:
         raise SystemExit("no Chromium: install it (apt-get install chromium)")
+    taken = 0
     with demo() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=browser_path)
+        addresses = views(url)
         for device, size in DEVICES.items():
             for theme in THEMES:
                 context = browser.new_context(
@@ -109,11 +129,14 @@ def main() -> None:
                     timezone_id="Europe/Madrid",
                 )
                 page = context.new_page()
-                for name, path in views(url).items():
-                    take(page, url + path, folder, name, device, theme)
+                for name, path in addresses.items():
+                    if docs_only and (name, device, theme) not in SHOWN:
+                        continue
+                    take(page, url + path, f"{name}-{device}-{theme}", docs_only=docs_only)
+                    taken += 1
                 context.close()
         browser.close()
-    print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
+    print(f"{taken} views, in {DOCS}" if docs_only else f"{taken} views, in {ALL} and {DOCS}")
 
 
 if __name__ == "__main__":

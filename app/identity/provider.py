@@ -10,6 +10,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +38,19 @@ class SignInRefused(Exception):
     """The provider does not let the reader in, or its answer belongs to no request of ours."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What a reader signed in for.
+
+    `refresh` renews the access token, "" where the provider gave none; `expires` is when the access
+    token ends, in seconds since 1970, 0 where the provider does not say.
+    """
+
+    access: str
+    refresh: str = ""
+    expires: float = 0.0
+
+
 class IdentityProvider:
     """Leads readers to the provider and redeems what they come back with.
 
@@ -50,11 +64,13 @@ class IdentityProvider:
         scopes: Iterable[str],
         *,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
         self._issuer = issuer
         self._client_id = client_id
         self._scope = " ".join(["openid", *scopes])
         self._clock = clock
+        self._now = now
         self._lock = threading.Lock()
         self._metadata: Mapping[str, Any] = {}
         self._read_at = float("-inf")
@@ -71,8 +87,8 @@ class IdentityProvider:
             )
         return str(url)
 
-    def redeem(self, redirect_uri: str, answer: str, state: str, verifier: str) -> str:
-        """Return the access token for the address at which a reader came back.
+    def redeem(self, redirect_uri: str, answer: str, state: str, verifier: str) -> Tokens:
+        """Return the tokens for the address at which a reader came back.
 
         Raises:
             ProviderFailed: the provider cannot be reached.
@@ -91,12 +107,37 @@ class IdentityProvider:
             raise SignInRefused(error.description or error.error) from None
         except (httpx.HTTPError, ValueError) as error:
             raise ProviderFailed(f"the identity provider does not answer: {error}") from None
-        access = token.get("access_token")
-        if not isinstance(access, str) or str(token.get("token_type", "")).lower() != "bearer":
-            raise ProviderFailed("the identity provider's answer has no bearer token")
-        return access
+        return self._tokens(token)
 
-    def _client(self, redirect_uri: str, state: str | None = None) -> OAuth2Client:
+    def renew(self, refresh: str) -> Tokens:
+        """Return new tokens for a refresh token (RFC 6749 §6), which may be good only once.
+
+        Raises:
+            ProviderFailed: the provider cannot be reached.
+            SignInRefused: the refresh token is not good any more.
+        """
+        endpoint = self._endpoint("token_endpoint")
+        try:
+            with self._client() as client:
+                token = client.refresh_token(endpoint, refresh_token=refresh)
+        except AuthlibBaseError as error:
+            raise SignInRefused(error.description or error.error) from None
+        except (httpx.HTTPError, ValueError) as error:
+            raise ProviderFailed(f"the identity provider does not answer: {error}") from None
+        return self._tokens(token, refresh)
+
+    def _tokens(self, answer: Mapping[str, Any], refresh: str = "") -> Tokens:
+        access = answer.get("access_token")
+        if not isinstance(access, str) or str(answer.get("token_type", "")).lower() != "bearer":
+            raise ProviderFailed("the identity provider's answer has no bearer token")
+        try:
+            expires = self._now() + float(answer["expires_in"])
+        except (KeyError, TypeError, ValueError):
+            expires = 0.0
+        renewed = answer.get("refresh_token")
+        return Tokens(access, renewed if isinstance(renewed, str) else refresh, expires)
+
+    def _client(self, redirect_uri: str | None = None, state: str | None = None) -> OAuth2Client:
         return OAuth2Client(
             client_id=self._client_id,
             token_endpoint_auth_method="none",  # noqa: S106 - the name of a method

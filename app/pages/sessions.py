@@ -10,7 +10,7 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -32,16 +32,21 @@ class Session:
     """What the server knows of a browser.
 
     `csrf` is the token that its forms send back. `headers` are those that prove who uses it, as
-    the API takes them: a key or a bearer token; `name` is what to call that user.
+    the API takes them: a key or a bearer token; `name` is what to call that user. `refresh` renews
+    a bearer token that ends at `expires`, in seconds since 1970; without one it is "".
     """
 
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     headers: dict[str, str] = field(default_factory=dict)
     name: str = ""
+    refresh: str = ""
+    expires: float = 0.0
 
-    def signed_in(self, headers: dict[str, str], name: str) -> Session:
-        """Return the session of somebody who has signed in, under a new token."""
-        return replace(Session(), headers=headers, name=name)
+    def signed_in(
+        self, headers: dict[str, str], name: str, refresh: str = "", expires: float = 0.0
+    ) -> Session:
+        """Return the session of somebody who has signed in, under a new token for forms."""
+        return Session(headers=headers, name=name, refresh=refresh, expires=expires)
 
 
 class Sessions:
@@ -78,7 +83,9 @@ class Sessions:
 
     def cookies(self, session: Session) -> dict[str, str]:
         """Return the cookies that hold a session; an empty value deletes what is not needed."""
-        text = self.seal({"csrf": session.csrf, "headers": session.headers, "name": session.name})
+        text = self.seal(asdict(session))
+        if len(text) > _PART * _PARTS and session.refresh:
+            text = self.seal(asdict(replace(session, refresh="")))  # signing in again is possible
         if len(text) > _PART * _PARTS:
             raise ValueError("the token is too long for cookies")
         return {

@@ -125,6 +125,8 @@ class Site:
         self.sessions = Sessions(key)
         self.find_resource: Callable[[str], str] = lambda path: ""
         """Returns the page of the resource at a path of the API, "" where there is none."""
+        self.renew: Callable[[Session], Session] = lambda session: session
+        """Returns the session with new credentials where those it has end soon."""
         self._base_url = base_url
         self._sections: list[Section] = []
         self._templates = jinja2.Environment(
@@ -198,6 +200,7 @@ class Site:
     def _begin(self) -> Page:
         scope = current_scope()
         page = self.page_of(scope)
+        page.session = self.renew(page.session)
         headers = page.session.headers or {
             name: value
             for name in ("Authorization", KEY_HEADER)

@@ -40,6 +40,9 @@ def write_site(docs: Library, folder: Path) -> int:
         file = folder / file_of(page.key)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(_html(template, docs, page), encoding="utf-8")
+    for name, image in docs.images.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(image.read_bytes())
     return len(docs.pages)
 
 
@@ -47,7 +50,7 @@ def _html(template: jinja2.Template, docs: Library, page: DocumentationPage) -> 
     up = "../" * page.key.count("/")
 
     def address(key: str) -> str:
-        return f"{up}{file_of(key)}"
+        return f"{up}{key if key in docs.images else file_of(key)}"
 
     content = _ADDRESS.sub(lambda found: f'"{address(found[1])}', page.rendered.html)
     return template.render(found=page, content=content, docs=docs, up=up, address=address)

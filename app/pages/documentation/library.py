@@ -15,6 +15,9 @@ PLACE = "docs:/"
 
 INDEX = "docs/README.md"
 
+IMAGES = "images"
+"""The folder of pictures, within that of the documentation."""
+
 _ELSEWHERE = (
     "README.md",
     "CHANGELOG.md",
@@ -68,6 +71,9 @@ class Library:
         files = [*sorted((root / "docs").rglob("*.md")), *(root / name for name in _ELSEWHERE)]
         names = [file.relative_to(root).as_posix() for file in files if file.is_file()]
         self._keys = {name: key_of(name) for name in names}
+        self.images: Mapping[str, Path] = {
+            f"{IMAGES}/{file.name}": file for file in (root / "docs" / IMAGES).glob("*.webp")
+        }
 
     @cached_property
     def pages(self) -> Mapping[str, DocumentationPage]:
@@ -140,6 +146,8 @@ class Library:
         return DocumentationPage(key, name, title, made)
 
     def _address(self, file: str) -> str | None:
+        if file.removeprefix("docs/") in self.images:
+            return f"{PLACE}{file.removeprefix('docs/')}"
         key = self._keys.get(file)
         return None if key is None else f"{PLACE}{key}"
 

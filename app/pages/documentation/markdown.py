@@ -111,11 +111,17 @@ def _point_links(
     address: Callable[[str], str | None],
     links: list[tuple[str, str]],
 ) -> None:
-    """Let links between files lead to their pages."""
+    """Let links between files lead to their pages, and pictures to where they are served."""
     removed = 0
     for token in tokens:
         if token.type == "link_close" and removed:
             token.tag, removed = "span", removed - 1
+        source = str(token.attrGet("src") or "")
+        if token.type == "image" and not _EXTERNAL.match(source):
+            target = posixpath.normpath(posixpath.join(posixpath.dirname(path), source))
+            links.append((target, ""))
+            token.attrSet("src", address(target) or "")
+            token.attrSet("loading", "lazy")
         if token.type != "link_open":
             continue
         href = str(token.attrGet("href") or "")

@@ -19,6 +19,9 @@ def routes(site: Site, library: Library) -> Blueprint:
     @blueprint.get(f"{PATH}/", defaults={"key": ""}, endpoint="first")
     @blueprint.get(f"{PATH}/<path:key>", endpoint="page")
     def page(key: str = "") -> Response:
+        if image := library.images.get(key):
+            kept = {"Cache-Control": "max-age=3600"}
+            return Response(image.read_bytes(), mimetype="image/webp", headers=kept)
         found = library.pages.get(key.rstrip("/"))
         if found is None:
             return site.page().error(404, "notFound", "", f"no page is at {PATH}/{key}")

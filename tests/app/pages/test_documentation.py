@@ -55,6 +55,18 @@ def test_the_documentation_needs_no_key_and_goes_with_the_pages(open_site: Open)
     assert open_site(pages="off").get("/docs/").status_code == 404
 
 
+def test_pictures_are_served_and_are_small(browser: TestClient, docs: Library) -> None:
+    text = browser.get("/docs/how-to/pages").text
+    shown = re.findall(r'<img src="/docs/(images/[^"]+\.webp)" alt="[^"]{10,}"', text)
+    assert len(shown) >= 3
+    for name in docs.images:
+        answer = browser.get(f"/docs/{name}")
+        assert answer.headers["content-type"] == "image/webp"
+        assert answer.content[8:12] == b"WEBP"
+    assert sum(file.stat().st_size for file in docs.images.values()) < 600_000
+    assert browser.get("/docs/images/none.webp").status_code == 404
+
+
 def test_addresses_move_with_the_root_path(open_site: Open) -> None:
     text = open_site(root_path="/crm").get("/crm/docs/").text
     assert 'href="/crm/docs/tutorial"' in text
@@ -72,9 +84,10 @@ def test_the_site_works_from_a_folder(docs: Library, tmp_path: Path) -> None:
 def test_markdown_becomes_html_that_is_safe_and_pastes_well() -> None:
     text = (
         "# A & B\n\nSee [it](other.md#x), [code](../app/x.py) and <script>.\n\n## A & B\n\n"
+        "![shown](images/a.webp) ![badge](https://x.example/b.svg)\n\n"
         "```console\n$ echo '<a>' \\\n>   b\n<a> b\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"
     )
-    pages = {"docs/other.md": "/docs/other"}
+    pages = {"docs/other.md": "/docs/other", "docs/images/a.webp": "/docs/images/a.webp"}
     made = rendered(text, "docs/page.md", pages.get)
     assert '<h1 id="a--b">' in made.html
     assert '<h2 id="a--b-1">' in made.html
@@ -85,4 +98,7 @@ def test_markdown_becomes_html_that_is_safe_and_pastes_well() -> None:
     assert '<span class="prompt">&gt; </span>  b' in made.html
     assert '<span class="printed">&lt;a&gt; b</span>' in made.html
     assert '<div class="scroll"><table>' in made.html
-    assert made.links == (("docs/other.md", "x"), ("app/x.py", ""))
+    assert '<img src="/docs/images/a.webp" alt="shown" loading="lazy"' in made.html
+    assert '<img src="https://x.example/b.svg" alt="badge"' in made.html
+    links = (("docs/other.md", "x"), ("app/x.py", ""), ("docs/images/a.webp", ""))
+    assert made.links == links

@@ -41,6 +41,10 @@ class Provider:
     challenges: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Any] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
+    seconds: int = 300
+    refresh: list[str] | None = None
+    """Refresh tokens that are good, each once; None when it gives none."""
+    issued: int = 0
 
     def authorize(self, address: str) -> dict[str, str]:
         """Let a reader in; return what the browser comes back with."""
@@ -55,13 +59,27 @@ class Provider:
         return {"code": code, "state": asked["state"]}
 
     def redeem(self, form: dict[str, str]) -> dict[str, Any] | None:
+        if form.get("grant_type") == "refresh_token":
+            known = self.refresh or []
+            if form.get("refresh_token") not in known or form.get("client_id") != CLIENT:
+                return None
+            known.remove(form["refresh_token"])
+            return self.tokens()
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         fits = self.challenges.pop(form.get("code", ""), None) == challenge
         if not fits or form.get("client_id") != CLIENT or form.get("redirect_uri") != RETURN:
             return None
+        return self.tokens()
+
+    def tokens(self) -> dict[str, Any]:
+        self.issued += 1
         token = self.issuer.token(**({"iss": self.url} | self.claims))
-        return {"access_token": token, "token_type": "Bearer", "expires_in": 300}
+        answer = {"access_token": token, "token_type": "Bearer", "expires_in": self.seconds}
+        if self.refresh is None:
+            return answer
+        self.refresh.append(f"refresh{self.issued}")
+        return answer | {"refresh_token": self.refresh[-1]}
 
 
 @pytest.fixture
@@ -160,6 +178,51 @@ def test_a_reader_signs_in_and_sees_what_the_token_lets_see(
     assert refused.status_code == 403
     post(browser, "/sign-out")
     assert browser.get("/timeline", follow_redirects=False).status_code == 303
+
+
+def test_a_token_that_ends_soon_is_renewed(browser: TestClient, provider: Provider) -> None:
+    store(browser, provider, "42")
+    provider.claims = {"sub": "ana"}
+    provider.refresh, provider.seconds = [], 1
+    come_back(browser, provider.authorize(leave(browser)))
+    provider.seconds = 300
+    sessions = dict(browser.cookies)
+    assert browser.get("/timeline", follow_redirects=False).status_code == 200
+    assert (provider.issued, provider.refresh) == (2, ["refresh2"])
+    renewed = dict(browser.cookies)
+    assert renewed != sessions
+    # Requests that were sent before the answer arrived have the token that is used up.
+    browser.cookies.clear()
+    for name, value in sessions.items():
+        browser.cookies.set(name, value)
+    assert browser.get("/timeline", follow_redirects=False).status_code == 200
+    assert browser.get("/timeline", follow_redirects=False).status_code == 200
+    assert provider.issued == 2
+
+
+@pytest.mark.parametrize("claims", [{"sub": "ben"}, {"iss": "https://other.example"}])
+def test_a_renewal_is_for_the_same_reader_alone(
+    browser: TestClient, provider: Provider, claims: dict[str, Any]
+) -> None:
+    provider.claims = {"sub": "ana"}
+    provider.refresh, provider.seconds = [], 1
+    come_back(browser, provider.authorize(leave(browser)))
+    provider.claims = claims
+    page = browser.get("/timeline").text
+    assert "ben" not in page
+    assert provider.issued == 2
+    browser.get("/timeline")
+    assert provider.issued == 2
+
+
+def test_a_refused_renewal_leaves_the_token_that_there_is(
+    browser: TestClient, provider: Provider
+) -> None:
+    provider.refresh, provider.seconds = [], 1
+    come_back(browser, provider.authorize(leave(browser)))
+    provider.refresh = []
+    assert browser.get("/timeline", follow_redirects=False).status_code == 200
+    assert provider.issued == 1
 
 
 def test_the_way_to_the_provider_keeps_its_secrets_in_a_sealed_lax_cookie(
