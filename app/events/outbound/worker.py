@@ -35,7 +35,7 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 """How often subscriptions and cursors are read again while the event log does not grow."""
 _SETTLE_SECONDS = 0.02
-"""How long a look at the log waits for more events where the store tells of them."""
+"""The shortest time from one look at the log to the next where the store tells of events."""
 _TIDY_SECONDS = 10.0
 _STOP_MARGIN_SECONDS = 2.0
 _FIRST_PAUSE = 0.5
@@ -100,7 +100,7 @@ class DeliveryWorker:
         self._suspended: set[str] = set()
         self._paused: set[str] | None = None
         self._heartbeat = Heartbeat(cursors.holder, cursors.now(), cursors.now(), 0.0, restarts)
-        self._beat_at = self._look_at = self._tidied_at = 0.0
+        self._beat_at = self._look_at = self._looked_at = self._tidied_at = 0.0
         self._last = -1
 
     def stop(self) -> None:
@@ -139,11 +139,12 @@ class DeliveryWorker:
             return
         with suppress(TimeoutError):
             await asyncio.wait_for(self._written.wait(), _LOOK_SECONDS)
-            await self._sleep(_SETTLE_SECONDS)
+            await self._sleep(self._looked_at + _SETTLE_SECONDS - time.monotonic())
 
     async def _look(self) -> None:
         """Start a dispatcher for every cursor that is free and has work."""
         last = await self._executor.run(self._store.last_event)
+        self._looked_at = time.monotonic()
         await self._beat()
         if last != self._log.last:
             self._log.last = last
