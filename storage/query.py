@@ -107,17 +107,34 @@ Condition: TypeAlias = Comparison | Matches | AnyElement | InForm | And | Or | N
 
 
 @dataclass(frozen=True, slots=True)
+class KeyInForms:
+    """What documents of some forms have in the place of a sort key's value.
+
+    It is at `path`; nowhere where that is None. `shown` pairs values with those by which the
+    documents are ordered instead. None in it stands for no value; the pair in which it comes first
+    counts where there is an object at `within`.
+    """
+
+    forms: tuple[str, ...]
+    path: Path | None
+    shown: tuple[tuple[Scalar, Scalar], ...] = ()
+    within: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     """Order by the value at `path`; documents without one come last in both directions.
 
     An `instant` key orders strings of `INSTANT`'s form by the instant; other values count as
     missing, as objects, arrays and whatever lies behind an array always do. Values of different
-    JSON types order as the store pleases, but always the same way.
+    JSON types order as the store pleases, but always the same way. Documents of the forms that
+    `elsewhere` names order by what it says.
     """
 
     path: Path
     descending: bool = False
     instant: bool = False
+    elsewhere: tuple[KeyInForms, ...] = ()
 
 
 def newest_first(keys: tuple[SortKey, ...]) -> bool:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
-from storage import Condition, Index, Path
+from storage import Condition, Index, Path, SortKey
 
 Resource: TypeAlias = dict[str, Any]
 """A resource as a client sees it: a JSON object."""
@@ -88,6 +88,15 @@ class Forms(Protocol):
         contract at hand.
         """
 
+    def sorted(self, key: SortKey) -> SortKey:
+        """Return the key that orders documents, in whichever form, as this contract shows them.
+
+        No array is on the way of its path.
+
+        Raises:
+            ValueError: the store cannot order by what some form has there; the message says why.
+        """
+
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """Return where other forms keep what this contract has at a path, if elsewhere."""
 
@@ -120,6 +129,10 @@ class OneForm:
     def stored(self, condition: Condition) -> Condition:
         """See `Forms.stored`."""
         return condition
+
+    def sorted(self, key: SortKey) -> SortKey:
+        """See `Forms.sorted`."""
+        return key
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""

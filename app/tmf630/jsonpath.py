@@ -62,7 +62,7 @@ def condition(
     try:
         tree = _selects(parse(text), at_collection=True)
         number = _check(tree, limits, limits.path_depth)
-        _check_orders(definition, tree)
+        _check_types(definition, tree)
         if strict:
             check_all_known(definition, "filter", tree)
     except RecursionError:
@@ -90,23 +90,25 @@ def _check(tree: Condition, limits: Limits, depth: int) -> int:
     return sum(_check(each, limits, depth - len(path)) for each in inner) if inner else 1
 
 
-def _check_orders(definition: ResourceDefinition, tree: Condition, here: Path = ()) -> None:
-    """Check that what is greater or less can be so by what the contract says of its type."""
+def _check_types(definition: ResourceDefinition, tree: Condition, here: Path = ()) -> None:
+    """Check that what is compared can be so by what the contract says of its type."""
     match tree:
-        case Comparison(path, operator, value) if operator is not Operator.EQ:
+        case Comparison(path, operator, value):
+            equality = operator is Operator.EQ
+            check = literals.check_equality if equality else literals.check_order
             try:
-                literals.check_order(definition.attributes.type_of(here + path), value)
+                check(definition.attributes.type_of(here + path), value)
             except ValueError as error:
                 raise BadQuery(
                     "filter", f"compares {'.'.join(here + path)}, which {error}"
                 ) from None
         case AnyElement(path, inner):
-            _check_orders(definition, inner, here + path)
+            _check_types(definition, inner, here + path)
         case Not(inner):
-            _check_orders(definition, inner, here)
+            _check_types(definition, inner, here)
         case And(conditions) | Or(conditions):
             for each in conditions:
-                _check_orders(definition, each, here)
+                _check_types(definition, each, here)
 
 
 def _with_href(definition: ResourceDefinition, tree: Condition) -> Condition:

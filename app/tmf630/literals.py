@@ -37,16 +37,33 @@ def compare(path: Path, operator: Operator, text: str, type: str | None = None) 
     nothing, an order compares only values of the type that the literal reads as.
 
     Raises:
-        ValueError: no value of this type can be greater or less than the literal; the message says
-            what can be compared.
+        ValueError: no value of this type can be compared with the literal; the message says what
+            can be.
     """
     if operator is not Operator.EQ:
         return _order(path, operator, text, type)
+    if type == "date-time" and text != "null":
+        inside = text[1:-1] if _is_in_quotes(text) else text
+        check_equality(type, inside)
+        return _equal(path, inside)
     if is_quoted(text):
         return Comparison(path, operator, text[1:-1])
     if len(text) > 1 and text[0] == text[-1] == "'":
         return _either(_equal(path, text[1:-1]), path, text)
     return _equal(path, text)
+
+
+def check_equality(type: str | None, value: Value) -> None:
+    """Check that values of a type that the contract states can equal a value.
+
+    A date-time equals instants and days alone; null asks whether there is one.
+
+    Raises:
+        ValueError: they cannot; the message says what can be compared.
+    """
+    readable = isinstance(value, datetime) or (isinstance(value, str) and is_time(value))
+    if type == "date-time" and value is not None and not readable:
+        raise ValueError(_is_no_time(value))
 
 
 def check_order(type: str | None, value: Value) -> None:
@@ -55,11 +72,8 @@ def check_order(type: str | None, value: Value) -> None:
     Raises:
         ValueError: they cannot; the message says what can be compared.
     """
-    shown = f"not {value[:_SHOWN]!r}" if isinstance(value, str) else "not a number"
     if type == "date-time" and not isinstance(value, datetime):
-        raise ValueError(
-            f"is a date-time: compare it with one, as {EXAMPLE} or 2026-01-31, {shown}"
-        )
+        raise ValueError(_is_no_time(value))
     if type in ("number", "integer") and not isinstance(value, int | float):
         raise ValueError(f"is of type {type}: compare it with a number")
     if type == "string" and isinstance(value, int | float):
@@ -107,8 +121,19 @@ def _equal(path: Path, text: str) -> Condition:
     return found[0] if len(found) == 1 else Or(found)
 
 
+def _is_no_time(value: Value) -> str:
+    shown = "a boolean" if isinstance(value, bool) else "a number"
+    if isinstance(value, str):
+        shown = repr(value[:_SHOWN])
+    return f"is a date-time: compare it with one, as {EXAMPLE} or 2026-01-31, not {shown}"
+
+
+def _is_in_quotes(text: str) -> bool:
+    return len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+
+
 def _order(path: Path, operator: Operator, text: str, type: str | None) -> Condition:
-    quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'"
+    quoted = _is_in_quotes(text)
     inside = text[1:-1] if quoted else text
     if type == "date-time" or text[:1] != '"':
         day = _day(inside)

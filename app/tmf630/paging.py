@@ -19,7 +19,7 @@ import orjson
 
 from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import Limits, ResourceDefinition
-from app.tmf630.errors import NoSuchPage
+from app.tmf630.errors import BadQuery, NoSuchPage
 from storage import (
     And,
     AnyElement,
@@ -123,7 +123,8 @@ def sort_keys(
     limit are left out.
 
     Raises:
-        BadQuery: `strict`, and the contract does not have the attribute.
+        BadQuery: `strict`, and the contract does not have the attribute; or documents that another
+            version wrote have no order by it.
     """
     keys = []
     for term in (term.strip() for value in values for term in value.split(",")):
@@ -133,8 +134,19 @@ def sort_keys(
             if strict:
                 check_known(definition, path, "sort")
             instant = definition.attributes.is_instant(path)
-            keys.append(SortKey(path, term.startswith("-"), instant))
+            keys.append(_in_every_form(definition, SortKey(path, term.startswith("-"), instant)))
     return tuple(keys[: limits.path_depth])
+
+
+def _in_every_form(definition: ResourceDefinition, key: SortKey) -> SortKey:
+    """Return the key that orders documents as they are shown, in whichever form they are stored."""
+    ends = range(1, len(key.path) + 1)
+    if any(definition.attributes.is_array(key.path[:end]) for end in ends):
+        return key  # what lies behind an array sorts nothing, in any form
+    try:
+        return definition.forms.sorted(key)
+    except ValueError as error:
+        raise BadQuery("sort", f"names {'.'.join(key.path)}, which {error}") from None
 
 
 def window(parameters: Mapping[str, Any], limits: Limits) -> Window:

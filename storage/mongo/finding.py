@@ -149,7 +149,7 @@ def _projection(query: Query) -> dict[str, int]:
     if not query.select:
         return WITHOUT_EVENTS
     names = [field(path) for path in query.select if path != ("href",)]
-    names += [ordering.sort_field(key) for key in query.sort]
+    names += ordering.fields(query.sort)
     chosen: dict[str, int] = {"v": 1, "n": 1, "f": 1}
     for name in sorted(set(names)):
         if not any(name.startswith(f"{other}.") for other in chosen):  # else they collide

@@ -12,16 +12,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from storage.errors import UnsupportedQuery
-from storage.instants import to_millisecond
+from storage.evaluation import kind_of
+from storage.instants import instant_of, to_millisecond
 from storage.mongo.conditions import Filter
 from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field
-from storage.query import Path, Position, Scalar, SortKey, newest_first
+from storage.query import KeyInForms, Path, Position, Scalar, SortKey, newest_first
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TYPES = (["double", "int", "long"], ["string"], ["object"], ["array"], ["bool"], ["date"])
 """BSON types in the order MongoDB sorts values of different types."""
 
-_NO_VALUE = ["missing", "undefined", "null", "object", "array"]
+_ABSENT = ["missing", "undefined", "null"]
+_NO_VALUE = [*_ABSENT, "object", "array"]
 """BSON types, and a word of aggregations, of what has no place in the order."""
 
 
@@ -44,6 +46,7 @@ def is_plain(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> bool:
     """Whether the stored fields give the order; `scalars` are the paths that lead to one value."""
     keys = distinct(keys)
     known = all(key.path in scalars or key.path == ("id",) for key in keys)
+    known = known and not any(key.elsewhere for key in keys)
     return known and all(key.descending or key.path == ("id",) for key in keys[1:])
 
 
@@ -81,7 +84,7 @@ def computed(keys: tuple[SortKey, ...]) -> Filter:
     """Return the fields that `order` sorts by when it is not plain: values, and their absence."""
     fields: Filter = {}
     for number, key in enumerate(keys):
-        value = f"${sort_field(key)}"
+        value = _expression(key)
         absent = {"$in": [{"$type": value}, _NO_VALUE]}
         fields[f"s{number}"] = {"$cond": [absent, None, value]}
         if not key.descending:
@@ -104,8 +107,19 @@ def order(keys: tuple[SortKey, ...], *, plain: bool) -> dict[str, int]:
 
 def position(keys: tuple[SortKey, ...], envelope: Bson) -> Position:
     """Return where an envelope stands in the order."""
-    values = [_json(_value(envelope, sort_field(key))) for key in keys]
+    values = [_json(_key_value(key, envelope)) for key in keys]
     return (*values, int(envelope["n"]), envelope["_id"])
+
+
+def fields(keys: tuple[SortKey, ...]) -> list[str]:
+    """Return the fields of an envelope that its position is made of."""
+    found = []
+    for key in keys:
+        found.append(sort_field(key))
+        for other in key.elsewhere:
+            found += [_field_there(other, key)] if other.path else []
+            found += [field(other.within)] if other.within else []
+    return found
 
 
 def behind(keys: tuple[SortKey, ...], place: Position) -> Filter:
@@ -155,6 +169,44 @@ def _following(
     return found
 
 
+def _expression(key: SortKey) -> Any:
+    """Return the expression for the value by which a document is ordered."""
+    value: Any = f"${sort_field(key)}"
+    for other in key.elsewhere:
+        value = {"$cond": [{"$in": ["$f", [*other.forms]]}, _shown(other, key), value]}
+    return value
+
+
+def _shown(other: KeyInForms, key: SortKey) -> Any:
+    stored = f"${_field_there(other, key)}" if other.path else None
+    value: Any = stored
+    for at, shown in other.shown:
+        found: Filter = {"$eq": [stored, _constant(at, key)]}
+        if at is None:
+            found = {"$in": [{"$type": stored}, _ABSENT]}
+            if other.within:
+                within = f"${field(other.within)}"
+                found = {"$and": [found, {"$eq": [{"$type": within}, "object"]}]}
+        value = {"$cond": [found, _constant(shown, key), value]}
+    return value
+
+
+def _field_there(other: KeyInForms, key: SortKey) -> str:
+    return sort_field(SortKey(other.path or (), instant=key.instant))
+
+
+def _constant(value: Scalar, key: SortKey) -> Any:
+    value = _as_stored(value, key)
+    return {"$literal": value} if isinstance(value, str) else value
+
+
+def _as_stored(value: Scalar, key: SortKey) -> Any:
+    """Return a value as the field that a key sorts by has it."""
+    if key.instant:
+        return instant_of(value) if isinstance(value, str) else None
+    return value
+
+
 def _sorted(key: SortKey, number: int, plain: bool) -> str:
     return sort_field(key) if plain else f"s{number}"
 
@@ -165,13 +217,33 @@ def _types_behind(value: Any, *, descending: bool) -> list[str]:
     return [name for types in ranks for name in types]
 
 
-def _value(envelope: Any, name: str) -> Any:
+def _key_value(key: SortKey, envelope: Bson) -> Any:
     """Return the value a document sorts by."""
+    form = envelope.get("f", "")
+    other = next((each for each in key.elsewhere if form in each.forms), None)
+    if other is None:
+        return _value(envelope, sort_field(key))
+    found = _there(envelope, _field_there(other, key)) if other.path else None
+    outside = other.within and not isinstance(_there(envelope, field(other.within)), dict)
+    for stored, shown in () if found is None and outside else other.shown:
+        at = _as_stored(stored, key)
+        if kind_of(at) == kind_of(found) and at == found:
+            return _as_stored(shown, key)
+    return None if isinstance(found, dict | list) else found
+
+
+def _value(envelope: Bson, name: str) -> Any:
+    """Return the value in a field; None where it has no place in the order."""
+    found = _there(envelope, name)
+    return None if isinstance(found, dict | list) else found
+
+
+def _there(envelope: Any, name: str) -> Any:
     for part in name.split("."):
         if not isinstance(envelope, dict) or part not in envelope:
             return None
         envelope = envelope[part]
-    return None if isinstance(envelope, dict | list) else envelope
+    return envelope
 
 
 def _json(value: Any) -> Scalar:

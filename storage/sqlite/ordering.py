@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.errors import UnsupportedQuery
-from storage.query import Path, Position, SortKey, newest_first
+from storage.query import KeyInForms, Path, Position, Scalar, SortKey, newest_first
 from storage.sqlite import paths
 from storage.sqlite.conditions import Sql
 
@@ -63,7 +63,44 @@ def behind(keys: tuple[SortKey, ...], terms: tuple[str, ...], position: Position
 
 
 def _term(key: SortKey, scalars: frozenset[Path]) -> str:
+    value = _own_term(key, scalars)
+    for other in key.elsewhere:
+        there = _shown(other)
+        there = paths.instant(there) if key.instant else there
+        forms = ", ".join(map(paths.literal, other.forms))
+        value = f"CASE WHEN form IN ({forms}) THEN {there} ELSE {value} END"
+    return value
+
+
+def _own_term(key: SortKey, scalars: frozenset[Path]) -> str:
     value = key_of(key.path, instant=key.instant)
     if key.instant or key.path == ("id",) or key.path in scalars:
         return value
-    return f"CASE WHEN {paths.kind(key.path)} NOT IN ('object', 'array') THEN {value} END"
+    return _orderable(key.path)
+
+
+def _orderable(path: Path) -> str:
+    return f"CASE WHEN {paths.kind(path)} NOT IN ('object', 'array') THEN {paths.scalar(path)} END"
+
+
+def _shown(other: KeyInForms) -> str:
+    """Return the expression for the value by which documents of other forms are ordered."""
+    value = "NULL" if other.path is None else _orderable(other.path)
+    cases = []
+    for stored, shown in other.shown:
+        if stored is not None:
+            cases.append(f"WHEN {value} = {_constant(stored)} THEN {_constant(shown)}")
+            continue
+        absent = (
+            "1" if other.path is None else f"coalesce({paths.kind(other.path)}, 'null') = 'null'"
+        )
+        if other.within:
+            absent += f" AND {paths.kind(other.within)} = 'object'"
+        cases.append(f"WHEN {absent} THEN {_constant(shown)}")
+    return f"CASE {' '.join(cases)} ELSE {value} END" if cases else value
+
+
+def _constant(value: Scalar) -> str:
+    if value is None:
+        return "NULL"
+    return paths.literal(value) if isinstance(value, str) else str(+value)

@@ -282,6 +282,30 @@ def test_pages_run_through_both_forms(both: Versions, mark: str) -> None:
         assert seen == list("012345")
 
 
+@pytest.mark.parametrize("sort", ["@type", "-@type", "@type,-description", "-@type,description"])
+def test_lists_are_sorted_by_what_the_served_version_shows(
+    both: Versions, mark: str, sort: str
+) -> None:
+    for number in range(6):
+        types = [{}, {"@type": "Call", "@baseType": "PartyInteraction"}]
+        client, body = ((both.v4, v4_body), (both.v5, v5_body))[number % 2]
+        created(client, body(mark, description=str(number), **types[number in (1, 2)]))
+    for client in (both.v4, both.v5):
+        query = f"/partyInteraction?reason={mark}&sort={sort}"
+        shown = client.get(query).json()
+        expected = sorted(shown, key=lambda each: int(each["description"]))
+        if not sort.endswith(",description") and sort != "@type":
+            expected.reverse()
+        expected.sort(key=lambda each: str(each["@type"]), reverse=sort.startswith("-"))
+        assert [each["description"] for each in shown] == [each["description"] for each in expected]
+        answer = client.get(f"{query}&limit=1&fields=description")
+        walked = answer.json()
+        while "next" in answer.links:
+            answer = client.get(answer.links["next"]["url"])
+            walked += answer.json()
+        assert [each["id"] for each in walked] == [each["id"] for each in shown]
+
+
 def test_a_change_by_the_other_version_loses_nothing(both: Versions, mark: str) -> None:
     body = v4_body(mark, extra={"kept": True})
     body["channel"][0]["@type"] = "RelatedChannel"

@@ -26,6 +26,7 @@ from storage import (
     EventReaders,
     Index,
     InForm,
+    KeyInForms,
     Matches,
     Not,
     Operator,
@@ -479,6 +480,49 @@ class StoreContract:
         assert "".join(document.id for document in page.documents) == expected
         walked = walk(store, filled, Query(sort=keys, window=Window(0, 3)))
         assert walked == expected, "cursors"
+
+    @pytest.mark.parametrize(
+        ("key", "expected"),
+        [
+            (SortKey(("p",), elsewhere=(KeyInForms(("4", ""), ("q",)),)), "dafbcegh"),
+            (SortKey(("p",), True, elsewhere=(KeyInForms(("4", ""), ("q",)),)), "bfadhgec"),
+            (SortKey(("p",), elsewhere=(KeyInForms(("4",), None),)), "afbcdegh"),
+            (SortKey(("p",), elsewhere=(KeyInForms(("4",), None, ((None, "a"),)),)), "bcdeafgh"),
+            (
+                SortKey(
+                    ("p",),
+                    elsewhere=(KeyInForms(("4",), ("q",), (("z", "a"), ("k", None), (None, "x"))),),
+                ),
+                "bafcedgh",
+            ),
+            (
+                SortKey(
+                    ("p",),
+                    elsewhere=(KeyInForms(("4",), ("o", "p"), ((None, "a"),), within=("o",)),),
+                ),
+                "caefbdgh",
+            ),
+        ],
+        ids=str,
+    )
+    def test_documents_of_other_forms_order_by_what_they_have_there(
+        self, store: Store, collection: str, key: SortKey, expected: str
+    ) -> None:
+        for id, form, content in (
+            ("a", "5", {"p": "n"}),
+            ("b", "4", {"p": "b", "q": "z"}),
+            ("c", "4", {"o": {}}),
+            ("d", "4", {"q": "k"}),
+            ("e", "4", {"o": {"p": "q"}}),
+            ("f", "5", {"p": "s", "q": "a"}),
+            ("g", "5", {}),
+            ("h", "5", {"p": {"an": "object"}}),
+        ):
+            store.insert(collection, id, dump({"id": id, **content}), form=form)
+        assert walk(store, collection, Query(sort=(key,))) == expected
+        for size in (1, 3):
+            query = Query(sort=(key,), window=Window(0, size), select=(("id",),))
+            assert walk(store, collection, query) == expected, "cursors"
 
     def test_a_window_is_cut_from_the_order(self, store: Store, filled: str) -> None:
         def window(offset: int, limit: int) -> tuple[str, int | None]:

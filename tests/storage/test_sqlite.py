@@ -123,7 +123,7 @@ def test_a_batch_waits_once_for_a_file_that_is_held(tmp_path: Path) -> None:
 
 def test_what_is_no_database_is_told(tmp_path: Path) -> None:
     file = tmp_path / "s.db"
-    file.write_bytes(random.randbytes(8192))
+    file.write_bytes(random.Random(1).randbytes(8192))
     with pytest.raises(StoreError, match="not an SQLite database"):
         open_store(url(file))
 
@@ -144,7 +144,7 @@ def test_a_corrupt_file_is_told(tmp_path: Path) -> None:
         store.insert("c", str(number), json.dumps({"id": str(number), "x": "y" * 200}).encode())
     store.close()
     content = bytearray(file.read_bytes())
-    content[8192:] = random.randbytes(len(content) - 8192)
+    content[8192:] = random.Random(1).randbytes(len(content) - 8192)
     file.write_bytes(content)
 
     def use() -> None:
@@ -293,6 +293,7 @@ for thread in range(4):
 def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
     file = tmp_path / "s.db"
     acknowledged: set[str] = set()
+    moments = random.Random(1)
     for round_ in range(4):
         writer = subprocess.Popen(
             [sys.executable, "-c", WRITER, url(file), str(round_)],
@@ -300,8 +301,7 @@ def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
             text=True,
         )
         assert writer.stdout is not None
-        first = writer.stdout.readline()
-        time.sleep(random.uniform(0.1, 0.4))
+        first = "".join(writer.stdout.readline() for _ in range(moments.randint(5, 40)))
         writer.send_signal(signal.SIGKILL)
         said = first + writer.stdout.read()
         acknowledged |= {line for line in said.split("\n")[:-1] if line}

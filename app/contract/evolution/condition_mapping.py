@@ -8,6 +8,8 @@ them.
 
 A default that is derived from another attribute (`/channel/{id}`) is followed for equality and
 existence; other comparisons see stored values alone.
+
+`mapped_key` does the same for the attribute that a list is sorted by.
 """
 
 from __future__ import annotations
@@ -18,7 +20,19 @@ from typing import Any, TypeAlias
 
 from app.contract.document.load import Json
 from app.contract.evolution.mapping import NAMES, Shape, Side
-from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path, holds
+from storage import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    KeyInForms,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    Path,
+    holds,
+)
 
 NOTHING = Or(())
 """The condition that never holds."""
@@ -33,6 +47,17 @@ def mapped_condition(shape: Shape, stored: Side, tree: Condition) -> Condition:
     `tree` is a condition on the same resource as the other version has it.
     """
     return _Objects(shape, stored).condition(tree)
+
+
+def mapped_key(shape: Shape, stored: Side, path: Path, forms: tuple[str, ...]) -> KeyInForms:
+    """Return what documents of the version `stored`, of these forms, order by at a path.
+
+    `path` is one of the other version, and crosses no array.
+
+    Raises:
+        ValueError: that is made from other attributes.
+    """
+    return _Objects(shape, stored).key(path, forms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +112,35 @@ class _Objects:
             below = _Objects(inner or Shape(), self.stored)._leaf(leaf, rest)
             return self._with_default(place, first, rest, leaf, _under(place, below))
         return self._value(place, first, leaf)
+
+    def key(self, path: Path, forms: tuple[str, ...], within: Path = ()) -> KeyInForms:
+        """See `mapped_key`; `within` is where the objects are."""
+        nowhere = KeyInForms(forms, None)
+        if not path:
+            return nowhere
+        first, rest = path[0], path[1:]
+        nest, older = self.shape.nest, self.stored is Side.OLDER
+        if older and nest == first and not self.nested:
+            return replace(self, nested=True).key(rest, forms, within)
+        if not older and nest == first:
+            return nowhere
+        name, inner = self.shape.named(first, self.stored)
+        missing = older and nest is not None and (name in self.shape.beside) is self.nested
+        place: Path = (name,)
+        if not older and nest is not None and first not in self.shape.beside:
+            place = (nest, name)
+        missing = missing or self._is_renamed(first)
+        if rest:
+            below = _Objects(inner or Shape(), self.stored)
+            return nowhere if missing else below.key(rest, forms, (*within, *place))
+        given = self._default_of(first)
+        removed = None if missing else _default(self.shape.defaults.get(self.stored, {}), place)
+        if any(isinstance(each, str) and NAMES.search(each) for each in (given, removed)):
+            raise ValueError("is made from other attributes in some documents")
+        types = self._types() if first == "@type" and not missing else {}
+        shown = {**types, **({} if removed is None else {removed: given}), None: given}
+        pairs = tuple((at, value) for at, value in shown.items() if at != value)
+        return KeyInForms(forms, None if missing else (*within, *place), pairs, within)
 
     def _is_renamed(self, name: str) -> bool:
         """Whether stored attributes of this name have another name in the version at hand."""

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from app.contract.document.load import Json
-from app.contract.evolution.condition_mapping import mapped_condition
+from app.contract.evolution.condition_mapping import mapped_condition, mapped_key
 from app.contract.evolution.mapping import Mapping, Shape, Side
 from app.contract.schema.validators import Validator
 from app.tmf630.definitions import Resource
 from app.tmf630.json_equality import ABSENT, same
 from app.tmf630.representation import INSIDE, KEPT, KEPT_SUFFIX
-from storage import And, Condition, InForm, Or, Path
+from storage import And, Condition, InForm, Or, Path, SortKey
 
 MADE_UP_TEXT = "unspecified"
 """Stands for a mandatory text that nobody gave."""
@@ -71,6 +72,15 @@ class MappedForms:
             else:
                 others.append(And((InForm(forms), mapped)))
         return Or((And((InForm(own), condition)), *others)) if others else condition
+
+    def sorted(self, key: SortKey) -> SortKey:
+        """See `Forms.sorted`."""
+        others = [
+            mapped_key(shape, side.other, key.path, forms)
+            for (_, side, shape), forms in zip(self._ways, self._other_forms, strict=True)
+        ]
+        others = [each for each in others if each.path != key.path or each.shown]
+        return replace(key, elsewhere=tuple(others)) if others else key
 
     def read(self, resource: Resource, form: str) -> Resource:
         """See `Forms.read`."""

@@ -9,9 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.contract.evolution.condition_mapping import mapped_condition
+from app.contract.evolution.condition_mapping import mapped_condition, mapped_key
 from app.contract.evolution.mapping import Shape, Side, read_mapping
-from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, holds
+from storage import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    KeyInForms,
+    Matches,
+    Not,
+    Operator,
+    Or,
+    holds,
+)
 
 EQ = Operator.EQ
 MAPPINGS = FilePath(__file__).parents[3] / "openapi" / "mappings"
@@ -220,3 +231,59 @@ def test_random_conditions_of_release_4_hold_for_what_it_reads(
 ) -> None:
     read = shape.translate(stored, Side.OLDER)
     assert holds(mapped_condition(shape, Side.NEWER, condition), stored) is holds(condition, read)
+
+
+SHAPE = Shape(
+    defaults={Side.NEWER: {"@type": "New", "made": "/{id}"}, Side.OLDER: {"level": 1}},
+    types={"Old": "New", "OldPart": "Part"},
+    attributes={
+        "date": ("day", Shape()),
+        "place": (
+            "site",
+            Shape(
+                nest="address",
+                beside=frozenset({"role"}),
+                defaults={Side.NEWER: {"address": {"@type": "Address"}}},
+            ),
+        ),
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("stored", "path", "expected"),
+    [
+        (Side.OLDER, ("status",), KeyInForms((), ("status",))),
+        (Side.OLDER, ("day",), KeyInForms((), ("date",))),
+        (Side.NEWER, ("date",), KeyInForms((), ("day",))),
+        (Side.OLDER, ("date",), KeyInForms((), None)),
+        (
+            Side.OLDER,
+            ("@type",),
+            KeyInForms((), ("@type",), (("Old", "New"), ("OldPart", "Part"), (None, "New"))),
+        ),
+        (
+            Side.NEWER,
+            ("@type",),
+            KeyInForms((), ("@type",), (("New", None), ("Part", "OldPart"))),
+        ),
+        (Side.NEWER, ("level",), KeyInForms((), ("level",), ((None, 1),))),
+        (Side.OLDER, ("level",), KeyInForms((), ("level",), ((1, None),))),
+        (Side.OLDER, ("site", "address", "id"), KeyInForms((), ("place", "id"), (), ("place",))),
+        (Side.OLDER, ("site", "id"), KeyInForms((), None, (), ("place",))),
+        (Side.OLDER, ("site", "role"), KeyInForms((), ("place", "role"), (), ("place",))),
+        (Side.OLDER, ("site", "address"), KeyInForms((), None)),
+        (Side.NEWER, ("place", "id"), KeyInForms((), ("site", "address", "id"), (), ("site",))),
+        (Side.NEWER, ("place", "address"), KeyInForms((), None)),
+    ],
+)
+def test_a_sort_key_is_that_of_the_stored_form(
+    stored: Side, path: tuple[str, ...], expected: KeyInForms
+) -> None:
+    assert mapped_key(SHAPE, stored, path, ()) == expected
+
+
+def test_no_list_is_sorted_by_what_is_made_from_other_attributes() -> None:
+    for stored in Side:
+        with pytest.raises(ValueError, match="made from other attributes"):
+            mapped_key(SHAPE, stored, ("made",), ())

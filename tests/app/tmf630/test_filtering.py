@@ -106,6 +106,24 @@ def test_a_bound_on_a_date_is_a_date(
         condition_of(f"{path}{symbol}{text}", definition=definition)
 
 
+@pytest.mark.parametrize("text", ["2000000000000", "01/01/2033", "tomorrow", '"x"', "", "true"])
+@pytest.mark.parametrize(
+    "query", ["creationDate={}", "creationDate!={}", "note.date={},2026-01-01"]
+)
+def test_what_a_date_equals_is_a_date(query: str, text: str) -> None:
+    with pytest.raises(BadQuery, match=r"^is a date-time: compare it with one"):
+        condition_of(query.format(text))
+
+
+@pytest.mark.parametrize("text", ["2026-01-31", "2026-01-31T10:30:00%2B01:00", "null,2026-01-31"])
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_a_date_equals_an_instant_or_a_day_in_quotes_or_not(text: str, quote: str) -> None:
+    query = "creationDate=" + ",".join(
+        each if each == "null" else f"{quote}{each}{quote}" for each in text.split(",")
+    )
+    assert holds(condition_of(query), {"creationDate": "2026-01-31T09:30:00Z"})
+
+
 def test_each_alternative_may_be_as_long_as_one_value_and_counts_as_one() -> None:
     limits = replace(Limits(), conditions=3, text_length=10)
     condition_of("id=" + ",".join(["x" * 10] * 3), limits)
