@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -107,9 +106,13 @@ def test_slow_headers_on_a_used_connection_are_cut_off_too(narrow: Server) -> No
 def slow_body(server: Server) -> Iterator[socket.socket]:
     """Begin a request whose body does not come."""
     with connected(server) as connection:
-        head = f"POST {COLLECTION} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n"
-        connection.sendall(head.encode() + b"{")
-        time.sleep(0.2)
+        head = f"POST {COLLECTION} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n"
+        connection.sendall(head.encode() + b"Expect: 100-continue\r\n\r\n")
+        text = b""
+        while not text.endswith(b"\r\n\r\n"):
+            text += connection.recv(1)
+        assert text.startswith(b"HTTP/1.1 100")  # the server reads the body
+        connection.sendall(b"{")
         yield connection
 
 

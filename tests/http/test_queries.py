@@ -371,6 +371,7 @@ REFUSED = [
     ("creationDate.gte=2000000000000", "creationDate is a date-time: compare it with one"),
     ("creationDate>=01/01/2033", "2026-01-31T09:30:00Z or 2026-01-31, not '01/01/2033'"),
     ("creationDate=01/01/2033", "creationDate is a date-time: compare it with one"),
+    (f"{START}=2026-02-30", "not '2026-02-30'"),
     ("note.date!=soon", "note.date is a date-time"),
     ("creationDate<" + "z" * 100, "not '" + "z" * 40 + "'"),
     (f"{START}.lt=null", "is a date-time"),

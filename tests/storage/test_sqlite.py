@@ -301,7 +301,7 @@ def test_kill_9_under_load_loses_no_acknowledged_write(tmp_path: Path) -> None:
             text=True,
         )
         assert writer.stdout is not None
-        first = "".join(writer.stdout.readline() for _ in range(moments.randint(5, 40)))
+        first = "".join(writer.stdout.readline() for _ in range(moments.randint(50, 300)))
         writer.send_signal(signal.SIGKILL)
         said = first + writer.stdout.read()
         acknowledged |= {line for line in said.split("\n")[:-1] if line}
