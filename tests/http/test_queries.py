@@ -234,7 +234,6 @@ STRINGS: list[tuple[str, str]] = [
     ("href=nope", ""),
     ("x.tags.0=red", ""),
     (".".join("abcdefghi") + ".j=1&" + ".".join("abcdefghi") + ".k=2", ""),
-    ("interactionDate.startDateTime=2026-02-30", ""),
     ("reason*=\\s$", ""),
 ]
 
