@@ -25,7 +25,10 @@ from storage import Document
 FORMAT = 1
 _SUFFIX = ".zst"
 _CONTENT = b',"content":'
-_LONGEST_LINE = 64 * 1024 * 1024
+LONGEST_LINE = 64 * 1024 * 1024
+_LARGEST_WINDOW = 8 * 1024 * 1024
+"""Bytes that decompression may need, of which a small file can ask for any number (RFC 8878)."""
+_FRAME_HEADER = 18
 
 
 class ArchiveError(Exception):
@@ -111,7 +114,11 @@ class ArchiveReader:
 
 @contextmanager
 def opened(path: Path | None, mode: str) -> Iterator[IO[bytes]]:
-    """Open a file to read (`rb`) or write (`wb`), by its name compressed or not; None is stdio."""
+    """Open a file to read (`rb`) or write (`wb`), by its name compressed or not; None is stdio.
+
+    Raises:
+        ArchiveError: decompression would need too much memory.
+    """
     if path is None:
         import sys
 
@@ -121,11 +128,27 @@ def opened(path: Path | None, mode: str) -> Iterator[IO[bytes]]:
         if not is_compressed(path):
             yield file
         elif mode == "rb":
-            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
+            _check_window(file, path)
+            unpack = zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW)
+            with unpack.stream_reader(file, read_across_frames=True) as plain:
                 yield io.BufferedReader(plain)
         else:
             with zstandard.ZstdCompressor(level=6).stream_writer(file, closefd=False) as packed:
                 yield packed
+
+
+def _check_window(file: IO[bytes], path: Path) -> None:
+    start = file.read(_FRAME_HEADER)
+    file.seek(0)
+    try:
+        needed = zstandard.get_frame_parameters(start).window_size
+    except zstandard.ZstdError:
+        return  # reading says that this is no archive
+    if needed > _LARGEST_WINDOW:
+        raise ArchiveError(
+            f"{path} needs {needed >> 20} MB to be decompressed, {_LARGEST_WINDOW >> 20} are"
+            " allowed: compress it with `zstd -19` at most, without --long and --ultra"
+        )
 
 
 def is_compressed(path: Path) -> bool:
@@ -134,12 +157,18 @@ def is_compressed(path: Path) -> bool:
 
 
 def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield whole lines; one that is cut off is left out."""
+    """Yield whole lines; one that is cut off is left out.
+
+    Raises:
+        ArchiveError: a line is too long.
+    """
     while True:
         try:
-            line = file.readline(_LONGEST_LINE)
+            line = file.readline(LONGEST_LINE)
         except (zstandard.ZstdError, EOFError, OSError):
             return
+        if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
+            raise ArchiveError(f"a line is longer than {LONGEST_LINE >> 20} MB")
         if not line.endswith(b"\n"):
             return
         yield line[:-1]

@@ -15,13 +15,15 @@ import uuid_utils
 
 from app.contract import Contract, Kind
 from app.contract.binding.resource_definitions import resource_name
-from app.maintenance.archive import ArchiveError, Entry
+from app.maintenance.archive import LONGEST_LINE, ArchiveError, Entry
 from app.tmf630 import lifecycle
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import encode
 from storage import Document
 
+_LARGEST_WHOLE = 128 * 1024 * 1024
+"""Bytes of a file that must be parsed at once."""
 _KINDS = (Kind.LIST, Kind.RETRIEVE, Kind.CREATE)
 
 
@@ -100,20 +102,29 @@ def entries_of(file: IO[bytes], targets: Targets) -> Iterator[Entry]:
 
 def _resources(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
     """Yield the resources of a file, each with its line; those of an array with their position."""
-    first = file.readline()
+    first = file.readline(LONGEST_LINE)
     while first and not first.strip():
-        first = file.readline()
+        first = file.readline(LONGEST_LINE)
     try:
         parsed = orjson.loads(first) if first.strip() else []
     except orjson.JSONDecodeError:
         parsed = None  # an array or an object that is written in several lines
     if isinstance(parsed, dict):
         yield 1, parsed
-        for number, line in enumerate(file, start=2):
+        lines = iter(lambda: file.readline(LONGEST_LINE), b"")
+        for number, line in enumerate(lines, start=2):
             if line.strip():
                 yield number, _parsed(line, f"line {number}")
         return
-    whole = parsed if parsed is not None else _parsed(first + file.read(), "the file")
+    if parsed is None:
+        text = first + file.read(_LARGEST_WHOLE)
+        if len(text) > _LARGEST_WHOLE:
+            raise ArchiveError(
+                f"the file is one JSON value of more than {_LARGEST_WHOLE >> 20} MB: write each"
+                " resource in a line of its own (NDJSON)"
+            )
+        parsed = _parsed(text, "the file")
+    whole = parsed
     yield from enumerate(whole if isinstance(whole, list) else [whole], start=1)
 
 
