@@ -18,6 +18,7 @@ Durability: TypeAlias = Literal["full", "normal"]
 LARGEST_LOG = 128 * 1024 * 1024
 """Bytes that the write-ahead log stays below: it is started anew at half of that."""
 
+_SHORTEST_WRITE_SECONDS = 0.5
 _LOG_WAIT_MS = 250
 """How long to wait for readers that still need the beginning of the log; writes wait meanwhile."""
 
@@ -84,6 +85,13 @@ class Connections:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 connection.execute(f"PRAGMA busy_timeout = {wait}")
+
+    @property
+    def others_wait_seconds(self) -> float | None:
+        """How long one write may take without others failing; None where there are no others."""
+        if self._identity is None or self._identity.alone:
+            return None
+        return max(_SHORTEST_WRITE_SECONDS, self.busy_seconds / 2)
 
     @contextmanager
     def lent(self, connection: sqlite3.Connection) -> Iterator[None]:

@@ -52,16 +52,18 @@ class FileIdentity:
         real = Path(os.path.realpath(file))
         self._log = real.with_name(f"{real.name}-wal")
         self._opened: _Identity | None = None
+        self.alone = False
+        """Whether no other process had the file open when this one opened it."""
         lock = _open(real.with_name(f"{real.name}-lock"))
         self._release = weakref.finalize(self, os.close, lock) if lock is not None else None
         try:
-            recorded, alone = (None, False) if lock is None else _locked(lock)
+            recorded, self.alone = (None, False) if lock is None else _locked(lock)
             if recorded is not None and recorded != _identity(file):
-                self._refuse(alone=alone)
+                self._refuse(alone=self.alone)
             if make and not file.exists():
                 _create_private(file)
             self._opened = _identity(file)
-            if lock is not None and alone:
+            if lock is not None and self.alone:
                 _write(lock, self._opened)
                 fcntl.flock(lock, fcntl.LOCK_SH)
         except BaseException:

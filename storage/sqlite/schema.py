@@ -8,6 +8,7 @@ know the hint, keeps them right.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
 from collections.abc import Iterable
@@ -19,12 +20,15 @@ from storage.sqlite import paths
 from storage.sqlite.connections import transaction
 from storage.sqlite.ordering import key_of
 
+_log = logging.getLogger(__name__)
+
 _UNFINISHED = " (unfinished)"
 """How the name of an index ends that is being built."""
 _STEP_DOCUMENTS = 2_000
 _STEP_SECONDS = 0.5
 """The next step has half as many documents when one took longer."""
 _PAUSE_SECONDS = 0.12
+_INSTRUCTIONS_BETWEEN_LOOKS = 10_000
 
 MINIMUM_SQLITE = (3, 38, 0)
 
@@ -106,8 +110,18 @@ def migrate(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
 
 
-def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[Index]) -> None:
-    """Register a collection and build those of its indexes that are not there."""
+def add_collection(
+    connection: sqlite3.Connection,
+    name: str,
+    indexes: Iterable[Index],
+    *,
+    seconds: float | None = None,
+) -> None:
+    """Register a collection and build those of its indexes that are not there.
+
+    `seconds` is how long others may wait for one that is built in one statement: what takes longer
+    is left out. None builds them all.
+    """
     if connection.execute("SELECT 1 FROM collection WHERE name = ?", (name,)).fetchone() is None:
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
     known = read_hints(connection, name)
@@ -119,8 +133,7 @@ def add_collection(connection: sqlite3.Connection, name: str, indexes: Iterable[
         if index.many:
             _build_elements(connection, name, index)
         else:
-            with transaction(connection):
-                _add_index(connection, name, index)
+            _build_index(connection, name, index, seconds)
         _let_others_write(connection, name)
 
 
@@ -131,6 +144,32 @@ def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int
     ).fetchall()
     names = ((name.decode(), hint) for name, hint in rows)
     return {name: hint for name, hint in names if not name.endswith(_UNFINISHED)}
+
+
+def _build_index(
+    connection: sqlite3.Connection, collection: str, index: Index, seconds: float | None
+) -> None:
+    """Build an index on expressions, which SQLite does while nobody writes, if time allows."""
+    if seconds is not None:
+        latest = time.monotonic() + seconds
+        connection.set_progress_handler(
+            lambda: time.monotonic() > latest, _INSTRUCTIONS_BETWEEN_LOOKS
+        )
+    try:
+        with transaction(connection):
+            _add_index(connection, collection, index)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        _log.warning(
+            "index %s of %s is not built, since other processes that have the store open would"
+            " wait for it longer than they may: the next start builds it, once they have ended",
+            index.name,
+            collection,
+        )
+    finally:
+        if seconds is not None:
+            connection.set_progress_handler(None, 0)
 
 
 def _add_index(connection: sqlite3.Connection, collection: str, index: Index) -> None:

@@ -75,13 +75,17 @@ class SqliteStore:
         """See `Store.prepare`."""
         indexes = tuple(indexes)
         with self._connections.use() as connection:
-            schema.add_collection(connection, collection, indexes)
+            schema.add_collection(
+                connection, collection, indexes, seconds=self._connections.others_wait_seconds
+            )
             hints = schema.read_hints(connection, collection)
         self._known[collection] = _Known(
             scalars=frozenset(path for each in indexes if not each.many for path in each.paths),
             hints={each.paths[0]: hints[each.name] for each in indexes if each.many},
             indexed=frozenset(
-                (each.paths[0], each.paths[0] in each.instants) for each in indexes if not each.many
+                (each.paths[0], each.paths[0] in each.instants)
+                for each in indexes
+                if not each.many and each.name in hints
             ),
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from storage import Comparison, Index, Operator, Query
-from storage.sqlite import schema
+from storage.sqlite import connections, schema
 from storage.sqlite.store import SqliteStore
 
 MANY = Index((("r", "id"),), many=True)
@@ -120,3 +120,24 @@ def test_two_processes_that_build_at_once_make_one_index(
     assert len(found(store, "all")) == DOCUMENTS
     for each in (store, *others):
         each.close()
+
+
+def test_an_index_that_others_would_wait_for_too_long_is_left_to_a_later_start(
+    file: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(schema, "_INSTRUCTIONS_BETWEEN_LOOKS", 10)
+    monkeypatch.setattr(connections, "_SHORTEST_WRITE_SECONDS", -1.0)
+    other = SqliteStore(file, durability="normal")
+    store = SqliteStore(file, durability="normal", busy_seconds=0)
+    store.prepare("c", (SCALAR, MANY))
+    assert store.indexes("c") == {MANY.name}
+    assert "index s of c is not built" in caplog.text
+    query = Query(where=Comparison(("s",), Operator.EQ, "x"))
+    assert store.find("c", query).total == DOCUMENTS
+    other.insert("c", "new", content(1))
+    for each in (store, other):
+        each.close()
+    alone = SqliteStore(file, durability="normal", busy_seconds=0)
+    alone.prepare("c", (SCALAR, MANY))
+    assert alone.indexes("c") == {SCALAR.name, MANY.name}
+    alone.close()
