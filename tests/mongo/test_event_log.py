@@ -137,6 +137,37 @@ def test_one_process_moves_and_prunes(
         other.close()
 
 
+def test_two_servers_that_write_and_move_log_each_event_once(
+    mongo: str, store: MongoStore, database: Database[Any]
+) -> None:
+    other = MongoStore(f"{mongo}{database.name}")
+    other.prepare("things", ())
+
+    def work(server: MongoStore, name: str) -> None:
+        for number in range(10):
+            id = f"{name}-{number}"
+            server.insert("things", id, b'{"id":"x"}', events=[f'"{id} 1"'.encode()])
+            server.replace("things", id, b"{}", version=1, events=[f'"{id} 2"'.encode()])
+            server._log.move_of(server._collection("things"), id)  # without the mover's lease
+
+    threads = [
+        threading.Thread(target=work, args=(server, name))
+        for server, name in ((store, "a"), (other, "b"))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert other.last_event() == 40
+    events = store.events(0, 100)
+    assert [each.number for each in events] == list(range(1, 41))
+    told = [each.content.decode().strip('"') for each in events]
+    for name in "ab":
+        wanted = [f"{name}-{number} {step}" for number in range(10) for step in (1, 2)]
+        assert [each for each in told if each.startswith(name)] == wanted
+    other.close()
+
+
 def test_a_lease_is_taken_over_when_its_beat_stands_still(database: Database[Any]) -> None:
     now = 0.0
     first = Lease(database, "work", seconds=10, clock=lambda: now)
