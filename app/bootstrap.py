@@ -27,7 +27,7 @@ from app.events.outbound.delivery_cursors import prepare_cursors
 from app.events.outbound.event_readers import event_readers
 from app.events.outbound.heartbeat import prepare_heartbeats
 from app.settings import OPENAPI_FOLDER, Settings
-from app.tmf630.definitions import Limits, UnknownFilters
+from app.tmf630.definitions import Limits, ResourceDefinition, UnknownFilters
 from app.web.limits.token_bucket import BUCKETS
 from storage import Index, Store, open_store
 
@@ -201,19 +201,40 @@ def routed(contracts: Sequence[Contract], sources: Sequence[Contract]) -> list[C
 
 
 def collections_of(contracts: Sequence[Contract]) -> dict[str, tuple[Index, ...]]:
-    """Return every collection the contracts keep, with the indexes that any of them asks for."""
+    """Return every collection the contracts keep, with the indexes that any of them asks for.
+
+    Documents of versions that are not served may be stored, too: what finds a path finds it where
+    these have it, and without an index there it would read every document.
+    """
     found: dict[str, dict[str, Index]] = {}
     for contract in contracts:
         for binding in contract.bindings:
             if binding.definition is not None:
                 wanted = found.setdefault(binding.definition.collection, {})
-                wanted.update((index.name, index) for index in binding.definition.indexes)
+                for index in binding.definition.indexes:
+                    elsewhere = _in_other_forms(binding.definition, index)
+                    wanted.update((each.name, each) for each in (index, *elsewhere))
             elif binding.listener is not None:
                 wanted = found.setdefault(binding.listener.collection, {})
                 wanted.update((index.name, index) for index in RECEIVED_INDEXES)
         for announced in contract.announced:
             found.setdefault(f"{announced.definition.collection}@applied", {})
     return {collection: tuple(wanted.values()) for collection, wanted in found.items()}
+
+
+def _in_other_forms(definition: ResourceDefinition, index: Index) -> Iterator[Index]:
+    """Yield an index as other versions of the contract have its paths, where they differ."""
+    places = [definition.forms.aliases(path) for path in index.paths]
+    for number in range(max(map(len, places))):
+        moved = {
+            path: found[number] if number < len(found) else path
+            for path, found in zip(index.paths, places, strict=True)
+        }
+        yield replace(
+            index,
+            paths=tuple(moved.values()),
+            instants=frozenset(moved[path] for path in index.instants),
+        )
 
 
 def limits_of(settings: Settings) -> Limits:
