@@ -150,7 +150,9 @@ class _Subscriptions(Listing):
     def _rule(self, request: RequestContext) -> Condition | None:
         return _ownership_rule(request.identity)
 
-    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
+    def _shown(
+        self, document: Document, select: tuple[Path, ...], *, more: bool = False
+    ) -> Document:
         return _shown(self._definition, document)
 
 

@@ -99,6 +99,7 @@ class Listing:
     ) -> Page:
         select = selected(self._definition, request.values("fields"), strict=request.strict)
         elsewhere = [other for path in select for other in self._definition.forms.aliases(path)]
+        more = bool(elsewhere)
         if select:
             elsewhere.append((KEPT,))
         far = window.offset > self._context.limits.largest_offset
@@ -118,7 +119,7 @@ class Listing:
             page = self._find_in_event_loop(query)
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
-        shown = tuple([self._shown(each, select) for each in page.documents])
+        shown = tuple([self._shown(each, select, more=more) for each in page.documents])
         return Page(shown, page.total, page.end)
 
     def _find_in_event_loop(self, query: Query) -> Page:
@@ -138,10 +139,15 @@ class Listing:
             raise TooMuchForEventLoop
         return page
 
-    def _shown(self, document: Document, select: tuple[Path, ...]) -> Document:
-        """Return what the store selected of a document, as this contract has it."""
+    def _shown(
+        self, document: Document, select: tuple[Path, ...], *, more: bool = False
+    ) -> Document:
+        """Return what is selected of a document, as this contract has it.
+
+        `more` says that the store selected other paths too.
+        """
         if document.form == self._definition.forms.name:
-            return document
+            return document.selected(select) if more else document
         return in_form(self._definition, document).selected(select)
 
 

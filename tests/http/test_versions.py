@@ -269,6 +269,24 @@ def test_selected_attributes_come_from_either_form(both: Versions, mark: str) ->
             assert "Shop" not in str(each)
 
 
+@pytest.mark.parametrize(
+    ("version", "fields"),
+    [
+        ("v4", "channel.href"),
+        ("v4", "relatedParty.href"),
+        ("v5", f"{CHANNEL}.@type"),
+        ("v5", "relatedParty.@type"),
+    ],
+)
+def test_selected_attributes_that_a_mapping_makes_are_those_of_the_whole(
+    both: Versions, mark: str, version: str, fields: str
+) -> None:
+    client: httpx.Client = getattr(both, version)
+    for old in (created(both.v4, v4_body(mark)), created(both.v5, v5_body(mark))):
+        one = client.get(f"/partyInteraction/{old['id']}?fields={fields}").json()
+        assert client.get(f"/partyInteraction?id={old['id']}&fields={fields}").json() == [one]
+
+
 def test_pages_run_through_both_forms(both: Versions, mark: str) -> None:
     for number in range(6):
         client, body = ((both.v4, v4_body), (both.v5, v5_body))[number % 2]

@@ -82,6 +82,19 @@ class Shape:
         name, shape = self.named(path[0], to)
         return (name, *(shape.move(path[1:], to) if shape else path[1:]))
 
+    def makes(self, path: Path, side: Side) -> bool:
+        """Whether the version `side` has a default at one of its paths."""
+        value: Any = self.defaults.get(side, {})
+        for name in path:
+            value = value.get(name) if isinstance(value, dict) else None
+        if value is not None and not isinstance(value, dict):
+            return True
+        first, *rest = path
+        if side is Side.NEWER and first == self.nest and rest:
+            first, *rest = rest
+        _, inner = self.named(first, side.other)
+        return inner is not None and bool(rest) and inner.makes(tuple(rest), side)
+
     def _newer(self, value: Json) -> Json:
         value = _without(value, _rendered(self.defaults.get(Side.OLDER, {}), value))
         value = self._inside(value, Side.NEWER)

@@ -59,8 +59,13 @@ class MappedForms:
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""
-        moved = (shape.move(path, side.other) for _, side, shape in self._ways)
-        return tuple(each for each in moved if each != path)
+        found = []
+        for _, side, shape in self._ways:
+            found.append(shape.move(path, side.other))
+            if len(path) > 1 and shape.makes(path, side):
+                # What the default is made from, and whether there is an object that gets it.
+                found.append(shape.move(path[:-1], side.other))
+        return tuple(each for each in found if each != path)
 
     def stored(self, condition: Condition) -> Condition:
         """See `Forms.stored`."""
