@@ -104,6 +104,7 @@ class Dispatcher:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._error: BaseException | None = None
         self._halted = False
+        self._released = False
         self._wake = asyncio.Event()
         self._unstored = asyncio.Event()
         self._storing = asyncio.Lock()
@@ -136,10 +137,12 @@ class Dispatcher:
             if self._error is not None:
                 raise self._error
         finally:
-            keeper.cancel()
             for task in self._tasks.values():
                 task.cancel()
             async with self._storing:
+                # Before Python 3.12 `wait_for` may swallow a cancellation, hence the flag.
+                self._released = True
+                keeper.cancel()
                 current, acknowledged = self._state()
                 await self._executor.run(self._cursors.release, current, acknowledged)
                 await self._store_attempts()
@@ -173,6 +176,8 @@ class Dispatcher:
             self._unstored.clear()
             try:
                 async with self._storing:
+                    if self._released:
+                        return
                     await self._executor.run(self._cursors.keep, *self._state())
                     await self._store_attempts()
             except CursorLost:

@@ -158,6 +158,41 @@ def test_stopping_sends_nothing_new_and_waits_for_what_is_on_its_way(store: Stor
     asyncio.run(run())
 
 
+def test_nothing_of_a_dispatcher_goes_on_after_it(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would renew the lease, and store the progress of then, for ever.
+
+    Before Python 3.12, `wait_for` swallows a cancellation that comes together with its result.
+    """
+    cursor = register(store)
+    write(store, 6)
+    wait_for = asyncio.wait_for
+
+    async def swallowing(awaitable: Awaitable[bool], seconds: float | None) -> bool:
+        try:
+            return await wait_for(awaitable, seconds)
+        except asyncio.CancelledError:
+            return True
+
+    monkeypatch.setattr(asyncio, "wait_for", swallowing)
+
+    async def run() -> None:
+        async def answer(_: OutgoingEvent) -> DeliveryResult:
+            return DeliveryResult("it answered 500")
+
+        listener = Listener(answer)
+        running = worker(store, listener, lease=0.3)
+        task = asyncio.create_task(running.run())
+        await until(lambda: cursor_in(store, cursor).failures > 0)
+        running.stop()
+        await task
+        await until(lambda: len(asyncio.all_tasks()) == 1)
+        assert cursor_in(store, cursor).holder == ""
+
+    asyncio.run(run())
+
+
 def test_what_was_acknowledged_behind_an_unfinished_event_is_not_sent_again(store: Store) -> None:
     """The first event never ends; the worker is killed; another one takes over."""
     cursor = register(store)
