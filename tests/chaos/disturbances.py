@@ -140,10 +140,15 @@ class Site:
     def step_clock(self) -> None:
         """Move the wall clock of all processes, for a while or for good."""
         offset = self._chance.choice([86400 * 30, -86400 * 30, 60, -60, 3600, 0])
-        self._clock.write_bytes(struct.pack("d", float(offset)))
+        self._set_clock(float(offset))
         time.sleep(self._chance.uniform(0.5, 3))
         if self._chance.random() < 0.5:
-            self._clock.write_bytes(struct.pack("d", 0.0))
+            self._set_clock(0.0)
+
+    def _set_clock(self, offset: float) -> None:
+        """Write in place: processes have mapped the file, and one cut to nothing would end them."""
+        with self._clock.open("r+b") as file:
+            file.write(struct.pack("d", offset))
 
     def fill_disk(self) -> None:
         """Let no file grow for a while."""
