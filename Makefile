@@ -39,7 +39,7 @@ test: $(VENV)/dev ## Set up and run the quick tests, which need nothing but Pyth
 	@$(PYTEST) -m "not ($(REST))"; status=$$?; \
 		echo "make test took $$(( $$(date +%s) - $(STARTED) )) s, set-up included"; exit $$status
 
-test-all: $(VENV)/dev ## Run every test and print the coverage
+test-all: $(VENV)/dev ## Run every test and print the coverage of what runs in their processes
 	@$(PYTEST) -m "not long" --cov --cov-report=; status=$$?; \
 		$(BIN)/coverage report --skip-covered --sort=cover; exit $$status
 
