@@ -39,9 +39,13 @@ test: $(VENV)/dev ## Set up and run the quick tests, which need nothing but Pyth
 	@$(PYTEST) -m "not ($(REST))"; status=$$?; \
 		echo "make test took $$(( $$(date +%s) - $(STARTED) )) s, set-up included"; exit $$status
 
-test-all: $(VENV)/dev ## Run every test and print the coverage of what runs in their processes
+test-all: $(VENV)/dev ## Run every test and print the coverage; COVERAGE=no takes half as long
+ifeq ($(COVERAGE),no)
+	@$(PYTEST) -m "not long"
+else
 	@$(PYTEST) -m "not long" --cov --cov-report=; status=$$?; \
 		$(BIN)/coverage report --skip-covered --sort=cover; exit $$status
+endif
 
 test-long: $(VENV)/dev ## Run the tests that take many minutes each
 	@$(BIN)/pytest -m long

@@ -125,6 +125,8 @@ def is_running(pid: int) -> bool:
 def clean_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return this process's environment without `TMF_*`, plus `extra`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TMF_")}
+    if "COVERAGE_PROCESS_CONFIG" in kept:
+        kept["PYTHONPATH"] = str(Path(__file__).with_name("coverage_support"))
     return {**kept, "PYTHONUNBUFFERED": "1", **(extra or {})}
 
 
