@@ -21,6 +21,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_benchmark_of_stores_prints_its_table() -> None:
     done = bench("--documents", "200", "400")
     assert "cursor, page 10,000 or last" in done.stdout, done.stderr

@@ -21,10 +21,8 @@ def test_our_document_survives_fuzzing() -> None:
     assert clean, report
 
 
-@pytest.mark.parametrize(
-    ("document", "profile"),
-    [(OURS, "strict"), pytest.param(OURS_V5, "conformance", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("document", "profile"), [(OURS, "strict"), (OURS_V5, "conformance")])
 def test_its_other_forms_survive_fuzzing(document: Path, profile: str) -> None:
     with fuzzed_server(document, profile) as server:
         exact = profile == "strict"

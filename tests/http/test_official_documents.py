@@ -97,6 +97,7 @@ def published(file: Path) -> Json:
     return normalise(upgrade(document))
 
 
+@pytest.mark.slow
 def test_every_operation_of_every_document_is_served() -> None:
     for file in documents():
         unserved = [each.path for each in opened(file).bindings if each.unserved]
@@ -114,6 +115,7 @@ def test_every_document_passes_the_run_derived_from_it(server: Server) -> None:
         assert outcome.assertions > 50
 
 
+@pytest.mark.slow
 def test_examples_that_contradict_their_schema_are_listed() -> None:
     for file in documents():
         found = [str(each) for each in opened(file).contradictions]
@@ -176,6 +178,7 @@ def test_every_example_patch_is_accepted(server: Server) -> None:
         assert answer.json() != there.json()
 
 
+@pytest.mark.slow
 def test_unknown_types_are_kept_or_refused() -> None:
     example = {
         "@type": "PartyInteraction",

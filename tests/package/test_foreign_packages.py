@@ -107,6 +107,7 @@ def test_another_app_that_is_imported_first_is_named(project: Path) -> None:
     assert "use tmf683 before it, or run the server as a process" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_fixtures_serve_seed_capture_and_reset(project: Path) -> None:
     (project / "test_consumer.py").write_text(TESTS)
     (project / "app" / "__init__.py").write_text("NAME = 'of the consumer'\n")

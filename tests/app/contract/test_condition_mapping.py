@@ -215,6 +215,7 @@ _OLDER_PATHS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(_OLDER, _conditions(_NEWER_PATHS))
 def test_random_conditions_of_release_5_hold_for_what_it_reads(
