@@ -30,15 +30,14 @@ def prepare_last_attempts(store: Store) -> None:
 
 def read_last_attempts(store: Store, cursor: str) -> LastAttempts:
     """Return when deliveries of a cursor were last attempted."""
-    document = find_document(store, LAST_ATTEMPTS, cursor)
-    return LastAttempts() if document is None else LastAttempts(**json.loads(document.content))
+    return _decode(find_document(store, LAST_ATTEMPTS, cursor))
 
 
 def store_last_attempts(store: Store, cursor: str, attempts: LastAttempts) -> None:
     """Store the times; one that is 0 leaves what is stored as it is."""
 
     def change(present: Document | None) -> Change:
-        before = LastAttempts() if present is None else LastAttempts(**json.loads(present.content))
+        before = _decode(present)
         failure = attempts if attempts.failed_at else before
         after = LastAttempts(
             attempts.succeeded_at or before.succeeded_at, failure.failed_at, failure.error
@@ -51,3 +50,7 @@ def store_last_attempts(store: Store, cursor: str, attempts: LastAttempts) -> No
 def forget_last_attempts(store: Store, cursor: str) -> None:
     """Remove the times of a cursor that is closed or begins anew."""
     remove(store, LAST_ATTEMPTS, cursor)
+
+
+def _decode(document: Document | None) -> LastAttempts:
+    return LastAttempts() if document is None else LastAttempts(**json.loads(document.content))
