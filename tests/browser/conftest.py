@@ -26,9 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """The browser; skips where it, or what drives it, is not installed."""
+    """The browser; skips where it, or what drives it, is not installed.
+
+    It ends with the module: while Playwright lives, an event loop counts as running in this thread,
+    and tests of other modules start their own.
+    """
     sync_api = pytest.importorskip(
         "playwright.sync_api", reason="no Playwright: make .venv/dev, or pip install playwright"
     )
