@@ -147,8 +147,8 @@ class HubHandlers:
 class _Subscriptions(Listing):
     """The subscriptions that a caller may see."""
 
-    def _rule(self, request: RequestContext) -> Condition | None:
-        return _ownership_rule(request.identity)
+    def _rule(self, identity: Identity | None) -> Condition | None:
+        return _ownership_rule(identity)
 
     def _shown(
         self, document: Document, select: tuple[Path, ...], *, more: bool = False

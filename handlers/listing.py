@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 from app.tmf630 import filtering, jsonpath, paging, row_access, stored_query
+from app.tmf630.caller import Identity
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadQuery, NoSuchPage
 from app.tmf630.paging import Cursor
@@ -22,6 +26,24 @@ _EVENT_LOOP_SECONDS = 0.003
 _EVENT_LOOP_CONVERSIONS = 20
 """How many documents in the form of another version the event loop converts."""
 
+_PARSED_QUERIES = 256
+_LONGEST_PARSED_QUERY = 1024
+"""Parsed queries that are kept, and the characters of the longest: the pages of one list repeat
+their query, and so do clients that look again and again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """A list request as the store is asked: which documents, in which order, and what of them.
+
+    `fingerprint` ties cursors to it; see `paging.fingerprint`.
+    """
+
+    where: Condition | None
+    sort: tuple[SortKey, ...]
+    select: tuple[Path, ...]
+    fingerprint: str
+
 
 class Listing:
     """The list operation of one resource definition."""
@@ -30,6 +52,7 @@ class Listing:
         self._definition = definition
         self._store = context.store
         self._context = context
+        self._parsed = lru_cache(_PARSED_QUERIES)(self._parse)
 
     def answer(self, request: RequestContext) -> Response:
         """Answer 200 with the matching resources, newest first unless `sort` says otherwise.
@@ -42,25 +65,19 @@ class Listing:
             NoSuchPage: the cursor in `after` leads nowhere.
             OutOfBounds: the caller can see no resource of this kind.
         """
-        where = stored_query.scoped(self._definition, self._condition(request))
-        if (rule := self._rule(request)) is not None:
-            where = rule if where is None else And((rule, where))
-        sort = paging.sort_keys(
-            self._definition, request.values("sort"), self._context.limits, strict=request.strict
-        )
+        query = self._query(request)
         window = paging.window(request.parameters, self._context.limits)
-        query = paging.fingerprint(self._definition, where, sort)
         cursor = None
         if request.values("before"):
             raise NoSuchPage("parameter before is not a cursor of this server")
         if after := request.values("after"):
-            cursor = self._context.cursors.read(query, after[-1])
-        page = self._find(request, where, sort, window, cursor)
+            cursor = self._context.cursors.read(query.fingerprint, after[-1])
+        page = self._find(request, query, window, cursor)
         total = cursor.total if cursor else page.total
         base = request.base_url
         next_ = None
         if page.end is not None:
-            next_ = self._context.cursors.write(query, Cursor(page.end, total))
+            next_ = self._context.cursors.write(query.fingerprint, Cursor(page.end, total))
         links = paging.links(request.raw_query, base + self._definition.path, window, page, next_)
         return json_response(
             render_all(self._definition, page.documents, base),
@@ -72,40 +89,64 @@ class Listing:
             },
         )
 
-    def _rule(self, request: RequestContext) -> Condition | None:
-        """Return the condition on what the caller may see; None when it may see all."""
-        return row_access.condition(self._definition, request.parties)
+    def _query(self, request: RequestContext) -> ListQuery:
+        parse = self._parse if len(request.raw_query) > _LONGEST_PARSED_QUERY else self._parsed
+        return parse(
+            paging.without_position(request.raw_query),
+            tuple(request.values("filter")),
+            tuple(request.values("sort")),
+            tuple(request.values("fields")),
+            request.identity,
+            request.strict,
+        )
 
-    def _condition(self, request: RequestContext) -> Condition | None:
-        limits = self._context.limits
-        definition = self._definition
+    def _parse(
+        self,
+        raw_query: str,
+        filters: tuple[str, ...],
+        sort: tuple[str, ...],
+        fields: tuple[str, ...],
+        identity: Identity | None,
+        strict: bool,
+    ) -> ListQuery:
+        limits, definition = self._context.limits, self._definition
         conditions = [
-            filtering.condition(definition, request.raw_query, limits, strict=request.strict),
-            *(
-                jsonpath.condition(definition, text, limits, strict=request.strict)
-                for text in request.values("filter")
-            ),
+            filtering.condition(definition, raw_query, limits, strict=strict),
+            *(jsonpath.condition(definition, text, limits, strict=strict) for text in filters),
         ]
         stated = tuple(each for each in conditions if each is not None)
-        return And(stated) if len(stated) > 1 else next(iter(stated), None)
+        where = And(stated) if len(stated) > 1 else next(iter(stated), None)
+        where = stored_query.scoped(definition, where)
+        if (rule := self._rule(identity)) is not None:
+            where = rule if where is None else And((rule, where))
+        keys = paging.sort_keys(definition, sort, limits, strict=strict)
+        return ListQuery(
+            where,
+            keys,
+            selected(definition, fields, strict=strict),
+            paging.fingerprint(definition, where, keys),
+        )
+
+    def _rule(self, identity: Identity | None) -> Condition | None:
+        """Return the condition on what the caller may see; None when it may see all."""
+        return row_access.condition(self._definition, identity.parties if identity else None)
 
     def _find(
         self,
         request: RequestContext,
-        where: Condition | None,
-        sort: tuple[SortKey, ...],
+        asked: ListQuery,
         window: Window,
         cursor: Cursor | None,
     ) -> Page:
-        select = selected(self._definition, request.values("fields"), strict=request.strict)
+        select = asked.select
         elsewhere = [other for path in select for other in self._definition.forms.aliases(path)]
         more = bool(elsewhere)
         if select:
             elsewhere.append((KEPT,))
         far = window.offset > self._context.limits.largest_offset
         query = Query(
-            where=where,
-            sort=sort,
+            where=asked.where,
+            sort=asked.sort,
             window=Window(0, 0) if far else window,
             after=cursor.position if cursor else None,
             select=(*select, *elsewhere),

@@ -32,10 +32,11 @@ class ResourceHandlers:
         self._definition = definition
         self._store = context.store
         self._context = context
+        self._listing = Listing(definition, context)
 
     def list(self, request: RequestContext) -> Response:
         """Answer with the matching resources; see `Listing.answer`."""
-        return Listing(self._definition, self._context).answer(request)
+        return self._listing.answer(request)
 
     def create(self, request: RequestContext) -> Response:
         """Answer 201, or as the contract has it, with the new resource, `Location` and `ETag`.

@@ -53,7 +53,7 @@ class Cursor:
 
 
 class Cursors:
-    """Signs cursors (HMAC-SHA-256), and ties each to the query it came from."""
+    """Signs cursors (keyed BLAKE2b, RFC 7693), and ties each to the query it came from."""
 
     def __init__(self, key: str) -> None:
         self._key = sha256(b"cursor" + key.encode()).digest()
@@ -82,7 +82,7 @@ class Cursors:
         return Cursor(tuple(position), total)
 
     def _signature(self, content: bytes) -> bytes:
-        return hmac.digest(self._key, content, "sha256")[:_SIGNATURE_BYTES]
+        return blake2b(content, key=self._key, digest_size=_SIGNATURE_BYTES).digest()
 
 
 def fingerprint(
@@ -153,6 +153,11 @@ def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
     """Return the window that `offset` and `limit` ask for; a large `limit` is cut."""
     limit = min(parameters.get("limit", limits.default_page), limits.largest_page)
     return Window(parameters.get("offset", 0), limit)
+
+
+def without_position(raw_query: str) -> str:
+    """Return what the raw query strings of all pages of a list have in common."""
+    return raw_query if ";" in raw_query else _others(raw_query)
 
 
 def links(raw_query: str, url: str, window: Window, page: Page, next_: str | None) -> str:

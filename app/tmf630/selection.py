@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from app.tmf630.attribute_names import check_known
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.representation import INSIDE
 from storage import Path
 
 
-def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
+def parse(values: Iterable[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
     """Return the paths that every `fields` parameter together selects; none selects everything.
 
     Names are separated by commas, levels by dots; `none` selects the identity alone. Identity
@@ -23,7 +25,7 @@ def parse(values: list[str], identity: tuple[str, ...]) -> tuple[Path, ...]:
 
 
 def selected(
-    definition: ResourceDefinition, fields: list[str], *, strict: bool = False
+    definition: ResourceDefinition, fields: Iterable[str], *, strict: bool = False
 ) -> tuple[Path, ...]:
     """Return the paths of a resource that the values of `fields` select; none selects all.
 

@@ -95,6 +95,8 @@ def _most_selective(
 def _rows(connection: sqlite3.Connection, collection: str, part: Sql, bound: int) -> int:
     """Return how many rows a condition selects, one more than the bound at most."""
     selection, values = _selection(part, collection)
+    if isinstance(part, Listed):
+        selection = part.probe
     counting = f"SELECT count(*) FROM ({selection} LIMIT {bound + 1})"
     (count,) = connection.execute(counting, values).fetchone()
     return int(count)

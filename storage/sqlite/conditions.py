@@ -29,6 +29,11 @@ Hints: TypeAlias = Mapping[Path, int]
 """The number of each path whose values through arrays are rows of the element table."""
 
 
+_KEPT_CONDITIONS = 512
+_LONGEST_KEPT = 4096
+"""Compiled conditions that are kept for each collection, and the characters of the longest."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sql:
     """A piece of SQL and the values of its placeholders."""
@@ -56,13 +61,15 @@ class Indexed(Sql):
 class Listed(Sql):
     """A condition that the element table decides alone: `rows` selects what it holds for.
 
-    It may select a row more than once. `member` is the same condition, looked up for one row
-    instead of selected for all. `hints` are the paths it asks about and `holds` what it asks of
-    their values, where it asks all of them the same. `forms` are the forms of the documents whose
-    values at a path count; those of all documents do where it says nothing.
+    It may select a row more than once. `probe` selects those of all forms, at less cost. `member`
+    is the same condition, looked up for one row instead of selected for all. `hints` are the paths
+    it asks about and `holds` what it asks of their values, where it asks all of them the same.
+    `forms` are the forms of the documents whose values at a path count; those of all documents do
+    where it says nothing.
     """
 
     rows: str = ""
+    probe: str = ""
     member: str = ""
     hints: tuple[int, ...] = ()
     holds: str = ""
@@ -223,6 +230,32 @@ class Compiler:
         return f"v{next(self._aliases)}"
 
 
+class CompiledConditions:
+    """The conditions compiled last for one collection; see `Compiler` for the arguments.
+
+    A condition is found again by its identity, which its entry keeps alive: to compare trees would
+    take as long as to compile them, and 1 equals true in Python.
+    """
+
+    def __init__(
+        self, scalars: frozenset[Path], hints: Hints, indexed: frozenset[tuple[Path, bool]]
+    ) -> None:
+        self._paths = scalars, hints, indexed
+        self._known: dict[int, tuple[Condition, list[Sql]]] = {}
+
+    def parts(self, tree: Condition) -> list[Sql]:
+        """Return what `Compiler.conjuncts` does; not to be changed by the caller."""
+        found = self._known.get(id(tree))
+        if found is not None:
+            return found[1]
+        parts = Compiler(*self._paths).conjuncts(tree)
+        if sum(len(part.text) for part in parts) <= _LONGEST_KEPT:
+            if len(self._known) >= _KEPT_CONDITIONS:
+                self._known.clear()
+            self._known[id(tree)] = tree, parts
+        return parts
+
+
 def _id(operator: Operator, value: Value) -> Sql:
     if not isinstance(value, str):
         return Sql("0")
@@ -279,9 +312,10 @@ def _either(parts: list[Sql]) -> Sql:
             hints = tuple(dict.fromkeys(hints))
             return _rows_of_elements(hints, listed[0].holds, listed[0].values, forms)
         rows = " UNION ".join(part.rows for part in listed)
+        probe = " UNION ALL ".join(part.probe for part in listed)
         values = tuple(value for part in listed for value in part.values)
         member = " OR ".join(part.member for part in listed)
-        return Listed(f"seq IN ({rows})", values, rows, f"({member})")
+        return Listed(f"seq IN ({rows})", values, rows, probe, f"({member})")
     return joined(" OR ", "0", parts)
 
 
@@ -314,7 +348,7 @@ def _rows_of_elements(
     forms: Mapping[int, tuple[str, ...]] | None = None,
 ) -> Listed:
     where = f"hint IN ({', '.join(map(str, hints))}) AND {holds}"
-    rows = f"SELECT seq FROM element WHERE {where}"
+    rows = probe = f"SELECT seq FROM element WHERE {where}"
     if forms:
         cases = (f"WHEN {hint} THEN written.form IN ({_texts(forms[hint])})" for hint in forms)
         where += f" AND CASE hint {' '.join(cases)} ELSE 1 END"
@@ -323,7 +357,7 @@ def _rows_of_elements(
             f" ON written.seq = element.seq WHERE {where}"
         )
     member = f"EXISTS ({rows} AND element.seq = document.seq)"
-    return Listed(f"seq IN ({rows})", values, rows, member, hints, holds, forms or {})
+    return Listed(f"seq IN ({rows})", values, rows, probe, member, hints, holds, forms or {})
 
 
 def _limited(found: Sql, forms: tuple[str, ...]) -> Listed | None:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
@@ -79,15 +79,7 @@ class SqliteStore:
                 connection, collection, indexes, seconds=self._connections.others_wait_seconds
             )
             hints = schema.read_hints(connection, collection)
-        self._known[collection] = _Known(
-            scalars=frozenset(path for each in indexes if not each.many for path in each.paths),
-            hints={each.paths[0]: hints[each.name] for each in indexes if each.many},
-            indexed=frozenset(
-                (each.paths[0], each.paths[0] in each.instants)
-                for each in indexes
-                if not each.many and each.name in hints
-            ),
-        )
+        self._known[collection] = _Known.of(indexes, hints)
 
     def collections(self) -> frozenset[str]:
         """See `Store.collections`."""
@@ -244,11 +236,11 @@ class SqliteStore:
 
     def find(self, collection: str, query: Query) -> Page:
         """See `Store.find`."""
-        known = self._known.get(collection, _Known())
+        known = self._known.get(collection, _NOTHING_KNOWN)
         terms = ordering.terms(query.sort, known.scalars)
         parts: list[Sql] = []
         if query.where is not None:
-            parts = known.compiler().conjuncts(query.where)
+            parts = known.conditions.parts(query.where)
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
         with self._connections.use() as connection, self._timed(connection, query.seconds):
             access = choose_access(
@@ -393,13 +385,25 @@ class SqliteStore:
 class _Known:
     """What the store knows of a collection's paths."""
 
-    scalars: frozenset[Path] = frozenset()
-    hints: conditions.Hints = field(default_factory=dict)
-    indexed: frozenset[tuple[Path, bool]] = frozenset()
+    scalars: frozenset[Path]
+    conditions: conditions.CompiledConditions
 
-    def compiler(self) -> conditions.Compiler:
-        """Return a compiler of conditions on the collection."""
-        return conditions.Compiler(self.scalars, self.hints, self.indexed)
+    @classmethod
+    def of(cls, indexes: Iterable[Index] = (), hints: Mapping[str, int] | None = None) -> _Known:
+        """Return what indexes tell; `hints` are the numbers of those that exist, by name."""
+        numbers = hints or {}
+        singles = [each for each in indexes if not each.many]
+        scalars = frozenset(path for each in singles for path in each.paths)
+        indexed = frozenset(
+            (each.paths[0], each.paths[0] in each.instants)
+            for each in singles
+            if each.name in numbers
+        )
+        listed = {each.paths[0]: numbers[each.name] for each in indexes if each.many}
+        return cls(scalars, conditions.CompiledConditions(scalars, listed, indexed))
+
+
+_NOTHING_KNOWN = _Known.of()
 
 
 def _listed_numbers(rows: Sequence[tuple[int]]) -> Sql:

@@ -117,7 +117,7 @@ def test_a_thousand_contacts_come_while_one_scrolls(site: Server, new_page: NewP
     page.goto(address(site, "thousand"))
 
     def all_shown() -> bool:
-        # A key that comes before the layout of new entries scrolls to the earlier end: press it again.
+        # Before the layout of new entries the key scrolls to the earlier end: press it again.
         page.keyboard.press("End")
         return bool(page.locator("#entries > .entry").count() == 1000)
 

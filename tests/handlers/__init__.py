@@ -1,0 +1,1 @@
+"""Tests of handlers with a request context of their own, without HTTP."""
