@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -23,14 +24,27 @@ from storage.regex import compiled
 _KINDS = (type(None), bool, datetime, int | float, str, dict, list)
 
 
-def holds(tree: Condition, value: Any, id: str | None = None, form: str = "") -> bool:
+def _go_on() -> None:
+    """Set no bound."""
+
+
+def holds(
+    tree: Condition,
+    value: Any,
+    id: str | None = None,
+    form: str = "",
+    check_time: Callable[[], None] = _go_on,
+) -> bool:
     """Whether a JSON value satisfies a condition.
 
     `id` is compared where its `id` is meant; `form` is the form of the document that has the value.
+    `check_time` is called for each part of the condition and each element that it is held against;
+    its exceptions pass through.
 
     Raises:
         UnsupportedQuery: a pattern that is not RE2's.
     """
+    check_time()
     match tree:
         case Comparison(path, operator, wanted):
             values = [id] if id is not None and path == ("id",) else _values(value, path)
@@ -42,16 +56,17 @@ def holds(tree: Condition, value: Any, id: str | None = None, form: str = "") ->
             return any(isinstance(each, str) and search(each) for each in _values(value, path))
         case AnyElement(path, inner):
             return any(
-                isinstance(each, dict) and holds(inner, each) for each in _values(value, path)
+                isinstance(each, dict) and holds(inner, each, check_time=check_time)
+                for each in _values(value, path)
             )
         case InForm(forms):
             return form in forms
         case Not(inner):
-            return not holds(inner, value, id, form)
+            return not holds(inner, value, id, form, check_time)
         case And(conditions):
-            return all(holds(each, value, id, form) for each in conditions)
+            return all(holds(each, value, id, form, check_time) for each in conditions)
         case Or(conditions):
-            return any(holds(each, value, id, form) for each in conditions)
+            return any(holds(each, value, id, form, check_time) for each in conditions)
 
 
 def _values(value: Any, path: Path) -> list[Any]:

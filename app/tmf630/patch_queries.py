@@ -10,7 +10,7 @@ from app.tmf630.errors import BadPatch, BadQuery, PatchConflict
 from app.tmf630.jsonpath import predicate
 from app.tmf630.jsonpath_parser import parse
 from app.tmf630.jsonpath_syntax import Filter, Index, Name, Step, Wildcard
-from storage import And, Condition, Or, UnsupportedQuery, holds
+from storage import UnsupportedQuery, holds
 
 Place: TypeAlias = tuple[str | int, ...]
 """The way to a value: attribute names, and indexes of array elements."""
@@ -31,7 +31,8 @@ def expand(
     """Return the JSON Patch operations (RFC 6902) that an operation with a query stands for.
 
     One operation for each element selected, the last element first, so that removing one does not
-    move the others. `check_time` is called for each element; its exceptions pass through.
+    move the others. `check_time` is called for each element and condition; its exceptions pass
+    through.
 
     Raises:
         BadPatch: the path has more than `longest` characters.
@@ -93,19 +94,10 @@ def _selected(
         case Filter(expression):
             condition = predicate(expression)
             return [
-                (index, each) for index, each in elements if _meets(condition, each, check_time)
+                (index, each)
+                for index, each in elements
+                if holds(condition, each, check_time=check_time)
             ]
-
-
-def _meets(condition: Condition, value: Any, check_time: Callable[[], None]) -> bool:
-    """Whether a value satisfies a condition; the time is checked between its parts."""
-    check_time()
-    match condition:
-        case And(conditions):
-            return all(_meets(each, value, check_time) for each in conditions)
-        case Or(conditions):
-            return any(_meets(each, value, check_time) for each in conditions)
-    return holds(condition, value)
 
 
 def _by_condition(path: str, resource: Any, check_time: Callable[[], None]) -> list[Place]:
@@ -129,7 +121,7 @@ def _by_condition(path: str, resource: Any, check_time: Callable[[], None]) -> l
         for path, text in conditions
         if not array or (path[0] == array[0] and path[: len(array)] != array)
     ]
-    if not all(_holds(resource, path, text) for path, text in about_resource):
+    if not _meets(resource, about_resource, check_time):
         return []
     return _walk(resource, names, conditions, (), check_time)
 
@@ -177,15 +169,10 @@ def _walk(
                 if relative:
                     continue
             later.append((path, text))  # a path that names the way goes through arrays below too
-
-        def meets(element: Any) -> bool:
-            check_time()
-            return all(_holds(element, path, text) for path, text in relevant)
-
         return [
             place
             for index, element in enumerate(value)
-            if meets(element)
+            if _meets(element, relevant, check_time)
             for place in _walk(element, names, later, (*here, index), check_time)
         ]
     if not names:
@@ -216,8 +203,12 @@ def _from_element(path: tuple[str, ...], here: Place) -> tuple[str, ...] | None:
     return path if path[:1] != walked[:1] else None
 
 
-def _holds(element: Any, path: tuple[str, ...], text: str) -> bool:
-    return any(_reads(value, text) for value in _values(element, path))
+def _meets(element: Any, conditions: Conditions, check_time: Callable[[], None]) -> bool:
+    for path, text in conditions:
+        check_time()
+        if not any(_reads(value, text) for value in _values(element, path)):
+            return False
+    return True
 
 
 def _values(value: Any, path: tuple[str, ...]) -> list[Any]:

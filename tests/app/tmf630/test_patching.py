@@ -18,7 +18,8 @@ def test_operations_have_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None
         patching.patched(definition, {}, patching.JSON_PATCH, patch, Limits())
 
 
-DOCUMENT = {"id": "1", "note": [{"author": f"a{number}"} for number in range(500)]}
+NOTES = [{"author": f"a{number}"} for number in range(500)]
+DOCUMENT = {"id": "1", "note": NOTES, "item": [{"note": NOTES, "text": ["x"] * 500}]}
 
 
 @pytest.mark.parametrize(
@@ -28,13 +29,18 @@ DOCUMENT = {"id": "1", "note": [{"author": f"a{number}"} for number in range(500
         "$.note[?(" + " || ".join(["@.author=='nobody'"] * 40) + ")]",
         "/note?author=nobody",
         "/note/author?note.author=nobody",
+        "$.item[?(@.note[?(@.author=='nobody')])]",
+        "$.item[?(!@.note[?(@.author=='nobody')])]",
+        "$.item[?(@.author=='nobody' || @.text && @.note[?(@.author=='nobody')])]",
+        "/item?" + "&".join(["text=x"] * 80),
+        "/id?" + "&".join(["item.text=x"] * 80),
     ],
 )
 def test_the_time_is_looked_at_within_an_operation(
     monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     times = iter(range(1_000_000))
-    monkeypatch.setattr(patching, "time", SimpleNamespace(monotonic=lambda: next(times) / 50))
+    monkeypatch.setattr(patching, "time", SimpleNamespace(monotonic=lambda: next(times) / 10))
     definition: Any = SimpleNamespace(frozen=frozenset())
     patch = [{"op": "remove", "path": path}]
     with pytest.raises(BadPatch, match="operation 0 was not done within 5 seconds"):
