@@ -192,6 +192,9 @@ def listening(ledger: Ledger) -> Iterator[str]:
         daemon_threads = True
         request_queue_size = 128
 
+        def handle_error(self, *_: object) -> None:
+            """Nothing is printed of deliverers that are killed while they send."""
+
     server = Server(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

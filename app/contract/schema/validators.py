@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -21,6 +23,7 @@ import jsonschema_rs
 
 from app.contract.document.load import Json
 from app.contract.schema.discriminator import common_schema, discriminator_of, dispatch
+from app.contract.schema.excerpts import excerpts, is_large, value_at
 from app.contract.schema.schemas import name_of
 from app.contract.schema.violations import MOST, Violation, violations_of
 
@@ -36,6 +39,8 @@ _SCHEMAS_IN = frozenset(
 _LISTS_OF_SCHEMAS_IN = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 _NAMED_SCHEMAS_IN = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 _OWN = "@itself"
+_MOST_EXCERPTS = 8
+"""Excerpts of one attribute that are looked at when they match no alternative, whatever is why."""
 
 IN_WORDS = "x-pattern-in-words"
 """The extension in which a schema describes its pattern for error messages."""
@@ -66,8 +71,59 @@ class Validator:
         self.accepts: Callable[[Any], bool] = compiled.is_valid
 
     def violations(self, instance: Any, most: int = MOST) -> list[Violation]:
-        """Return at most `most` violations of a JSON value; none when it is valid."""
+        """Return at most `most` violations of a JSON value; none when it is valid.
+
+        Of each attribute of a large value they are the first that are found.
+        """
+        if not is_large(instance):
+            return self._found(instance, most)
+        found: dict[Violation, None] = {}
+        broken: set[str] = set()
+        tried: Counter[str] = Counter()
+        for excerpt in excerpts(instance):
+            attribute = _attribute(excerpt.place) if isinstance(instance, dict) else ""
+            if len(found) >= most:
+                break
+            if attribute in broken or tried[attribute] >= _MOST_EXCERPTS:
+                continue
+            if self.accepts(excerpt.value):
+                continue
+            for each in self._found(excerpt.value, most):
+                place = excerpt.original(each.pointer)
+                if each.keyword in ("anyOf", "oneOf"):
+                    tried[attribute] += 1
+                if place is None or _misses_the_rest(each, value_at(instance, place)):
+                    continue
+                found[replace(each, pointer=place)] = None
+                if attribute:
+                    broken.add(attribute)
+        rest = instance
+        if broken:
+            rest = {name: each for name, each in instance.items() if name not in broken}
+        if broken or not found:  # a rule may be about a large array as a whole
+            first = self._first_violation(rest)
+            found |= {each: None for each in first if _attribute(each.pointer) not in broken}
+        return list(found)[:most]
+
+    def _found(self, instance: Any, most: int) -> list[Violation]:
         return violations_of(self._compiled.iter_errors(instance), self._patterns, most)
+
+    def _first_violation(self, instance: Any) -> list[Violation]:
+        try:
+            self._compiled.validate(instance)
+        except jsonschema_rs.ValidationError as error:
+            return violations_of([error], self._patterns, 1)
+        return []
+
+
+def _attribute(place: str) -> str:
+    """Return the first part of a JSON pointer, as it is written; empty for the root."""
+    return place.split("/", 2)[1] if place else ""
+
+
+def _misses_the_rest(violation: Violation, value: Any) -> bool:
+    """Whether a rule is about a whole array of which an excerpt has a part."""
+    return violation.keyword in ("minItems", "contains") and is_large(value)
 
 
 class UnknownTypes(StrEnum):
