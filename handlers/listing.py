@@ -93,7 +93,7 @@ class Listing:
         parse = self._parse if len(request.raw_query) > _LONGEST_PARSED_QUERY else self._parsed
         return parse(
             paging.without_position(request.raw_query),
-            tuple(request.values("filter")),
+            tuple(jsonpath.texts(request.raw_query)) if request.values("filter") else (),
             tuple(request.values("sort")),
             tuple(request.values("fields")),
             request.identity,

@@ -39,10 +39,12 @@ TESTED = {"uvicorn": "0.54", "httptools": "0.9"}
 DRAIN_SECONDS = 3.0
 """How long an idle connection stays open once the worker is to stop."""
 
+_VERSIONS = (b"1.0", b"1.1")
+
 _UNREAD = 64 * 1024
 """Bytes that a client has to read within `write_seconds`."""
 
-_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++ [^\s]++ HTTP/\d\.\d\r?\n")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++) ([^\r\n]+) HTTP/(\d\.\d)\r?\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,12 @@ _UNKNOWN_METHOD = Refusal(
     "notImplemented",
     "The server does not implement this method.",
     "the method of the request is not known",
+)
+_OTHER_VERSION = Refusal(
+    "505 HTTP Version Not Supported",
+    "httpVersion",
+    "The server does not speak this version of HTTP.",
+    "it speaks HTTP/1.1, and HTTP/1.0",
 )
 _NO_ROOM = Refusal(
     "503 Service Unavailable", "overloaded", "The server is busy.", "it has too many connections"
@@ -259,9 +267,10 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
+        """Take a header; the trailers of a body mean nothing here (RFC 9110 §6.5.1)."""
         self._count(len(name) + len(value))
-        super().on_header(name, value)
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to handle the request."""
@@ -393,13 +402,10 @@ class BoundedConnection(HttpToolsProtocol):
                     self.parser = httptools.HttpRequestParser(self)
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                     self.parser.feed_data(head)
-        except httptools.HttpParserInvalidMethodError:
-            known = _REQUEST_LINE.match(data.lstrip(b"\r\n"))
-            self._refuse(_UNKNOWN_METHOD if known else _MALFORMED)
         except httptools.HttpParserInvalidURLError:
             self._refuse(_BAD_TARGET)
-        except httptools.HttpParserError:
-            self._refuse(self._refusal or _MALFORMED)
+        except httptools.HttpParserError as error:
+            self._refuse(self._refusal or _reason(error, data))
 
     def _stop(self, refusal: Refusal) -> None:
         """Stop the parser from one of its callbacks; `_parse` then refuses the request."""
@@ -416,6 +422,21 @@ class BoundedConnection(HttpToolsProtocol):
     def _write_refusal(self, refusal: Refusal) -> None:
         self.transport.write(refusal.response())
         self.transport.close()
+
+
+def _reason(error: httptools.HttpParserError, data: bytes) -> Refusal:
+    """Return the refusal of what the parser refused."""
+    line = _REQUEST_LINE.match(data.lstrip(b"\r\n"))
+    if line is None:
+        return _MALFORMED
+    method, target, version = line.groups()
+    if version not in _VERSIONS:
+        return _OTHER_VERSION
+    if b" " in target:
+        return _BAD_TARGET
+    if method == b"PRI" or isinstance(error, httptools.HttpParserInvalidMethodError):
+        return _UNKNOWN_METHOD
+    return _MALFORMED
 
 
 class GracefulServer(Server):

@@ -174,8 +174,8 @@ class Settings(BaseModel):
     max_text: int = Field(
         1000,
         ge=1,
-        description="Longest value, `filter` or regular expression in a query, and longest path of"
-        " a query patch; each of several alternative values may be so long.",
+        description="Longest value or regular expression in a query, in `filter` too, and longest"
+        " path of a query patch; each of several alternative values may be so long.",
     )
     unknown_filters: Literal["match", "refuse", "ignore"] = Field(
         "match",

@@ -40,7 +40,9 @@ _SYMBOL = re.compile("|".join(map(re.escape, sorted(_SYMBOLS, key=len, reverse=T
 _ORDER = {
     "eq": Operator.EQ, "gt": Operator.GT, "gte": Operator.GE, "lt": Operator.LT, "lte": Operator.LE,
 }  # fmt: skip
-_PLUS = re.compile(r"(?:(?<=[=~<>,])|(?<=%3[C-Ec-e]|%2[Cc]))\+(?=\d)")
+_PLUS = re.compile(
+    r"""(?:(?<=[=~<>,])|(?<=%3[C-Ec-e]|%2[Cc])|(?<=[=~<>,]["'])|(?<=[=~<>,]%2[27]))\+(?=\d)"""
+)
 _SUFFIXES = frozenset({*_ORDER, "ne", "regex"})
 _COMMA = re.compile(r'\s*((?:"[^"]*"|\\.|[^,\\])*),?')
 
@@ -127,7 +129,7 @@ def _term(definition: ResourceDefinition, part: str) -> Term:
     if found is None:
         return Term(text.strip(), _path(text), "eq", "") if "=" in text else Term("", (), "eq", "")
     name, operator, value = text[: found.start()].strip(), _SYMBOLS[found[0]], text[found.end() :]
-    name = name.removesuffix("[]")  # as PHP and jQuery write lists
+    name = name.replace("[]", "")  # as PHP and jQuery write lists
     head, _, suffix = name.rpartition(".")
     suffixed = operator == "eq" and head != "" and suffix in _SUFFIXES
     if suffixed and not definition.attributes.knows(_path(name)):

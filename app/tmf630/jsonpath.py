@@ -15,6 +15,7 @@ descendants (`..`), comparing two paths, absolute paths and other functions insi
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 
 from app.tmf630 import literals
 from app.tmf630.attribute_names import check_all_known
@@ -38,10 +39,17 @@ from app.tmf630.jsonpath_syntax import (
 )
 from storage import And, AnyElement, Comparison, Condition, Matches, Not, Operator, Or, Path
 
+_PLUS = re.compile(r"""(?:(?<=["'])|(?<=%2[27]))\+(?=\d)""")
 _SAYS_SOMETHING = re.compile(r"[$@?\[]")
 _OPERATORS = {
     "==": Operator.EQ, "<": Operator.LT, "<=": Operator.LE, ">": Operator.GT, ">=": Operator.GE,
 }  # fmt: skip
+
+
+def texts(query: str) -> list[str]:
+    """Return every `filter` of a raw query string; a raw `+` before a phone number is a plus."""
+    given = parse_qsl(_PLUS.sub("%2B", query), keep_blank_values=True)
+    return [text for name, text in given if name == "filter"]
 
 
 def condition(
@@ -55,8 +63,9 @@ def condition(
         BadQuery: it is not JSONPath, goes beyond the limits, or uses a construct that is not
             supported.
     """
-    if len(text) > limits.text_length:
-        raise BadQuery("filter", f"has more than {limits.text_length} characters")
+    longest = limits.text_length * limits.conditions
+    if len(text) > longest:
+        raise BadQuery("filter", f"has more than {longest} characters")
     if not _SAYS_SOMETHING.search(text):
         raise BadQuery("filter", "is no JSONPath predicate, such as $[?(@.status=='opened')]")
     try:
@@ -77,8 +86,9 @@ def _check(tree: Condition, limits: Limits, depth: int) -> int:
     path: Path = ()
     inner: tuple[Condition, ...] = ()
     match tree:
-        case Comparison(path) | Matches(path):
-            pass
+        case Comparison(path, _, value) | Matches(path, value):
+            if isinstance(value, str) and len(value) > limits.text_length:
+                raise BadQuery("filter", f"has a text of more than {limits.text_length} characters")
         case AnyElement(path, condition):
             inner = (condition,)
         case Not(condition):

@@ -54,7 +54,7 @@ def parse_query(definition: ResourceDefinition, query: str, limits: Limits) -> S
         raise BadQuery(name, "is for lists; events have no order to choose, and no pages")
     conditions = [
         filtering.condition(definition, query, limits),
-        *(jsonpath.condition(definition, text, limits) for name, text in given if name == "filter"),
+        *(jsonpath.condition(definition, text, limits) for text in jsonpath.texts(query)),
     ]
     stated = tuple(each for each in conditions if each is not None)
     where = And(stated) if len(stated) > 1 else next(iter(stated), None)
@@ -77,11 +77,11 @@ def check_can_match(definition: ResourceDefinition, query: str, limits: Limits) 
     if not definition.event_types:
         return
     query = _decoded(query).removeprefix("?")
-    for parameter, text in parse_qsl(query):
-        if parameter == "filter" and (found := jsonpath.condition(definition, text, limits)):
-            for path in _paths(found):
-                check_known(definition, path[:_PAYLOAD], parameter)
-            _check_types(definition, found)
+    for text in jsonpath.texts(query):
+        found = jsonpath.condition(definition, text, limits)
+        for path in _paths(found):
+            check_known(definition, path[:_PAYLOAD], "filter")
+        _check_types(definition, found)
     stated = filtering.condition(definition, query, limits, strict=True)
     if stated is not None:
         _check_types(definition, stated)

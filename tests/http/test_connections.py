@@ -99,7 +99,7 @@ def test_absolute_targets_without_a_path_are_the_root(server: Server, target: st
     assert ask(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())[0] == 200
 
 
-@pytest.mark.parametrize("method", ["BREW", "get", "X-A", "PROPFINDX"])
+@pytest.mark.parametrize("method", ["BREW", "get", "X-A", "PROPFINDX", "PRI"])
 def test_an_unknown_method_is_not_implemented(server: Server, method: str) -> None:
     status, _, body = ask(server, f"{method} {COLLECTION} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert (status, json.loads(body)["code"]) == (501, "notImplemented")
@@ -118,11 +118,31 @@ def test_what_is_not_http_is_refused(server: Server, garbage: bytes) -> None:
     assert (status, json.loads(body)["code"]) == (400, "malformedRequest")
 
 
-@pytest.mark.parametrize("target", [f"{COLLECTION}?reason=für", f"{COLLECTION}/ü", "/日本"])
+@pytest.mark.parametrize(
+    "target",
+    [f"{COLLECTION}?reason=für", f"{COLLECTION}/ü", "/日本", f"{COLLECTION}?reason=a b"],
+)
 def test_a_raw_target_is_told_to_percent_encode(server: Server, target: str) -> None:
     status, _, body = ask(server, f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     assert status == 400
     assert "percent-encode" in json.loads(body)["message"]
+
+
+@pytest.mark.parametrize("line", ["PRI * HTTP/2.0", "GET / HTTP/1.2", "GET / HTTP/3.0"])
+def test_other_versions_of_http_are_told_apart(server: Server, line: str) -> None:
+    status, _, body = ask(server, f"{line}\r\nHost: x\r\n\r\n".encode())
+    assert (status, json.loads(body)["code"]) == (505, "httpVersion")
+
+
+@pytest.mark.parametrize("offer", ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n"])
+def test_trailers_are_no_headers(server: Server, offer: str) -> None:
+    head = f"POST {COLLECTION} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n{offer}"
+    head += "Content-Type: application/json\r\nTrailer: Host\r\n\r\n"
+    body = b"%x\r\n%b\r\n0\r\nHost: evil\r\nX-Request-Id: evil\r\n\r\n" % (len(BODY), BODY)
+    status, headers, _ = ask(server, head.encode() + body)
+    assert status == 201
+    assert headers["location"].startswith(f"http://localhost{COLLECTION.lower()}/")
+    assert headers["x-request-id"] != "evil"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from app.settings import read_settings
 from app.tmf630 import jsonpath
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import BadQuery
+from storage import holds
 from tests.conftest import OURS, OURS_V5
 
 SETTINGS = read_settings(spec=(OURS, OURS_V5), store="memory:")
@@ -49,6 +50,15 @@ def test_joined_comparisons_are_accepted(
 ) -> None:
     text = f"$[?({joint.join(comparisons)})]"
     assert jsonpath.condition(definition_of(contract), text, LIMITS) is not None
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["@.x=='+49'", "@.x == '+49'", "%40.x%20==%20%22+49%22", "@.x=='%2B49'", "@.x+==+'%2B49'"],
+)
+def test_a_plus_before_a_number_is_one(query: str) -> None:
+    (text,) = jsonpath.texts(f"limit=1&filter={query}&fields=x")
+    assert holds(jsonpath.condition(definition_of(CONTRACTS[0]), text, LIMITS), {"x": "+49"})
 
 
 @pytest.mark.parametrize("text", ["", "status", "a.b", "ñ", "true", "'a'", "a==1", "*", "0"])
