@@ -72,7 +72,13 @@ def marked(text: str) -> Markup:
     )
 
 
+def breakable(name: object) -> Markup:
+    """Return a dotted name that lines may break after its dots."""
+    return Markup(".<wbr>").join(str(name).split("."))
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
+    "breakable": breakable,
     "icon": icon,
     "marked": marked,
     "indented": indented,

@@ -40,6 +40,10 @@ class Catalogue:
         """Whether there is a text of this key."""
         return key in self.texts
 
+    def value(self, kind: str, value: str) -> str:
+        """Return the text for a value of the API, the value itself where there is none."""
+        return self.texts.get(f"{kind}.{value}", value)
+
 
 @cache
 def catalogues() -> Mapping[str, Catalogue]:

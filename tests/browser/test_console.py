@@ -62,8 +62,9 @@ def test_a_parked_delivery_is_looked_at_and_tried_again(
     page.goto(parked.url)
     page.get_by_role("link", name="Console").first.click()
     page.locator(".figures a", has_text="Parked").click()
+    assert page.get_by_role("link", name=receiver.url("/crm")).is_visible()
     page.get_by_role("link", name="PartyInteractionCreateEvent").click()
-    assert page.get_by_text("it answered 400").is_visible()
+    assert page.get_by_text("the listener answered 400").is_visible()
     assert "Refused at first" in page.get_by_label("Payload").inner_text()
     receiver.answer = accept
     page.get_by_role("button", name="Retry").click()

@@ -222,7 +222,7 @@ def _result(answer: aiohttp.ClientResponse) -> DeliveryResult:
         return DeliveryResult()
     gone = answer.status == 410
     return DeliveryResult(
-        f"it answered {answer.status}",
+        f"the listener answered {answer.status}",
         wait=_seconds(answer.headers.get("Retry-After", "")),
         gone=gone,
         refused=400 <= answer.status < 500 and answer.status not in _ABSENT and not gone,

@@ -102,7 +102,7 @@ class _Views:
         """Answer with the failed deliveries."""
         state = flask.request.args.get("state", "")
         filters = {"state": state} if state in ("waiting", "parked") else {}
-        return self._list("deliveries", "delivery", filters)
+        return self._list("deliveries", "delivery", filters, self._listeners)
 
     def delivery(self, id: str) -> Response:
         """Answer with a delivery and its payload."""
@@ -139,8 +139,24 @@ class _Views:
         """Answer with the effective settings."""
         return self._render("settings", "setting", rows=self._get("setting").json())
 
-    def _list(self, template: str, name: str, filters: dict[str, str]) -> Response:
-        """Answer with one page of a list of the operator API."""
+    def _listeners(self, rows: list[Any]) -> dict[str, Any]:
+        """Return the callback of each subscription that a delivery belongs to."""
+        found = {}
+        for id in {row["subscription"] for row in rows}:
+            path = f"{self._base}/{_member('subscription', id)}"
+            answer = self._page.api.request("GET", path)
+            if answer.ok:
+                found[id] = answer.json().get("callback", id)
+        return {"listeners": found}
+
+    def _list(
+        self,
+        template: str,
+        name: str,
+        filters: dict[str, str],
+        more: Callable[[list[Any]], dict[str, Any]] = lambda rows: {},
+    ) -> Response:
+        """Answer with one page of a list of the operator API; `more` makes further values."""
         stated = flask.request.args.get("offset", "")
         offset = min(int(stated), _MOST_OFFSET) if stated.isascii() and stated.isdigit() else 0
         query = urlencode({**filters, "limit": _PAGE, "offset": offset})
@@ -152,7 +168,14 @@ class _Views:
             if -_PAGE < place < total and (word == "older" or offset)
         }
         return self._render(
-            template, name, query, rows=rows, total=total, filters=filters, around=around
+            template,
+            name,
+            query,
+            rows=rows,
+            total=total,
+            filters=filters,
+            around=around,
+            **more(rows),
         )
 
     def _render(self, template: str, path: str, query: str = "", **values: Any) -> Response:

@@ -237,7 +237,7 @@ def test_a_redirect_is_not_followed() -> None:
     with receiving() as receiver, receiving() as other:
         receiver.answer = status("302 Found", f"Location: {other.url()}\r\n")
         error = sent(receiver.url(), CallbackPolicy(["127.0.0.1"]))
-        assert error == "it answered 302"
+        assert error == "the listener answered 302"
         assert not other.got
 
 

@@ -297,7 +297,7 @@ def test_a_listener_that_is_gone_is_suspended_until_an_operator_resumes_it(
     id = local.register(receiver.url())
     local.create()
     assert receiver.wait(lambda: bool(receiver.got))
-    assert receiver.wait(lambda: "suspended: it answered 410" in local.events("list"), 10)
+    assert receiver.wait(lambda: "suspended: the listener answered 410" in local.events("list"), 10)
     heard = len(receiver.got)
     with receiving() as witness:
         local.register(witness.url())
@@ -348,7 +348,7 @@ def test_an_event_that_always_fails_is_parked_and_holds_up_its_resource_alone(
     assert types == ["Create", *["AttributeValueChange"] * 4, "Delete"]
     (line,) = (line for line in local.events("list").splitlines() if bad in line)
     assert "parked" in line
-    assert "4 attempts, it answered 400" in line
+    assert "4 attempts, the listener answered 400" in line
     delivery = line.split()[0]
     assert mark in local.events("show", delivery)
     healed = True

@@ -54,6 +54,8 @@ def test_it_speaks_other_languages(browser: TestClient, language: str) -> None:
         text = browser.get(f"/console{path}", headers={"accept-language": language}).text
         assert f'<html lang="{language}"' in text
         assert "console." not in text.replace("/console", "")
+        assert ">ready<" not in text
+        assert ">environment<" not in text
 
 
 def test_a_subscription_is_paused_resumed_and_removed(open_site: Open) -> None:

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from app.bootstrap import open_contracts
 from app.pages.explorer.resources import values_at
+from app.pages.formats import breakable
 from app.settings import Settings
 from tests.app.pages.conftest import V4, V5, Open
 from tests.app.pages.test_timeline import create, v4, v5
@@ -129,3 +130,7 @@ def test_another_api_is_explored_without_a_timeline(open_site: Open) -> None:
 )
 def test_values_at_a_path(resource: Any, path: str, values: list[Any]) -> None:
     assert values_at(resource, path) == values
+
+
+def test_long_names_may_break_after_dots() -> None:
+    assert breakable("relatedParty.<id>") == "relatedParty.<wbr>&lt;id&gt;"

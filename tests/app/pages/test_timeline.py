@@ -505,3 +505,19 @@ def test_values_of_unexpected_types_are_shown_and_break_nothing(resource: dict[s
     shown = {"channel", "note", "interactionDate", "interactionItem", "attachment", "direction"}
     for name in shown & resource.keys():
         assert entry.rest[name] == resource[name]
+
+
+def test_values_and_errors_are_in_the_readers_language(browser: TestClient) -> None:
+    made = browser.post(V4, json=v4(status="completed")).json()["id"]
+    german = {"accept-language": "de"}
+    for path in ("/timeline?status=completed", f"/timeline/{made}"):
+        text = browser.get(path, headers=german).text
+        assert "abgeschlossen</span>" in text
+        assert "completed</span>" not in text
+    chips = browser.get("/timeline?direction=inbound&status=completed", headers=german).text
+    assert "<b>Eingehend</b>" in chips
+    assert "<b>abgeschlossen</b>" in chips
+    browser.headers["accept-language"] = "de"
+    refused = post(browser, "/timeline/new", "/timeline/new").text
+    assert "ist erforderlich" in refused
+    assert "is required" not in refused
