@@ -11,7 +11,7 @@ from app.commands.errors import plain_errors
 from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
 from app.observability.traces import check_tracing
-from app.server import gunicorn_server
+from app.server import gunicorn_server, listen_address
 from app.server.development import serve_for_development
 from app.settings import Settings, shown
 from storage.store_url import check_after_unclean_end, held_file
@@ -56,10 +56,10 @@ def serve(
             insecure=insecure or None,
             validate_responses=dev or None,
         )
-        gunicorn_server.check_exposure(settings)
+        listen_address.check_exposure(settings)
         check_tracing()
         contracts, sources = open_contracts(settings), open_sources(settings)
-        settings = gunicorn_server.settled(settings)
+        settings = listen_address.settled(settings)
         # Here, so that a store that cannot be used stops the start, not worker after worker.
         check_after_unclean_end(settings.store)
         opened = open_prepared_store(settings, [*contracts, *sources])
@@ -83,7 +83,7 @@ def serve(
 
 
 def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
-    origin = settings.public_url or gunicorn_server.url_of(settings)
+    origin = settings.public_url or listen_address.url_of(settings)
     for contract in contracts:
         base = origin + contract.base_path
         click.echo(f"{contract.title} {contract.version}")

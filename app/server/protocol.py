@@ -23,14 +23,15 @@ from typing import Any
 from urllib.parse import unquote
 
 import httptools
-import orjson
 from uvicorn import Server
 from uvicorn._types import ASGI3Application, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.observability.log_events import LogEvent, log_event
+from app.server import refusals
 from app.server.connections import Connections
+from app.server.refusals import Refusal
 from app.server.response_transport import ResponseTransport
 
 TESTED = {"uvicorn": "0.54", "httptools": "0.9"}
@@ -45,65 +46,6 @@ _UNREAD = 64 * 1024
 """Bytes that a client has to read within `write_seconds`."""
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]++) ([^\r\n]+) HTTP/(\d\.\d)\r?\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A response to a request that is not handed to the application."""
-
-    status: str
-    code: str
-    reason: str
-    message: str
-
-    def response(self) -> bytes:
-        """Return the response: a TMF Error that closes the connection."""
-        error = {"code": self.code, "reason": self.reason, "message": self.message}
-        content = orjson.dumps({**error, "status": self.status[:3], "@type": "Error"})
-        head = f"HTTP/1.1 {self.status}\r\ncontent-type: application/json\r\nconnection: close\r\n"
-        if self.status.startswith("503"):
-            head += "retry-after: 1\r\n"
-        return f"{head}content-length: {len(content)}\r\n\r\n".encode() + content
-
-
-def _bad_request(code: str, reason: str, message: str) -> Refusal:
-    return Refusal("400 Bad Request", code, reason, message)
-
-
-_MALFORMED = _bad_request(
-    "malformedRequest", "The request is not HTTP.", "it breaks the syntax of HTTP/1.1"
-)
-_BAD_TARGET = _bad_request(
-    "invalidTarget",
-    "The request's target is not valid.",
-    "percent-encode characters that are not ASCII, and spaces (RFC 3986 §2.1)",
-)
-_NO_HOST = _bad_request(
-    "invalidHost",
-    "The Host header is not valid.",
-    "an HTTP/1.1 request has exactly one Host header (RFC 9112 §3.2)",
-)
-_TUNNEL = Refusal(
-    "501 Not Implemented",
-    "notImplemented",
-    "The server does not implement this method.",
-    "CONNECT asks for a tunnel, and this server is no proxy",
-)
-_UNKNOWN_METHOD = Refusal(
-    "501 Not Implemented",
-    "notImplemented",
-    "The server does not implement this method.",
-    "the method of the request is not known",
-)
-_OTHER_VERSION = Refusal(
-    "505 HTTP Version Not Supported",
-    "httpVersion",
-    "The server does not speak this version of HTTP.",
-    "it speaks HTTP/1.1, and HTTP/1.0",
-)
-_NO_ROOM = Refusal(
-    "503 Service Unavailable", "overloaded", "The server is busy.", "it has too many connections"
-)
 
 
 class _Refused(Exception):
@@ -161,7 +103,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().connection_made(wrapped)  # type: ignore[arg-type]
         self._set_deadline(self._limits.header_seconds)
         if not self._pool.add(self, self.client[0] if self.client else ""):
-            self._refuse(_NO_ROOM)
+            self._refuse(refusals.NO_ROOM)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
@@ -341,14 +283,14 @@ class BoundedConnection(HttpToolsProtocol):
         """Put the target into the scope; an absolute one overrides `Host` (RFC 9112 §3.2.2)."""
         url = self.url
         if not url.isascii():
-            self._stop(_BAD_TARGET)
+            self._stop(refusals.BAD_TARGET)
         if url == b"*":
             raw_path, query = url, b""
         else:
             try:
                 parsed = httptools.parse_url(url)
             except httptools.HttpParserInvalidURLError:
-                self._stop(_BAD_TARGET)
+                self._stop(refusals.BAD_TARGET)
             raw_path, query = parsed.path or b"/", parsed.query or b""
             if parsed.host and url[:1] != b"/":
                 authority = url.partition(b"://")[2]
@@ -363,7 +305,7 @@ class BoundedConnection(HttpToolsProtocol):
     def _check_host(self, version: str) -> None:
         hosts = sum(name == b"host" for name, _ in self.headers)
         if hosts > 1 or (hosts == 0 and version == "1.1"):
-            self._stop(_NO_HOST)
+            self._stop(refusals.NO_HOST)
 
     def _count(self, length: int) -> None:
         self._read += length
@@ -371,12 +313,7 @@ class BoundedConnection(HttpToolsProtocol):
             self._stop(self._headers_too_large())
 
     def _headers_too_large(self) -> Refusal:
-        return Refusal(
-            "431 Request Header Fields Too Large",
-            "headersTooLarge",
-            "The request's headers are too large.",
-            f"target and headers may have {self._limits.header_bytes} bytes",
-        )
+        return refusals.headers_too_large(self._limits.header_bytes)
 
     # Requests that are refused
 
@@ -395,7 +332,7 @@ class BoundedConnection(HttpToolsProtocol):
                     return
                 except httptools.HttpParserUpgrade as stopped:
                     if self._offer is None or self._offer.method == b"CONNECT":
-                        self._refuse(_TUNNEL)
+                        self._refuse(refusals.TUNNEL)
                         return
                     view = view[stopped.args[0] :]
                     head = self._offer.head(self.url, self.headers)
@@ -403,7 +340,7 @@ class BoundedConnection(HttpToolsProtocol):
                     self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                     self.parser.feed_data(head)
         except httptools.HttpParserInvalidURLError:
-            self._refuse(_BAD_TARGET)
+            self._refuse(refusals.BAD_TARGET)
         except httptools.HttpParserError as error:
             self._refuse(self._refusal or _reason(error, data))
 
@@ -428,15 +365,15 @@ def _reason(error: httptools.HttpParserError, data: bytes) -> Refusal:
     """Return the refusal of what the parser refused."""
     line = _REQUEST_LINE.match(data.lstrip(b"\r\n"))
     if line is None:
-        return _MALFORMED
+        return refusals.MALFORMED
     method, target, version = line.groups()
     if version not in _VERSIONS:
-        return _OTHER_VERSION
+        return refusals.OTHER_VERSION
     if b" " in target:
-        return _BAD_TARGET
+        return refusals.BAD_TARGET
     if method == b"PRI" or isinstance(error, httptools.HttpParserInvalidMethodError):
-        return _UNKNOWN_METHOD
-    return _MALFORMED
+        return refusals.UNKNOWN_METHOD
+    return refusals.MALFORMED
 
 
 class GracefulServer(Server):

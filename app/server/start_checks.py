@@ -16,7 +16,7 @@ from app.bootstrap import (
 )
 from app.contract import ContractError
 from app.observability.traces import check_tracing
-from app.server.gunicorn_server import bindable, check_exposure
+from app.server.listen_address import bindable, check_exposure
 from app.settings import SettingProblem, Settings, SettingsError, place_of
 from storage import StoreError, open_store
 from storage.store_url import is_private, sqlite_file
