@@ -74,6 +74,8 @@ def condition(
     unknown = UnknownFilters.REFUSE if strict else limits.unknown_filters
     for piece in query.split("&"):
         terms = [_term(definition, each) for each in _split(piece)]
+        if unknown is UnknownFilters.REFUSE:
+            _check_complete(piece, terms)
         terms = [term for term in terms if term.name and not _is_reserved(definition, term)]
         if unknown is UnknownFilters.IGNORE:
             terms = [term for term in terms if definition.attributes.knows(term.path)]
@@ -90,6 +92,13 @@ def condition(
     for terms in alternatives.values():
         conditions.append(_repeated(definition, terms))
     return _and(_on_same_elements(conditions)) if conditions else None
+
+
+def _check_complete(piece: str, terms: list[Term]) -> None:
+    """Check that a piece of a query, if there is one, is a condition."""
+    text = _decode(piece).strip()
+    if text and not any(term.name for term in terms) and text not in RESERVED | DIRECTIVES:
+        raise BadQuery(text[:50], "has no value: a condition is as status=opened")
 
 
 def _split(piece: str) -> list[str]:

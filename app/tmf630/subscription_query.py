@@ -77,14 +77,21 @@ def check_can_match(definition: ResourceDefinition, query: str, limits: Limits) 
     if not definition.event_types:
         return
     query = _decoded(query).removeprefix("?")
+    conditions: list[Condition] = []
     for text in jsonpath.texts(query):
         found = jsonpath.condition(definition, text, limits)
         for path in _paths(found):
             check_known(definition, path[:_PAYLOAD], "filter")
-        _check_types(definition, found)
+        conditions.append(found)
     stated = filtering.condition(definition, query, limits, strict=True)
     if stated is not None:
-        _check_types(definition, stated)
+        conditions.append(stated)
+    for each in conditions:
+        _check_types(definition, each)
+    if not any(_may_be(True, And(tuple(conditions)), type) for type in definition.event_types):
+        raise BadQuery(
+            _TYPE[0], f"excludes every event of this API; it has {_joined(definition.event_types)}"
+        )
 
 
 def _decoded(query: str) -> str:
@@ -94,6 +101,8 @@ def _decoded(query: str) -> str:
     """
     if _RAW.search(query) is None:
         return unquote(query)
+    if "filter=" in query:
+        query = query.replace("&&", "%26%26")
     return "&".join(
         _ENCODED.sub(r"\1=", each, count=1) if _RAW.search(each) is None else each
         for each in query.split("&")
@@ -104,7 +113,8 @@ def _check_types(definition: ResourceDefinition, tree: Condition) -> None:
     types = definition.event_types
     match tree:
         case Comparison(path, Operator.EQ, value) if path == _TYPE:
-            if value not in types and "," not in str(value):  # alternatives as one text
+            text = str(value).strip("'")
+            if text not in types and "," not in text:  # alternatives as one text
                 raise BadQuery(_TYPE[0], f"is not an event of this API{_type_hint(types, value)}")
         case Matches(path) if path == _TYPE:
             if not any(holds(tree, {_TYPE[0]: each}) for each in types):
@@ -116,6 +126,19 @@ def _check_types(definition: ResourceDefinition, tree: Condition) -> None:
         case And(conditions) | Or(conditions):
             for each in conditions:
                 _check_types(definition, each)
+
+
+def _may_be(wanted: bool, tree: Condition, type: str) -> bool:
+    """Whether a condition may be as wanted, true or false, for some event of a type."""
+    match tree:
+        case Comparison(path) | Matches(path) if path == _TYPE:
+            return holds(tree, {_TYPE[0]: type}) is wanted
+        case Not(inner):
+            return _may_be(not wanted, inner, type)
+        case And(conditions) | Or(conditions):
+            found = [_may_be(wanted, each, type) for each in conditions]
+            return all(found) if isinstance(tree, And) is wanted else any(found)
+    return True
 
 
 def _type_hint(types: tuple[str, ...], value: object) -> str:

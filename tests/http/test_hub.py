@@ -88,6 +88,15 @@ def test_what_is_wrong_with_a_callback_is_said_in_words(
         ("filter=$[?(@.eventType=='x')]", "it has PartyInteraction"),
         ("eventTyp=PartyInteractionCreateEvent", "did you mean eventType?"),
         ("other=1", "; there are "),
+        ("PartyInteractionCreateEvent", "has no value"),
+        ("eventType", "has no value"),
+        ("eventType=PartyInteractionCreateEvent&other", "has no value"),
+        ("eventType.gt=Z", "excludes every event of this API; it has PartyInteraction"),
+        (
+            "eventType!=PartyInteractionCreateEvent&eventType=PartyInteractionCreateEvent",
+            "excludes",
+        ),
+        ("filter=@.eventType=~'Create' && @.eventType=~'Delete'", "excludes"),
         ("event.partyInteraction.zzz=1", "; there are "),
         ("event.partyInteraction.reasn=1", "did you mean event.partyInteraction.reason?"),
         ("event.troubleTicket.id=1", "; there are partyInteraction"),
@@ -111,6 +120,11 @@ def test_a_query_that_no_event_can_match_is_refused(
         "eventType%3DPartyInteractionCreateEvent&event.partyInteraction.reason%3Dx",
         "event.partyInteraction.relatedParty.id=7", "eventTime%3E%3D2026-01-01T00:00:00Z",
         "filter=$[?(@.event.partyInteraction.extension=='1')]",
+        "filter=@.eventType=='PartyInteractionCreateEvent' && @.event.partyInteraction.status=='x'",
+        "event.partyInteraction.reason=%C3%BC&", "event.partyInteraction.reason*=[a-z]+",
+        "%3FeventType%3DPartyInteractionCreateEvent", "eventType='PartyInteractionCreateEvent'",
+        "event.partyInteraction.relatedParty[].id=7", "event.partyInteraction.reason=\"a;b\"",
+        "eventType.ne=PartyInteractionCreateEvent",
     ],
 )  # fmt: skip
 def test_a_query_that_an_event_can_match_is_accepted(one: httpx.Client, query: str) -> None:
