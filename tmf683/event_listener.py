@@ -33,7 +33,7 @@ class EventListener:
         self._thread.join()
         self._server.server_close()
 
-    def wait_for(self, type: str, id: str, seconds: float) -> dict[str, Any] | None:
+    def wait_for(self, type: str, id: str | int, seconds: float) -> dict[str, Any] | None:
         """Return the event of a type about a resource, None when none arrives in time."""
         found: list[dict[str, Any]] = []
 

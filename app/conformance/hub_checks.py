@@ -10,8 +10,9 @@ from app.conformance.resource_assertions import missing
 from app.conformance.session import Session, member
 from app.contract import Binding, Kind
 from app.contract.binding.event_definitions import EventDefinition
+from app.contract.contract import Announced
 from app.contract.document.examples import examples_of
-from app.tmf630.definitions import Answers, Change, Resource, ResourceDefinition
+from app.tmf630.definitions import Answers, Change, Resource
 from tmf683.event_listener import EventListener
 
 CALLBACK = "https://listener.example.com/events/"
@@ -104,15 +105,18 @@ class HubChecks:
                 creating, "POST", resource, body, "create for an event",
                 expect=(announced.definition.answers.created,),
             )  # fmt: skip
-            if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+            if not isinstance(made, dict) or not isinstance(made.get("id"), str | int):
                 continue
             self._await(creating, announced.events, Change.CREATE, made["id"], listener)
-            if self._change_for_event(resource, announced.definition, made):
-                self._await(creating, announced.events, Change.ATTRIBUTE, made["id"], listener)
-            elif (missed := announced.events.get(Change.ATTRIBUTE)) is not None:
-                self._run.not_tried.append(
-                    NotTried(f"delivery of {missed.type}", "no attribute is free to be changed")
-                )
+            for change in (Change.ATTRIBUTE, Change.STATUS):
+                if change not in announced.events:
+                    continue
+                reason = self._change_for_event(resource, announced, made, change)
+                if reason is None:
+                    self._await(creating, announced.events, change, made["id"], listener)
+                else:
+                    delivery = f"delivery of {announced.events[change].type}"
+                    self._run.not_tried.append(NotTried(delivery, reason))
             deleting = self._run.bindings.get((Kind.DELETE, resource))
             if deleting is not None:
                 self._run.ask(
@@ -127,29 +131,40 @@ class HubChecks:
                       expect=(answers.deleted,))  # fmt: skip
 
     def _change_for_event(
-        self, resource: str, definition: ResourceDefinition, made: Resource
-    ) -> bool:
-        """Change an attribute; return whether there is one that can be."""
+        self, resource: str, announced: Announced, made: Resource, change: Change
+    ) -> str | None:
+        """Change the state, or another attribute; return why that cannot be.
+
+        A server may refuse a state: which follow each other is its own.
+        """
+        definition = announced.definition
         patching = self._run.bindings.get((Kind.PATCH, resource))
         schema = self._run.request_schema(patching) if patching is not None else None
         if patching is None or schema is None:
-            return False
-        name = self._run.free_text(schema, definition, made)
-        if name is None:
-            return False
-        change = {**self._run.identity(patching, made), name: f"{made[name]} changed"}
-        self._run.ask(
-            patching, "PATCH", member(resource, made["id"]), change, "patch for an event",
-            expect=(definition.answers.changed,),
-        )  # fmt: skip
-        return True
+            return "the contract has no patch of its resource"
+        expect: tuple[int, ...] = (definition.answers.changed,)
+        if change is Change.STATUS:
+            state = self._run.other_state(schema, definition, made)
+            if state is None:
+                return "no other state is free to be set"
+            body, expect = dict([state]), (*expect, 400, 409, 422)
+        else:
+            name = self._run.free_text(schema, definition, made)
+            if name is None or (name in definition.states and Change.STATUS in announced.events):
+                return "no attribute is free to be changed"
+            body = {name: f"{made[name]} changed"}
+        body = {**self._run.identity(patching, made), **body}
+        target = member(resource, made["id"])
+        self._run.ask(patching, "PATCH", target, body, "patch for an event", expect=expect)
+        refused = change is Change.STATUS and self._run.done[-1].status in (400, 409, 422)
+        return "the server refuses another state" if refused else None
 
     def _await(
         self,
         creating: Binding,
         events: Mapping[Change, EventDefinition],
         change: Change,
-        id: str,
+        id: str | int,
         listener: EventListener,
     ) -> None:
         """Assert, on the last request, that the event of a change arrives and fits its schema."""

@@ -81,7 +81,7 @@ def unlike(created: dict[str, Any], read: Any) -> str | None:
     return f"{', '.join(differing)} not alike" if differing else None
 
 
-def not_among(id: str, found: list[Any]) -> str | None:
+def not_among(id: str | int, found: list[Any]) -> str | None:
     """Say that a resource is not among those found."""
     among = any(isinstance(each, dict) and each.get("id") == id for each in found)
     return None if among else f"id {shown(id)} is not among {len(found)}"

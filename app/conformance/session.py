@@ -99,7 +99,10 @@ class Session:
     def free_text(
         self, schema: Resource, definition: ResourceDefinition, created: Resource
     ) -> str | None:
-        """Return the name of a plain text attribute that clients may change."""
+        """Return the name of a plain text attribute that clients may change.
+
+        It is the state of the lifecycle only where there is no other.
+        """
         properties = attributes(self.document, schema).properties
         free = (
             name
@@ -110,7 +113,23 @@ class Session:
             and properties.get(name, {}).get("type") == "string"
             and not properties[name].keys() & {"enum", "format", "pattern"}
         )
-        return next(free, None)
+        return min(free, key=lambda name: name in definition.states, default=None)
+
+    def other_state(
+        self, schema: Resource, definition: ResourceDefinition, created: Resource
+    ) -> tuple[str, str] | None:
+        """Return a state that a resource is not in, which clients may set, and its attribute."""
+        properties = attributes(self.document, schema).properties
+        for name in sorted(definition.states & properties.keys() - definition.frozen):
+            stated = follow(self.document, properties[name])
+            while len(stated.get("allOf", ())) == 1 and "enum" not in stated:
+                stated = follow(self.document, stated["allOf"][0])
+            states = stated.get("enum", ["sample", "another"])
+            others = (each for each in states if each not in (None, created.get(name)))
+            found = next(others, None)
+            if found is not None and stated.get("readOnly") is not True:
+                return name, str(found)
+        return None
 
     def demanded(self, listing: Binding, created: Resource) -> Resource:
         """Return the query parameters that a list cannot do without, so that it has `created`."""
@@ -277,7 +296,7 @@ class Session:
     def _note_created(self, binding: Binding, target: str, value: Resource) -> None:
         id = value.get("id")
         if binding.kind in (Kind.CREATE, Kind.SUBSCRIBE) and isinstance(id, str | int):
-            self.created.append(self._base_url + member(target, str(id)))
+            self.created.append(self._base_url + member(target, id))
 
     def remove_created(self) -> None:
         """Delete what the run created, the last first; what cannot be deleted stays listed."""
@@ -290,9 +309,9 @@ class Session:
         self.done.append(replace(last, assertions=(*last.assertions, *assertions)))
 
 
-def member(path: str, id: str) -> str:
+def member(path: str, id: str | int) -> str:
     """Return the path of a collection's member."""
-    return f"{path}/{quote(id, safe=':')}"
+    return f"{path}/{quote(str(id), safe=':')}"
 
 
 def query_string(parameters: Mapping[str, Any]) -> str:

@@ -18,7 +18,8 @@ from app.contract.document.listener_bodies import accept_any_events
 from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
-from app.contract.document.repair import repair, repair_ids, repair_request_schemas
+from app.contract.document.repair import repair
+from app.contract.document.repair_schemas import repair_schemas
 from app.contract.document.request_rules import declare_request_rules
 from app.contract.document.responses import declare_responses
 from app.contract.document.sample_examples import with_samples
@@ -102,7 +103,7 @@ def open_contract(
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
     document, repaired = read_document(file)
-    repaired += repair_ids(document) + repair_request_schemas(document)
+    repaired += repair_schemas(document)
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()
     document, applied = apply(document, overlays, profile, features)

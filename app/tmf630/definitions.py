@@ -161,6 +161,10 @@ class Answers:
     deleted: int = 204
 
 
+STATES = frozenset({"status", "state", "lifecycleStatus"})
+"""The usual names of the attribute that holds the state of a resource's lifecycle."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceDefinition:
     """One resource collection of a contract.
@@ -171,6 +175,7 @@ class ResourceDefinition:
     - `check`: `check(resource)` raises `InvalidResource` when the resource breaks the contract;
       `check(resource, before)` when the change from `before` does.
     - `managed`: attributes that the server sets, and when it sets them.
+    - `states`: the attributes that hold the state of its lifecycle.
     - `fills`: values for attributes that a client left out; `initial`: values of a new resource.
     - `chooses_id`: clients may choose ids. `integer_ids`: ids are integers, stored as text.
     - `creatable`: managed attributes that a client may give to a new resource.
@@ -193,6 +198,7 @@ class ResourceDefinition:
     check: Callable[..., None]
     attributes: Attributes
     managed: Mapping[str, Moment] = field(default_factory=dict)
+    states: frozenset[str] = STATES
     fills: tuple[Fill, ...] = ()
     initial: tuple[Fill, ...] = ()
     chooses_id: bool = False

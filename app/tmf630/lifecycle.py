@@ -20,9 +20,6 @@ from app.tmf630.definitions import (
 )
 from app.tmf630.json_equality import same
 
-STATUS_ATTRIBUTES = ("status", "state", "lifecycleStatus")
-"""The names of the attribute that holds a resource's lifecycle state."""
-
 
 def now() -> str:
     """Return the current time as TMF630 wants it: RFC 3339, UTC, `Z`; milliseconds."""
@@ -50,7 +47,8 @@ def created(
     if not definition.chooses_id or "id" not in body:
         made = _integer_ids.new if definition.integer_ids else uuid_utils.uuid7
         resource["id"] = id or str(made())
-    resource["id"] = str(resource["id"])
+    given_id = resource["id"]
+    resource["id"] = str(int(given_id) if isinstance(given_id, float) else given_id)
     resource.pop("href", None)
     for name, moment in definition.managed.items():
         given = name in definition.creatable and name in body
@@ -91,7 +89,7 @@ def changed(definition: ResourceDefinition, before: Resource, after: Resource) -
         return after
     time = now()
     fill(definition.fills, after, time)
-    moved = any(before.get(name) != after.get(name) for name in STATUS_ATTRIBUTES)
+    moved = any(before.get(name) != after.get(name) for name in definition.states)
     for name, moment in definition.managed.items():
         due = moment is Moment.CHANGE or (moved and moment is Moment.STATUS_CHANGE)
         if due and after.get(name) in (None, before.get(name)):

@@ -16,7 +16,7 @@ import uuid_utils
 
 from app.tmf630.definitions import Change, Resource, ResourceDefinition
 from app.tmf630.json_equality import same
-from app.tmf630.lifecycle import STATUS_ATTRIBUTES, now
+from app.tmf630.lifecycle import now
 
 _TRACE = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _LONGEST_CORRELATION = 200
@@ -84,7 +84,7 @@ def changed(
         for name in {**before, **after}
         if not same(before.get(name), after.get(name)) and name not in definition.managed
     )
-    moved = [name for name in names if name in STATUS_ATTRIBUTES]
+    moved = [name for name in names if name in definition.states]
     announced = definition.announces & {Change.STATUS, Change.ATTRIBUTE}
     if not names or not announced or (announced == {Change.STATUS} and not moved):
         return []

@@ -166,8 +166,11 @@ def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
     """Return why no handler can serve an operation; None when one can."""
     if kind is Kind.OTHER:
         return "no handler fits this method and path"
-    if kind in _CHANGES and body_schema(operation) is None:
+    body = body_schema(operation)
+    if kind in _CHANGES and body is None:
         return "it has no JSON request body"
+    if kind in _WHOLE and follow(document, body or {}).get("type") == "array":
+        return "it takes a list of resources"
     answer = follow(document, success_schema(operation) or {})
     if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
         return "it answers one object, and no id in the path says which"

@@ -25,7 +25,7 @@ from app.contract.schema.schemas import (
 )
 from app.contract.schema.validators import SchemaCompiler, Validator, View
 from app.contract.schema.violations import MOST
-from app.tmf630.definitions import Answers, Fill, Moment, Resource, ResourceDefinition
+from app.tmf630.definitions import STATES, Answers, Fill, Moment, Resource, ResourceDefinition
 from app.tmf630.definitions import Attributes as Attributed
 from app.tmf630.errors import InvalidResource
 from storage import Index
@@ -104,6 +104,7 @@ def _definition(
         ),
         attributes=paths,
         managed=managed,
+        states=_states(paths),
         fills=tuple(
             Fill(tuple(each["attribute"].split(".")), each["value"])
             for each in follow(document, create).get("x-fill", [])
@@ -130,6 +131,17 @@ def _definition(
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
     )
+
+
+def _states(paths: Attributed) -> frozenset[str]:
+    """Return the attributes that hold a lifecycle's state: the usual ones, else those named so."""
+    names = paths.names(())
+    named = (
+        each
+        for each in names
+        if each.endswith(("Status", "State")) and paths.type_of((each,)) == "string"
+    )
+    return STATES & names or frozenset(named) or STATES
 
 
 def _class_name(schema: Json) -> str | None:

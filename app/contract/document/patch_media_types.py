@@ -28,6 +28,8 @@ def declare_merge_patches(document: Json) -> Json:
         update = body_schema(operation)
         if kind_of(path, method) is Kind.PATCH and update is not None:
             resource = success_schema(operation) or update
+            if follow(document, update).get("type") == "array":  # that of the operations
+                update = resource
             create = document["paths"].get(path.rsplit("/", 1)[0], {}).get("post", {})
             mandatory = attributes(document, body_schema(create) or {}).required
             schema = _resource_patch(document, update, resource, mandatory)

@@ -14,19 +14,14 @@ from typing import Any
 
 import jsonschema_rs
 
-from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.document.load import Json
-from app.contract.document.normalise import operations
 from app.contract.document.upgrade import METHODS
 from app.contract.document.validate import resolve
 from app.contract.errors import Problem, pointer
-from app.contract.schema.schemas import attributes, body_schema, follow, name_of, success_schema
 
 _PARAMETER = re.compile(r"\{([^/{}]+)\}")
 _DATA = frozenset({"example", "examples", "enum", "default"})
 _SCHEMAS_IN = frozenset({"items", "additionalProperties", "not", "allOf", "oneOf", "anyOf"})
-
-_REQUESTS = (Kind.CREATE, Kind.SUBSCRIBE, Kind.PATCH, Kind.REPLACE)
 
 Place = tuple[str | int, ...]
 
@@ -34,7 +29,7 @@ Place = tuple[str | int, ...]
 def repair(document: Json) -> tuple[Problem, ...]:
     """Repair the document in place and return what was wrong with it."""
     found = [*_repair_head(document), *_repair_operations(document)]
-    for place, schema in list(_schemas(document, ())):
+    for place, schema in list(schemas_of(document)):
         found += _repair_schema(schema, place)
     return tuple(found)
 
@@ -133,90 +128,6 @@ def _repair_schema(schema: Json, place: Place) -> Iterator[Problem]:
             yield Problem(pointer((*place, name)), "is not of the attribute's type; left out")
 
 
-def repair_ids(document: Json) -> tuple[Problem, ...]:
-    """Make the ids of a normalised document's resources texts where their paths say so.
-
-    A schema with an `id` of type integer beside a path parameter of type string can only mean a
-    text: URLs and references hold it as one.
-    """
-    found = []
-    for path, item in document["paths"].items():
-        types = {
-            follow(document, each.get("schema", {})).get("type")
-            for _, operation in _objects(item)
-            for each in operation.get("parameters", [])
-            if each["in"] == "path" and path.endswith(f"{{{each['name']}}}")
-        }
-        if types != {"string"}:
-            continue
-        for holder in (item, document["paths"].get(collection_of(path), {})):
-            for operation in holder.values():
-                for schema in (body_schema(operation), success_schema(operation)):
-                    resource = follow(document, schema or {}).get("items", schema or {})
-                    id = attributes(document, resource).properties.get("id", {})
-                    if id.get("type") not in ("integer", "number"):
-                        continue
-                    where = name_of(resource) or "of the resource"
-                    found.append(
-                        Problem(
-                            pointer(("paths", path)),
-                            f"has the id as a string, and the schema {where} as"
-                            f" {id['type']}; read as string",
-                        )
-                    )
-                    for name in ("format", "minimum", "maximum", "example", "default"):
-                        id.pop(name, None)
-                    id["type"] = "string"
-    return tuple(found)
-
-
-def repair_request_schemas(document: Json) -> tuple[Problem, ...]:
-    """Repair in place what a normalised document's requests require and no client can send.
-
-    These are attributes that the body's schema does not declare, `href`, which the server makes,
-    and the id where the server or the path has it. A schema that is used elsewhere too is copied.
-    """
-    found = []
-    for path, method, operation in operations(document):
-        kind = kind_of(path, method)
-        if kind not in _REQUESTS:
-            continue
-        given = {"href"} if kind is Kind.CREATE else {"href", "id"}
-        content = operation.get("requestBody", {}).get("content", {})
-        for media_type, definition in content.items():
-            schema = definition.get("schema", {})
-            described = attributes(document, schema)
-            undeclared = described.required - described.properties.keys()
-            wrong = frozenset(undeclared | (described.required & given))
-            if described.properties and wrong:
-                definition["schema"] = _without_required(document, schema, wrong)
-                place = ("paths", path, method, "requestBody", "content", media_type)
-                names = ", ".join(sorted(wrong))
-                rule = f"requires {names}, which no client can send; no longer required"
-                found.append(Problem(pointer(place), rule))
-    return tuple(found)
-
-
-def _without_required(document: Json, schema: Json, names: frozenset[str]) -> Json:
-    """Return a copy of a schema, and of what it is composed of, that does not require the names."""
-    followed = _followed(document, schema)
-    if not names & attributes(document, followed).required:
-        return schema
-    copied = dict(followed)
-    if "required" in copied:
-        copied["required"] = [name for name in copied["required"] if name not in names]
-        if not copied["required"]:
-            del copied["required"]
-    if "allOf" in copied:
-        copied["allOf"] = [_without_required(document, each, names) for each in copied["allOf"]]
-    component = name_of(schema)
-    if component is None:
-        return copied
-    component = f"{component}_Request"
-    document["components"]["schemas"][component] = copied
-    return {"$ref": f"#/components/schemas/{component}"}
-
-
 def _fits(schema: Json, value: Any) -> bool:
     rules: Json = {name: schema[name] for name in ("type", "enum") if name in schema}
     if value is None and schema.get("nullable") is True:
@@ -227,11 +138,16 @@ def _fits(schema: Json, value: Any) -> bool:
         return True  # the schema itself is broken
 
 
-def _schemas(value: Any, place: Place, *, inside: bool = False) -> Iterator[tuple[Place, Json]]:
-    """Yield every schema below a place; `inside` says that the value is one, or a list of them.
+def schemas_of(document: Json) -> Iterator[tuple[Place, Json]]:
+    """Yield every schema of a document, with its place.
 
     Swagger's parameters, which are schemas in part, are among them.
     """
+    return _schemas(document, ())
+
+
+def _schemas(value: Any, place: Place, *, inside: bool = False) -> Iterator[tuple[Place, Json]]:
+    """Yield every schema below a place; `inside` says that the value is one, or a list of them."""
     if isinstance(value, list):
         for position, each in enumerate(value):
             yield from _schemas(each, (*place, position), inside=inside)

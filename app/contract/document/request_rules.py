@@ -1,18 +1,19 @@
 """Requests: rules for what clients send, on top of the document's own schemas.
 
-An overlay states them by kind of operation (`x-request-rules`), as the schema of attributes that
-the request may have. They become part of the effective contract, so that whoever reads or fuzzes it
-knows them.
+An overlay states them by kind of operation (`x-request-rules`), as the schemas of attributes that
+the request may have; a list has one for each type that an attribute may have. They become part of
+the effective contract, so that whoever reads or fuzzes it knows them.
 """
 
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 from app.contract.binding.operation_kinds import kind_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
-from app.contract.schema.schemas import attributes, body_schema
+from app.contract.schema.schemas import attributes, body_schema, follow
 
 
 def declare_request_rules(document: Json) -> Json:
@@ -25,9 +26,21 @@ def declare_request_rules(document: Json) -> Json:
             continue
         known = attributes(document, schema).properties
         stated = rules[kind_of(path, method)]
-        applying = {name: rule for name, rule in stated.items() if name in known}
+        applying = {
+            name: rule
+            for name, choice in stated.items()
+            if name in known
+            for rule in _fitting(choice, follow(document, known[name]).get("type"))
+        }
         if applying:
             operation["requestBody"] = copy.deepcopy(operation["requestBody"])  # it may be shared
             content = operation["requestBody"]["content"]["application/json"]
             content["schema"] = {"allOf": [schema, {"type": "object", "properties": applying}]}
     return document
+
+
+def _fitting(choice: Json | list[Json], type: Any) -> list[Json]:
+    """Return the rule for an attribute of a type, at most one; the first where no type is said."""
+    rules = choice if isinstance(choice, list) else [choice]
+    wanted = "integer" if type == "number" else type or rules[0]["type"]
+    return [rule for rule in rules if rule["type"] == wanted][:1]

@@ -341,7 +341,7 @@ def test_events_are_received_and_checked() -> None:
         outcome = run_derived(CONTRACT, server.base_url, options=options)
     assert outcome.failed == 0, text_report(outcome)
     found = {each.name for exchange in outcome.exchanges for each in exchange.assertions}
-    for change in ("Create", "AttributeValueChange", "Delete"):
+    for change in ("Create", "AttributeValueChange", "StatusChange", "Delete"):
         assert f"PartyInteraction{change}Event is delivered" in found
         assert f"PartyInteraction{change}Event follows the contract" in found
 

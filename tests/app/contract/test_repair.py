@@ -33,7 +33,12 @@ SOUND: Json = {
         "/pot": {
             "get": {
                 "parameters": [{"name": "n", "in": "query", "type": "integer"}],
-                "responses": OK,
+                "responses": {
+                    "200": {
+                        "description": "ok",
+                        "schema": {"type": "array", "items": {"$ref": "#/definitions/Pot"}},
+                    }
+                },
             }
         },
     },
