@@ -132,7 +132,10 @@ class Settings(BaseModel):
         " number with `TMF_TRUST_FORWARDED`.",
     )
     max_concurrent: int = Field(
-        256, ge=1, description="Requests a worker handles at once; more get 503."
+        256,
+        ge=1,
+        description="Requests a worker handles at once, at most three quarters of them for one"
+        " client; more get 503.",
     )
     request_seconds: float = Field(
         30.0, gt=0, description="Seconds a request may last before it is answered 503."

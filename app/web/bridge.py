@@ -120,19 +120,19 @@ class FlaskBridge(FlaskASGIApp):
         """Answer one request.
 
         Raises:
-            Overloaded: as many requests as the worker takes are being handled.
+            Overloaded: as many requests as the worker or the client may have are being handled.
         """
         if scope["type"] != "http":
             return
-        call = call_of(scope)
+        call, client = call_of(scope), self._client_of(scope)
         if call is None:
             form = await self._form(scope, receive)
             run = partial(self._run_flask, form, asyncio.get_running_loop())
             pool = self._pool if scope.get(WITHIN_PAGE) else self._page_pool
-            with self._page_slots:
-                answer = await pool.run(run, scope, self._client_of(scope))
+            with self._page_slots.taken(client):
+                answer = await pool.run(run, scope, client)
         else:
-            with self._slots:
+            with self._slots.taken(client):
                 answer = await self._run_call(call, scope)
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -12,31 +14,38 @@ from app.web.limits.errors import Overloaded, RequestTimedOut
 
 
 class Slots:
-    """The requests that a worker handles at once.
+    """The requests that a worker handles at once; one client has at most three quarters of them.
 
     A request takes its slot once its body is there and its caller is known: a client that sends
     slowly holds none.
     """
 
-    __slots__ = ("_most", "_taken")
-
     def __init__(self, most: int) -> None:
         self._most = most
-        self._taken = 0
+        self._share = most - most // 4
+        self._total = 0
+        self._taken: Counter[str] = Counter()
 
-    def __enter__(self) -> None:
-        """Take a slot.
+    @contextmanager
+    def taken(self, client: str) -> Iterator[None]:
+        """Take a slot, and give it back at the end.
 
         Raises:
-            Overloaded: all are taken.
+            Overloaded: all are taken, or as many as the client may have.
         """
-        if self._taken >= self._most:
+        if self._total >= self._most:
             raise Overloaded(f"{self._most} requests are being handled already")
-        self._taken += 1
-
-    def __exit__(self, *_: object) -> None:
-        """Give it back."""
-        self._taken -= 1
+        if self._taken[client] >= self._share:
+            raise Overloaded(f"{self._share} requests of this client are being handled already")
+        self._total += 1
+        self._taken[client] += 1
+        try:
+            yield
+        finally:
+            self._total -= 1
+            self._taken[client] -= 1
+            if not self._taken[client]:
+                del self._taken[client]
 
 
 class RequestDeadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -13,11 +14,26 @@ from app.web.limits.errors import Overloaded, RequestTimedOut
 
 def test_slots_are_given_back_whatever_happens() -> None:
     slots = Slots(1)
-    with slots, pytest.raises(Overloaded), slots:
+    with slots.taken("a"), pytest.raises(Overloaded), slots.taken("b"):
         pass
-    with pytest.raises(ZeroDivisionError), slots:
+    with pytest.raises(ZeroDivisionError), slots.taken("a"):
         _ = 1 // 0
-    with slots:
+    with slots.taken("b"):
+        pass
+
+
+def test_one_client_leaves_slots_to_the_others() -> None:
+    slots = Slots(8)
+    with ExitStack() as stack:
+        for _ in range(6):
+            stack.enter_context(slots.taken("a"))
+        with pytest.raises(Overloaded, match="6 requests of this client"):
+            stack.enter_context(slots.taken("a"))
+        for each in "bc":
+            stack.enter_context(slots.taken(each))
+        with pytest.raises(Overloaded, match="8 requests are"):
+            stack.enter_context(slots.taken("d"))
+    with slots.taken("a"):
         pass
 
 
