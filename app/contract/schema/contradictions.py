@@ -7,12 +7,19 @@ break the schema of the answer, which is sent all the same: the schema of reques
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from app.contract.document.load import Json
 from app.contract.schema.discriminator import discriminator_of
 from app.contract.schema.schemas import attributes, follow, name_of
 
 _DEEPEST = 8
+_BOUNDS = (
+    ("maxLength", min), ("maxItems", min), ("maximum", min), ("exclusiveMaximum", min),
+    ("minLength", max), ("minItems", max), ("minimum", max), ("exclusiveMinimum", max),
+)  # fmt: skip
+"""The words that bound values, each with which of two bounds is the narrower."""
+_FORMS = ("format", "pattern")
 
 
 def contradictions_of(
@@ -45,6 +52,7 @@ class _Comparison:
         if all(kinds) and kinds[0] != kinds[1] and kinds != ("integer", "number"):
             yield f"{path or '/'} is of type {kinds[0]} in the request and {kinds[1]} in the answer"
             return
+        yield from _narrower(sent, shown, path)
         if "array" in kinds:
             inner = sent.get("items", {}), shown.get("items", {})
             yield from self.compared(*inner, f"{path}/*", depth + 1)
@@ -85,3 +93,20 @@ def _values(sent: Json, shown: Json, path: str) -> Iterator[str]:
     more = [str(each) for each in sent["enum"] if each not in shown["enum"]]
     if more:
         yield f"{path} may be {' or '.join(more)} in the request and not in the answer"
+
+
+def _narrower(sent: Json, shown: Json, path: str) -> Iterator[str]:
+    """Yield where the answer's schema has a bound or a form that the request's does not have."""
+    for word, narrower in _BOUNDS:
+        bound, other = shown.get(word), sent.get(word)
+        if _is_number(bound) and not (_is_number(other) and narrower(bound, other) == other):
+            yield f"{path or '/'} has the {word} {bound} in the answer and not in the request"
+    for word in _FORMS if shown.get("type") == "string" and "enum" not in sent else ():
+        if word in shown and shown[word] != sent.get(word):
+            yield f"{path or '/'} has the {word} {shown[word]} in the answer and not in the request"
+    if sent.get("nullable") is True and shown and shown.get("nullable") is not True:
+        yield f"{path or '/'} may be null in the request and not in the answer"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

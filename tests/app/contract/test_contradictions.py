@@ -48,6 +48,26 @@ def thing(required: list[str], **properties: Any) -> dict[str, Any]:
             thing([], a={"type": "string", "enum": ["x"]}),
             "/a may be y in the request and not in the answer",
         ),
+        (
+            thing([], a={"type": "string", "maxLength": 9}),
+            thing([], a={"type": "string", "maxLength": 5}),
+            "/a has the maxLength 5 in the answer and not in the request",
+        ),
+        (
+            thing([], a={"type": "integer"}),
+            thing([], a={"type": "integer", "minimum": 1}),
+            "/a has the minimum 1 in the answer and not in the request",
+        ),
+        (
+            thing([], a=TEXT),
+            thing([], a={"type": "string", "format": "date-time"}),
+            "/a has the format date-time in the answer and not in the request",
+        ),
+        (
+            thing([], a={"type": "string", "nullable": True}),
+            thing([], a=TEXT),
+            "/a may be null in the request and not in the answer",
+        ),
     ],
 )
 def test_each_kind_of_contradiction_is_told(
@@ -57,6 +77,12 @@ def test_each_kind_of_contradiction_is_told(
     assert len(sentences) == 1
     assert sentences[0].startswith(found)
     assert contradictions_of({}, answer, answer, frozenset()) == ()
+
+
+def test_a_wider_answer_is_no_contradiction() -> None:
+    request = thing([], a={"type": "string", "maxLength": 5, "format": "uri"})
+    answer = thing([], a={"type": "string", "maxLength": 9, "nullable": True})
+    assert contradictions_of({}, request, answer, frozenset()) == ()
 
 
 def test_what_the_server_adds_is_no_contradiction() -> None:
