@@ -8,6 +8,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,11 +108,17 @@ def named_elsewhere(party: str, other: str) -> dict[str, Any]:
 def guarded(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Guarded]:
-    keys = tmp_path_factory.mktemp("keys") / "keys.json"
-    keys.write_bytes(THEIRS.published())
     store = None
     if request.param == "mongo":
         store = f"{request.getfixturevalue('mongo')}guarded{uuid.uuid4().hex[:8]}"
+    with guarded_server(tmp_path_factory.mktemp("keys"), store) as found:
+        yield found
+
+
+@contextmanager
+def guarded_server(folder: Path, store: str | None = None) -> Iterator[Guarded]:
+    keys = folder / "keys.json"
+    keys.write_bytes(THEIRS.published())
     env = {
         "TMF_OIDC_ISSUER": ISSUER,
         "TMF_OIDC_AUDIENCE": AUDIENCE,

@@ -15,7 +15,7 @@ from app.identity.api_keys import make_key
 from app.pages.timeline.entries import duration, entry_of
 from app.settings import Settings
 from app.tmf630.caller import Access
-from tests.app.pages.conftest import V4, V5, Open, post
+from tests.app.pages.conftest import V4, V5, Open, post, token_of
 from tests.conftest import OURS, OURS_V5
 
 PARTY = "relatedParty.partyOrPartyRole.id"
@@ -399,7 +399,7 @@ def test_a_conflict_shows_both_sides_and_lets_the_reader_decide(
     assert answer.status_code == 412
     for each in ("Somebody else changed", "completed", "theirs was first"):
         assert each in answer.text
-    assert ("mine" if kind == "note" else "opened → <b>inProgress") in answer.text
+    assert ("mine" if kind == "note" else "opened → <b>in progress") in answer.text
     stored = browser.get(f"{V4}/{id}").json()
     assert (stored["status"], len(stored["note"])) == ("completed", 1)
     form = answer.text.partition('class="sides"')[2].partition("</form>")[0]
@@ -521,3 +521,27 @@ def test_values_and_errors_are_in_the_readers_language(browser: TestClient) -> N
     refused = post(browser, "/timeline/new", "/timeline/new").text
     assert "ist erforderlich" in refused
     assert "is required" not in refused
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"relatedParty": []},
+        {"relatedParty": [{"id": "7", "role": ""}]},
+        {"note": [], "attachment": [], "interactionItem": [], "interactionRelationship": []},
+        {"note": [{}], "interactionItem": [{}], "interactionRelationship": [{"id": "gone"}]},
+        {"interactionItem": [{"item": {"id": "1", "role": ""}, "note": []}], "interactionDate": {}},
+    ],
+)
+def test_a_contact_that_says_little_has_a_page(browser: TestClient, more: dict[str, Any]) -> None:
+    body = {"direction": "inbound", "reason": "Line down", "channel": [{"id": "1"}]} | more
+    answer = browser.post(V4, json=body)
+    assert answer.status_code == 201, answer.text
+    id = answer.json()["id"]
+    explored = f"/explore/partyInteraction.v4/partyInteraction/{id}"
+    for path in (f"/timeline/{id}", "/timeline", f"/timeline/new?{PARTY}=7", explored):
+        assert browser.get(path).status_code == 200, path
+    page = f"/timeline/{id}"
+    form = {"csrf": token_of(browser.get(page).text), "tag": '"1-0"', "status": "completed"}
+    assert browser.post(f"{page}/status", data=form).status_code == 412
