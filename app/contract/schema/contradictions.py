@@ -14,11 +14,8 @@ from app.contract.schema.discriminator import discriminator_of
 from app.contract.schema.schemas import attributes, follow, name_of
 
 _DEEPEST = 8
-_BOUNDS = (
-    ("maxLength", min), ("maxItems", min), ("maximum", min), ("exclusiveMaximum", min),
-    ("minLength", max), ("minItems", max), ("minimum", max), ("exclusiveMinimum", max),
-)  # fmt: skip
-"""The words that bound values, each with which of two bounds is the narrower."""
+_MOST = ("maxLength", "maxItems", "maximum", "exclusiveMaximum")
+_LEAST = ("minLength", "minItems", "minimum", "exclusiveMinimum")
 _FORMS = ("format", "pattern")
 
 
@@ -97,9 +94,11 @@ def _values(sent: Json, shown: Json, path: str) -> Iterator[str]:
 
 def _narrower(sent: Json, shown: Json, path: str) -> Iterator[str]:
     """Yield where the answer's schema has a bound or a form that the request's does not have."""
-    for word, narrower in _BOUNDS:
-        bound, other = shown.get(word), sent.get(word)
-        if _is_number(bound) and not (_is_number(other) and narrower(bound, other) == other):
+    for word in (*_MOST, *_LEAST):
+        bound, other = _number(shown.get(word)), _number(sent.get(word))
+        if bound is None:
+            continue
+        if other is None or (other > bound if word in _MOST else other < bound):
             yield f"{path or '/'} has the {word} {bound} in the answer and not in the request"
     for word in _FORMS if shown.get("type") == "string" and "enum" not in sent else ():
         if word in shown and shown[word] != sent.get(word):
@@ -108,5 +107,5 @@ def _narrower(sent: Json, shown: Json, path: str) -> Iterator[str]:
         yield f"{path or '/'} may be null in the request and not in the answer"
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
