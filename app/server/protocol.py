@@ -85,6 +85,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._limits = connections.limits
         self.deadline: float | None = None
         self._in_head = False
+        self._begun = True  # the head of the next request has its deadline
         self._read = self._partial = 0
         self._offer: _Offer | None = None
         self._refusal: Refusal | None = None
@@ -115,7 +116,8 @@ class BoundedConnection(HttpToolsProtocol):
         """Parse what arrived."""
         if self._lingering or self._refusal is not None:
             return  # read and discarded, so that the client can read its response
-        if self.is_idle() and not self._in_head:
+        if self.is_idle() and not self._begun:
+            self._begun = True  # line ends before a request do not give it more time
             self._set_deadline(self._limits.header_seconds)
         self._parse(data)
         if self._in_head:
@@ -269,6 +271,7 @@ class BoundedConnection(HttpToolsProtocol):
         if self._refusal is not None:
             self._write_refusal(self._refusal)
         else:
+            self._begun = False
             self._set_deadline(DRAIN_SECONDS if self._pool.stopping else self._limits.keep_alive)
 
     def _handle(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:

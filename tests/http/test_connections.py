@@ -7,8 +7,9 @@ import re
 import resource
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -259,6 +260,30 @@ def test_a_byte_after_a_response_does_not_keep_a_connection(server: Server, end:
             assert read_response(connection)[0] == 200
         connection.sendall(end)
         assert closes(connection)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["nothing", "an answered request", "half a head"])
+def test_line_ends_one_after_the_other_do_not_keep_a_connection(
+    server: Server, before: str
+) -> None:
+    with closing(connect(server)) as connection:
+        connection.sendall(IDLE[before])
+        ended = threading.Event()
+        waiting = threading.Thread(target=lambda: closes(connection) and ended.set())
+        waiting.start()
+
+        def ends() -> bool:
+            with suppress(OSError):
+                connection.sendall(b"\r\n")
+            return ended.wait(0.3)
+
+        try:
+            assert eventually(ends)
+        finally:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            waiting.join()
 
 
 def test_a_connection_is_kept_between_requests() -> None:
