@@ -129,11 +129,17 @@ class FlaskBridge(FlaskASGIApp):
             form = await self._form(scope, receive)
             run = partial(self._run_flask, form, asyncio.get_running_loop())
             pool = self._pool if scope.get(WITHIN_PAGE) else self._page_pool
-            with self._page_slots.taken(client):
+            self._page_slots.take(client)
+            try:
                 answer = await pool.run(run, scope, client)
+            finally:
+                self._page_slots.give_back(client)
         else:
-            with self._slots.taken(client):
+            self._slots.take(client)
+            try:
                 answer = await self._run_call(call, scope)
+            finally:
+                self._slots.give_back(client)
         status, headers, content = answer
         await send({"type": "http.response.start", "status": status, "headers": headers})
         body = b"" if scope["method"] == "HEAD" else content

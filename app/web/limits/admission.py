@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Container, Iterator
-from contextlib import contextmanager
+from collections.abc import Container
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -24,28 +22,28 @@ class Slots:
         self._most = most
         self._share = most - most // 4
         self._total = 0
-        self._taken: Counter[str] = Counter()
+        self._taken: dict[str, int] = {}
 
-    @contextmanager
-    def taken(self, client: str) -> Iterator[None]:
-        """Take a slot, and give it back at the end.
+    def take(self, client: str) -> None:
+        """Take a slot.
 
         Raises:
             Overloaded: all are taken, or as many as the client may have.
         """
+        taken = self._taken.get(client, 0)
         if self._total >= self._most:
             raise Overloaded(f"{self._most} requests are being handled already")
-        if self._taken[client] >= self._share:
+        if taken >= self._share:
             raise Overloaded(f"{self._share} requests of this client are being handled already")
         self._total += 1
-        self._taken[client] += 1
-        try:
-            yield
-        finally:
-            self._total -= 1
-            self._taken[client] -= 1
-            if not self._taken[client]:
-                del self._taken[client]
+        self._taken[client] = taken + 1
+
+    def give_back(self, client: str) -> None:
+        """Give back a slot that the client has taken."""
+        self._total -= 1
+        self._taken[client] -= 1
+        if not self._taken[client]:
+            del self._taken[client]
 
 
 class RequestDeadline:

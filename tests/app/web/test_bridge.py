@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import Any
 
 import connexion
@@ -93,6 +94,36 @@ def test_what_is_too_much_for_the_event_loop_is_done_in_a_thread(execution: Exec
     store.close()
     assert status == 200
     assert bounds[-1] is None
+
+
+@pytest.mark.parametrize("execution", [None, *Execution])
+def test_a_request_that_fails_gives_back_its_slot(execution: Execution | None) -> None:
+    store = open_store("memory:")
+    bridge = FlaskBridge(
+        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
+    )
+
+    def fail(_: RequestContext) -> Response:
+        raise ZeroDivisionError
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            assert message["status"] == 404  # of Flask, which has no such page
+
+    async def ask() -> None:
+        request = scope()
+        if execution is not None:
+            set_call(request, OperationCall(fail, RequestContext(""), (), execution))
+        with nullcontext() if execution is None else pytest.raises(ZeroDivisionError):
+            await bridge(request, receive, send)
+
+    asyncio.run(ask())
+    asyncio.run(ask())
+    bridge.close()
+    store.close()
 
 
 def test_a_store_that_waits_for_its_answers_has_no_bounds_of_the_event_loop() -> None:
