@@ -54,6 +54,8 @@ LANGUAGE_COOKIE = "tmf_language"
 THEME_COOKIE = "tmf_theme"
 THEMES = ("auto", "light", "dark")
 _YEAR = 365 * 24 * 3600
+_LONGEST_LOCATION = 3000
+"""Characters of an address that is led to: proxies take 4 KB of an answer's head."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
@@ -319,8 +321,12 @@ class Page:
         return self._finish(response)
 
     def redirect(self, path: str) -> Response:
-        """Return an answer that leads to another path of the site."""
-        response = Response("", 303, {"Location": self.url(path)})
+        """Return an answer that leads to another path of the site, if proxies take its length."""
+        url = self.url(path)
+        if len(url) > _LONGEST_LOCATION:
+            what = f"the address has more than {_LONGEST_LOCATION} characters"
+            return self.error(400, "invalidQuery", "The query cannot be answered.", what)
+        response = Response("", 303, {"Location": url})
         return self._finish(response)
 
     def to_sign_in(self) -> Response:
@@ -330,6 +336,8 @@ class Page:
             referrer = flask.request.headers.get("Referer", "")
             here = f"{self.base_url}{self.site.root_path}/"
             back = referrer[len(here) - 1 :] if referrer.startswith(here) else "/"
+        if len(back) > _LONGEST_LOCATION // 3:  # each character may become three
+            back = back.partition("?")[0]
         return self.redirect(f"/sign-in?{urlencode({'next': back})}")
 
     def error(self, status: int, code: str, reason: str, message: str) -> Response:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from urllib.parse import unquote
 
 from starlette.types import Scope
 
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]+)*")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
+_PREFIX = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+)*")
 _PAIR = re.compile(r'(?<![A-Za-z])([A-Za-z]++)=(?:"((?:[^"\\]|\\.)*+)"|([^";,\s]++))')
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
@@ -51,6 +52,7 @@ class PublicUrl:
         host = found.get(b"host") or _server(scope)
         if not _is_host(host):
             raise BadHost("it must be a host name or address, with a port or without")
+        host = host.removesuffix(":")  # an empty port is the scheme's (RFC 9110 §4.2.3)
         if len(found) <= 1:
             return f"{scope['scheme']}://{host}"
         return _forwarded_url(scope["scheme"], host, found)
@@ -65,10 +67,10 @@ def _forwarded_url(scheme: str, host: str, headers: Mapping[bytes, str]) -> str:
     port = _last(headers, b"x-forwarded-port")
     for stated in (_last(headers, b"x-forwarded-host"), pairs.get("host", "")):
         if stated and _is_host(stated):
-            host = stated
+            host = stated.removesuffix(":")
             break
     else:
-        if port:
+        if _is_port(port):
             host = re.sub(r":[0-9]+$", "", host)  # the port of the server, not of the proxy
     found = _HOST.fullmatch(host)
     has_port = found is not None and found[2] is not None
@@ -80,7 +82,7 @@ def _forwarded_url(scheme: str, host: str, headers: Mapping[bytes, str]) -> str:
 def _prefix(text: str) -> str:
     """Return a path prefix with one leading slash and no trailing one; "" for an unusable one."""
     path = re.sub(r"/{2,}", "/", f"/{text}").rstrip("/")
-    if not _PREFIX.fullmatch(path) or {".", ".."} & set(path.split("/")):
+    if not _PREFIX.fullmatch(path) or {".", ".."} & set(unquote(path).split("/")):
         return ""
     return path
 
@@ -117,4 +119,4 @@ def _server(scope: Scope) -> str:
 @lru_cache(maxsize=256)
 def _is_host(text: str) -> bool:
     found = _HOST.fullmatch(text)
-    return found is not None and (found[2] is None or _is_port(found[2]))
+    return found is not None and (not found[2] or _is_port(found[2]))

@@ -297,6 +297,14 @@ def test_json_and_curl_show_the_request_behind_a_view(browser: TestClient) -> No
     assert [each["reason"] for each in browser.get(address).json()] == ["it's"]
 
 
+@pytest.mark.parametrize("page", ["/timeline", "/explore/partyInteraction.v4/partyInteraction"])
+def test_no_answer_leads_to_an_address_that_proxies_refuse(browser: TestClient, page: str) -> None:
+    long = {"party": "", "reason": "x" * 5000}
+    answer = browser.get(page, params=long, follow_redirects=False)
+    assert sum(len(name) + len(value) for name, value in answer.headers.items()) < 3000
+    assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("search", ["42", "ana ruiz", "RUIZ", "uiz"])
 def test_a_party_is_found_by_id_or_by_a_part_of_its_name(browser: TestClient, search: str) -> None:
     create(browser, v4())

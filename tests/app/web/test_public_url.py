@@ -40,6 +40,12 @@ def scope(**headers: str) -> dict[str, Any]:
         ({"x_forwarded_prefix": "/a/../b"}, "http://inner:8080"),
         ({"x_forwarded_prefix": "/a?b"}, "http://inner:8080"),
         ({"x_forwarded_prefix": "\\\\evil"}, "http://inner:8080"),
+        ({"x_forwarded_prefix": "/a/%2e%2E/b"}, "http://inner:8080"),
+        ({"x_forwarded_prefix": "/a%"}, "http://inner:8080"),
+        ({"x_forwarded_prefix": "/a%20b"}, "http://inner:8080/a%20b"),
+        ({"x_forwarded_host": "api.example:"}, "http://api.example"),
+        ({"x_forwarded_port": "x"}, "http://inner:8080"),
+        ({"x_forwarded_port": "99999"}, "http://inner:8080"),
         ({"x_forwarded_port": "8443"}, "http://inner:8443"),
         ({"x_forwarded_port": "443", "x_forwarded_proto": "https"}, "https://inner"),
         (
@@ -66,6 +72,11 @@ def test_what_a_trusted_proxy_says_makes_a_url(headers: dict[str, str], url: str
     assert PublicUrl(None, trust_forwarded=True).of(scope(**headers)) == url
     assert PublicUrl(None).of(scope(**headers)) == "http://inner:8080", "unless it is not trusted"
     assert PublicUrl("https://set.example/x").of(scope(**headers)) == "https://set.example/x"
+
+
+def test_an_empty_port_is_the_one_of_the_scheme() -> None:
+    for trusted in (True, False):
+        assert PublicUrl(None, trust_forwarded=trusted).of(scope(host="a:")) == "http://a"
 
 
 @pytest.mark.parametrize("host", ['a"b', "a b", "user@host", "host:99999", "host:0"])
