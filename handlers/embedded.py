@@ -16,22 +16,23 @@ from typing import Any
 
 from app.tmf630 import row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
-from app.tmf630.errors import InvalidResource, PatchConflict
 from app.tmf630.representation import decode, encode
 from app.tmf630.row_access import Parties
 from handlers.handler_context import HandlerContext
 from handlers.request_context import RequestContext, TooMuchForEventLoop
-from handlers.writing import write_of
+from handlers.writing import result_may_conflict, write_of
 from storage import (
     Document,
     DocumentExists,
     DocumentNotFound,
     Documents,
     Page,
+    Position,
     Query,
     VersionConflict,
     Write,
     json,
+    newest_first,
     open_store,
     update,
 )
@@ -94,7 +95,11 @@ class EmbeddedDocuments:
         raise DocumentNotFound(collection, id)
 
     def find(self, collection: str, query: Query) -> Page:
-        """See `Documents.find`; without sort keys, in the order of the array."""
+        """See `Documents.find`; without sort keys, in the order of the array.
+
+        A position names the element that a page ended with, so that it stays where it is when the
+        array changes.
+        """
         if self._request.parse_limit is not None:
             raise TooMuchForEventLoop
         parent = self._documents.get(self._parent.collection, self._key)
@@ -103,7 +108,13 @@ class EmbeddedDocuments:
         with closing(open_store("memory:")) as store:
             store.prepare(collection, ())
             store.insert_many(collection, found[::-1])  # the newest come first
-            return store.find(collection, query)
+            if query.after is not None:
+                query = replace(query, after=_in_store(query, query.after, found))
+            page = store.find(collection, query)
+        if page.end is None:
+            return page
+        place = len(found) - int(str(page.end[-1]))
+        return replace(page, end=(*page.end[:-1], found[place].id, place))
 
     def insert(
         self,
@@ -187,10 +198,8 @@ class EmbeddedDocuments:
             raise DocumentNotFound(collection, id)
         links = {"href": present[place]["href"]} if "href" in present[place] else {}
         put = [] if changed is None else [changed | links]
-        try:
+        with result_may_conflict():
             write = self._write(parent, [*present[:place], *put, *present[place + 1 :]], events)
-        except InvalidResource as error:
-            raise PatchConflict(f"the result breaks the contract: {error}") from None
         return self._documents.replace(
             self._parent.collection,
             self._key,
@@ -230,6 +239,18 @@ class EmbeddedDocuments:
 
     def _key_of(self, element: Any) -> str | None:
         return self._definition.key(str(element["id"])) if isinstance(element, dict) else None
+
+
+def _in_store(query: Query, position: Position, found: Sequence[Document]) -> Position:
+    """Return a position among elements as one of the store, which numbers them from the last.
+
+    Where the element is gone, the one that came behind it has its place.
+    """
+    *values, id, place = position
+    number = next((len(found) - n for n, each in enumerate(found) if each.id == id), None)
+    if number is None:
+        number = len(found) - int(str(place)) + newest_first(query.sort)
+    return (*values, number)
 
 
 def _with_ids(elements: list[Any]) -> list[Any]:

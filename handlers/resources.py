@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from app.tmf630 import lifecycle, outbox, patching, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
-from app.tmf630.errors import InvalidResource, PatchConflict, PreconditionFailed
+from app.tmf630.errors import PreconditionFailed
 from app.tmf630.representation import encode, href, in_form, render
 from app.tmf630.selection import selected
 from handlers.handler_context import HandlerContext
@@ -14,7 +14,7 @@ from handlers.listing import Listing
 from handlers.preconditions import entity_tag
 from handlers.request_context import RequestContext
 from handlers.responses import Response, empty_response, json_response
-from handlers.writing import write_of
+from handlers.writing import result_may_conflict, write_of
 from storage import (
     Delete,
     Document,
@@ -190,7 +190,7 @@ class ResourceHandlers:
         def decide(present: Document | None) -> Write | None:
             document = self._checked(request, id, present)
             request.preconditions.check_write(document, required=self._context.require_if_match)
-            try:
+            with result_may_conflict():
                 return write_of(
                     self._definition,
                     document,
@@ -199,8 +199,6 @@ class ResourceHandlers:
                     parties=request.parties,
                     origin=request.event_origin,
                 )
-            except InvalidResource as error:
-                raise PatchConflict(f"the result breaks the contract: {error}") from None
 
         key = self._definition.key(id)
         document = update(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from app.tmf630 import lifecycle, outbox, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
+from app.tmf630.errors import InvalidResource, PatchConflict
 from app.tmf630.json_equality import same
 from app.tmf630.outbox import EventOrigin
 from app.tmf630.representation import decode, encode_change
@@ -41,3 +43,16 @@ def write_of(
         raise DocumentTooLarge(f"{before['id']} would have {len(content)} bytes")
     row_access.check_written(definition, content, parties)
     return Write(content, form, outbox.changed(definition, before, after, content, form, origin))
+
+
+@contextmanager
+def result_may_conflict() -> Iterator[None]:
+    """Turn a result that breaks the contract into a conflict: the change itself was sound.
+
+    Raises:
+        PatchConflict: what is done in this context would break the contract.
+    """
+    try:
+        yield
+    except InvalidResource as error:
+        raise PatchConflict(f"the result breaks the contract: {error}") from None

@@ -49,6 +49,7 @@ from storage.query import (
     SortKey,
     Value,
     Window,
+    newest_first,
 )
 from storage.store_url import open_store
 from storage.update import Delete, Write, put, remove, update
@@ -96,6 +97,7 @@ __all__ = [
     "Write",
     "every",
     "holds",
+    "newest_first",
     "open_store",
     "put",
     "remove",

@@ -210,6 +210,21 @@ def test_what_the_schema_of_the_parent_refuses_is_refused(api: TestClient) -> No
     assert len(units_of(api, house)) == 40
 
 
+@pytest.mark.parametrize("query", ["limit=2", "limit=2&sort=-level"])
+def test_pages_go_on_where_they_ended_when_the_array_changes(api: TestClient, query: str) -> None:
+    units = [{"id": name, "level": "same"} for name in "abcde"]
+    house = site(api, *units)
+    page = api.get(f"{house}/unit?{query}")
+    assert [each["id"] for each in page.json()] == ["a", "b"]
+    added = api.post(f"{house}/unit", json={"id": "z", "level": "same"})
+    assert added.status_code == 201, added.text
+    rest = api.get(page.links["next"]["url"])
+    assert [each["id"] for each in rest.json()] == ["c", "d"]
+    assert api.delete(f"{house}/unit/d").status_code == 204
+    last = api.get(rest.links["next"]["url"])
+    assert [each["id"] for each in last.json()] == ["e", added.json()["id"]]
+
+
 def test_elements_of_elements_are_within_the_outermost_resource(api: TestClient) -> None:
     house = site(api, {"id": "a", "room": [{"colour": "red"}]})
     (red,) = units_of(api, house)[0]["room"]

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from app.contract.document.load import Json
 from app.contract.evolution.mapping import NAMES, Shape, Side
+from app.tmf630.filtering import some
 from storage import (
     And,
     AnyElement,
@@ -236,9 +237,7 @@ def _under(place: Path, below: Condition) -> Condition:
             return Comparison((*place, *path), operator, value)
         case Matches(path, pattern):
             return Matches((*place, *path), pattern)
-        case AnyElement(path, inner):
-            return AnyElement((*place, *path), inner)
-    return AnyElement(place, below)
+    return some(place, below)
 
 
 def _either(conditions: list[Condition]) -> Condition:
