@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from app.contract import Contract
 from app.maintenance.check import Finding
 from app.maintenance.collections import Source, plain, sources_of
-from app.maintenance.embedded import move
+from app.maintenance.embedded import Elsewhere, check_move, move
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode, encode_change
@@ -89,14 +90,16 @@ def migrate(
     were stored; see `sources_of`.
     """
     found = []
-    for source in sources_of(contract, other_names):
+    sources = sources_of(contract, other_names)
+    for source in sources:
         if not dry_run:
             store.prepare(_copies(source), ())
             store.prepare(source.definition.collection, source.definition.indexes)
         migration = Migration(source.collection)
         documents = source.documents(store)
         if source.definition.embedded_in is not None:
-            _move(source, documents, store, migration, progress, dry_run=dry_run)
+            elsewhere = partial(_to_be_moved, sources, store) if dry_run else None
+            _move(source, documents, store, migration, progress, elsewhere)
         while batch := list(islice(documents, _BATCH)):
             translations = [_translated(source, each) for each in batch]
             if dry_run:
@@ -123,19 +126,43 @@ def _move(
     store: Store,
     migration: Migration,
     progress: Callable[[], object],
-    *,
-    dry_run: bool,
+    elsewhere: Elsewhere | None,
 ) -> None:
-    """Move embedded resources that are documents of their own into their parents."""
+    """Move embedded resources that are documents of their own into their parents.
+
+    With `elsewhere`, which finds parents that would be moved before, see whether they can be.
+    """
     for stored in documents:
         document = plain(source.definition, stored, source)
         try:
-            move(source, document, store, _copies(source), dry_run=dry_run)
+            if elsewhere is None:
+                move(source, document, store, _copies(source))
+            else:
+                check_move(source, document, store, elsewhere)
             migration.migrated += 1
         except InvalidResource as error:
             for rule in error.rules:
                 migration.rejected.setdefault(rule, Finding()).add(stored.id)
         progress()
+
+
+def _to_be_moved(
+    sources: Sequence[Source], store: Store, definition: ResourceDefinition, key: str
+) -> Document | None:
+    """Return a resource as a run would have moved it; None where it would not."""
+    for source in sources:
+        wanted = source.foreign or definition.embedded_in is not None
+        if not wanted or source.definition.collection != definition.collection:
+            continue
+        try:
+            stored = store.get(source.collection, key)
+        except DocumentNotFound:
+            continue
+        if definition.embedded_in is not None:
+            return plain(definition, stored, source)
+        moved = _translated(source, stored)
+        return Document(key, 1, moved.content, moved.form) if moved.content else None
+    return None
 
 
 def commit_migration(

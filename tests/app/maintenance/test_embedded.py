@@ -73,15 +73,30 @@ def test_check_tells_of_them(contract: Contract, store: Store) -> None:
 
 def test_migrate_moves_them_into_their_parents(contract: Contract, store: Store) -> None:
     before = site(store)
-    assert outcome(contract, store, dry_run=True)[UNIT] == (1, [])
+    expected = {SITE: (1, []), UNIT: (1, []), ROOM: (1, [])}
+    assert outcome(contract, store, dry_run=True) == expected
     assert site(store) == before
-    assert outcome(contract, store) == {SITE: (1, []), UNIT: (1, []), ROOM: (1, [])}
+    assert outcome(contract, store) == expected
     moved = {"id": "b", "level": "2", "room": [{"id": "r", "colour": "red"}]}
     assert site(store)["unit"] == [moved, {"id": "a", "level": "1"}]
     assert (count(store, UNIT), count(store, ROOM)) == (0, 0)
     assert all(each.passed == each.documents for each in check_documents(contract, store))
     assert outcome(contract, store) == {SITE: (0, [])}
     assert commit_migration(contract, store) == 3
+
+
+def test_a_dry_run_knows_parents_that_the_run_would_move(contract: Contract, store: Store) -> None:
+    older = {each: each.replace("v4", "v3") for each in (SITE, UNIT, ROOM)}
+    keep(store, older[SITE], {"id": "2", "city": "Bonn"})
+    keep(store, older[SITE], {"id": "3", "city": 7})
+    for parent in ("2", "3"):
+        keep(store, older[UNIT], {"id": "c", "level": "1"}, parent)
+        keep(store, older[ROOM], {"id": "s", "colour": "blue"}, f"{parent}/c")
+    dry = outcome(contract, store, dry_run=True)
+    assert dry[older[SITE]] == (1, ["/city must be of type string"])
+    missing = (1, ["its parent is not stored"])
+    assert (dry[older[UNIT]], dry[older[ROOM]]) == (missing, missing)
+    assert outcome(contract, store) == dry
 
 
 def test_one_that_was_moved_before_the_end_is_moved_once(contract: Contract, store: Store) -> None:
