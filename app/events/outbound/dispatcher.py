@@ -233,11 +233,13 @@ class Dispatcher:
     async def _make_room(self) -> bool:
         """Store the queue of a hot resource as waiting deliveries; return whether there is one.
 
-        Else the events of other resources would wait behind it once the window is full.
+        Else the events of other resources would wait behind it once the window is full. It is hot
+        as well when so few resources fill the window that not all slots are used.
         """
         resource = max(self._queues, key=lambda each: len(self._queues[each]))
         queue = self._queues[resource]
-        if len(queue) < _HOT:
+        few = len(self._queues) < self._retry.concurrency and self._queued_bytes < _WINDOW_BYTES
+        if len(queue) < (2 if few else _HOT):
             return False
         moved = [queue.pop() for _ in range(len(queue) - 1)]  # the first one may be on its way
         held: list[FailedDelivery] = []

@@ -244,15 +244,16 @@ def test_what_was_acknowledged_behind_an_unfinished_event_is_not_sent_again(stor
     assert len(set(ids(first)) | set(ids(second))) == 61
 
 
-@pytest.mark.parametrize("window", [4096, 64])
-def test_a_hot_resource_does_not_hold_up_others(
-    store: Store, monkeypatch: pytest.MonkeyPatch, window: int
+@pytest.mark.parametrize(("window", "resources"), [(4096, 1), (64, 1), (256, 8)])
+def test_hot_resources_do_not_hold_up_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch, window: int, resources: int
 ) -> None:
-    """Neither within what is read ahead, nor when it has more events than that."""
+    """Neither within what is read ahead, nor when they have more events than that."""
     monkeypatch.setattr("app.events.outbound.dispatcher._WINDOW", window)
     monkeypatch.setattr("app.events.outbound.dispatcher._HOT", window // 4)
     register(store)
-    patch(store, "hot", 400)
+    for number in range(resources):
+        patch(store, f"hot{number}", 400 // resources)
     write(store, 3, reason="other")
 
     async def run() -> list[OutgoingEvent]:
@@ -267,7 +268,7 @@ def test_a_hot_resource_does_not_hold_up_others(
         running = worker(store, listener)
         task = asyncio.create_task(running.run())
         await until(lambda: [reason_of(event) for _, event in listener.got].count("other") == 3)
-        assert len(listener.got) == 4
+        assert len(listener.got) == resources + 3
         write(store, 1, reason="later")  # written while the dispatcher is busy
         await until(lambda: "later" in [reason_of(event) for _, event in listener.got])
         others.set()
@@ -277,12 +278,13 @@ def test_a_hot_resource_does_not_hold_up_others(
         return [event for _, event in listener.got]
 
     got = asyncio.run(run())
-    told = [
-        event.body["event"]["partyInteraction"]["description"]
-        for event in got
-        if reason_of(event) == "hot"
-    ]
-    assert told == [str(each) for each in range(400)]
+    told: dict[str, list[str]] = {}
+    for event in got:
+        resource = event.body["event"]["partyInteraction"]
+        if reason_of(event) == "hot":
+            told.setdefault(resource["id"], []).append(resource["description"])
+    assert len(told) == resources
+    assert all(each == list(map(str, range(400 // resources))) for each in told.values())
     assert not failed_deliveries(store)
 
 
