@@ -7,6 +7,7 @@ through the standard library.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import orjson
@@ -28,3 +29,11 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(value)
     except TypeError:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def as_double(value: int) -> float:
+    """Return the nearest number that doubles hold, infinite beyond the largest."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

@@ -168,7 +168,7 @@ def _day(text: str) -> datetime | None:
 def _number(text: str) -> int | float | None:
     if not _NUMBER.fullmatch(text):
         return None
+    if text.lstrip("+-").isdigit():
+        return int(text)
     number = float(text)
-    if not math.isfinite(number):
-        return None
-    return int(text) if text.lstrip("+-").isdigit() else number
+    return number if math.isfinite(number) else None

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 
 from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
-from storage.mongo.envelope import DIGITS_SUFFIX, INSTANT_SUFFIX, NESTED, as_double, field, is_long
+from storage.json import as_double
+from storage.mongo.envelope import DIGITS_SUFFIX, INSTANT_SUFFIX, NESTED, field, is_long
 from storage.mongo.patterns import as_pcre
 from storage.query import (
     And,
@@ -83,9 +84,11 @@ def _comparison(tree: Comparison, prefix: str, scalars: frozenset[Path]) -> Filt
         name = field(path, prefix)
         empty: Filter = {"$nor": [{name: {"$type": _VALUES}}]}
         return {"$and": [{name: None}, empty]} if path in scalars and prefix == "d." else empty
+    name = field(path, prefix)
     if isinstance(value, int) and is_long(value):
-        value = as_double(value)
-    return {field(path, prefix): {_OPERATORS[operator]: value}}
+        found: Filter = {name: {_OPERATORS[operator]: as_double(value)}}
+        return found | {name + DIGITS_SUFFIX: str(value)} if operator is Operator.EQ else found
+    return {name: {_OPERATORS[operator]: value}}
 
 
 def _any_element(path: Path, inner: Condition, prefix: str) -> Filter:

@@ -6,19 +6,19 @@ NUL in JSON from clients are data, never operators or paths. Endings that no esc
 ours:
 
 - `a%t` beside `a` holds the instant (or the instants of an array) that the text of `a` reads as;
-- `a%n` holds the digits of an integer that BSON has no type for, or of those within an array, by
-  their positions; `a` holds the nearest numbers;
+- `a%n` holds the digits of an integer that BSON has no type for; for an array that has such, a list
+  of theirs, with null for the elements before them that are none; `a` holds the nearest numbers;
 - `{"%a": […]}` is an array directly within an array.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from storage.instants import instant_of
+from storage.json import as_double
 from storage.query import Path
 
 Bson: TypeAlias = dict[str, Any]
@@ -108,14 +108,6 @@ def is_long(value: Any) -> bool:
     return isinstance(value, int) and not -_LARGEST <= value < _LARGEST
 
 
-def as_double(value: int) -> float:
-    """Return the nearest number that BSON has, infinite beyond the largest."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
 def _element(value: Any) -> Any:
     if not isinstance(value, list):
         return encode(value)
@@ -123,11 +115,14 @@ def _element(value: Any) -> Any:
     return {NESTED: encode(value), **({NESTED + DIGITS_SUFFIX: digits} if digits else {})}
 
 
-def _digits(value: str | list[Any]) -> Bson:
-    """Return the digits of the long integers directly in an array, by position."""
+def _digits(value: str | list[Any]) -> list[str | None]:
+    """Return the digits of the long integers directly in an array, None for what is before them."""
     if isinstance(value, str):
-        return {}
-    return {str(place): str(each) for place, each in enumerate(value) if is_long(each)}
+        return []
+    digits = [str(each) if is_long(each) else None for each in value]
+    while digits and digits[-1] is None:
+        digits.pop()
+    return digits
 
 
 def _with_digits(value: Any, digits: Any) -> Any:
@@ -136,8 +131,10 @@ def _with_digits(value: Any, digits: Any) -> Any:
         return value
     if isinstance(digits, str):
         return int(digits)
-    for place, each in digits.items():
-        value[int(place)] = int(each)
+    places = digits.items() if isinstance(digits, dict) else enumerate(digits)  # as stored earlier
+    for place, each in places:
+        if each is not None:
+            value[int(place)] = int(each)
     return value
 
 

@@ -9,6 +9,7 @@ from itertools import count
 from typing import TypeAlias
 
 from storage.errors import UnsupportedQuery
+from storage.json import as_double
 from storage.query import (
     And,
     AnyElement,
@@ -141,7 +142,11 @@ class Compiler:
             near = self._comparison(Comparison(path, operator, _near(value)), content)
             if operator is not Operator.EQ:
                 return near
-            return joined(" AND ", "1", [near, Sql(f"instr({content}, ?)", (str(value),))])
+            row, digits = self._alias(), str(value)
+            mentioned = Sql(f"instr({content}, ?)", (digits,))
+            same = Sql(f"{paths.text(path, content, row)} = ?", (digits,))
+            exact = self._exists(path, content, row, same)
+            return joined(" AND ", "1", [near, mentioned, exact])
         root = content == "content"
         if (value is None or isinstance(value, bool)) and operator is not Operator.EQ:
             raise UnsupportedQuery("booleans and null can only be compared for equality")
@@ -326,7 +331,7 @@ def _is_long(value: Value) -> bool:
 
 def _near(value: Value) -> Value:
     """Return the number that SQLite has for a long integer in JSON, any other value as it is."""
-    return float(value) if isinstance(value, int) and _is_long(value) else value
+    return as_double(value) if isinstance(value, int) and _is_long(value) else value
 
 
 def _listed(hint: int, operator: Operator, value: Value) -> Listed:

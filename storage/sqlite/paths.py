@@ -76,14 +76,20 @@ def values(path: Path, content: str = "content", alias: str = "v") -> str:
     parent, guard = content, "{}"
     for depth, name in enumerate(path):
         row = alias if depth == len(path) - 1 else f"{alias}_{depth}"
-        value = child(parent, name)
-        elements = (
-            f"CASE json_type({value}) WHEN 'array' THEN {value} ELSE json_array(json({value})) END"
-        )
-        sources.append(f"json_each({guard.format(elements)}) AS {row}")
+        sources.append(f"json_each({guard.format(_elements(child(parent, name)))}) AS {row}")
         parent = f"{row}.value"
         guard = f"CASE {row}.type WHEN 'object' THEN {{}} ELSE '[]' END"
     return ", ".join(sources)
+
+
+def text(path: Path, content: str, alias: str) -> str:
+    """Return the expression for the JSON text of the value in a row of `values`."""
+    parent = f"{alias}_{len(path) - 2}.value" if len(path) > 1 else content
+    return f"({_elements(child(parent, path[-1]))} -> {alias}.key)"
+
+
+def _elements(value: str) -> str:
+    return f"CASE json_type({value}) WHEN 'array' THEN {value} ELSE json_array(json({value})) END"
 
 
 def scalars(path: Path, content: str = "content") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from datetime import UTC, datetime
@@ -245,6 +246,29 @@ class StoreEdges:
         assert ids(store, collection, Or((here, Comparison(("a",), EQ, -7)))) == "ab"
         assert ids(store, collection, Or((AnyElement(("b",), nested),))) == "d"
         assert ids(store, collection, AnyElement(("b",), Or((nested,)))) == "d"
+
+    @pytest.mark.parametrize("number", [10**30, 2**63, -(2**63) - 2, 10**400])
+    def test_the_neighbours_of_a_long_integer_are_not_found(
+        self, store: Store, number: int
+    ) -> None:
+        collection = f"long/{uuid.uuid4().hex}"
+        store.prepare(collection, [Index((("a",),)), Index((("b", "c"),), many=True)])
+        other = number + (1 if number > 0 else -1)
+        documents = [
+            {"a": number, "b": [{"c": other}, {"c": [1, other, number]}]},
+            {"a": other, "b": [{"c": number}], "d": number},
+            {"a": other, "b": [{"c": [[number], other]}], "d": [number]},
+            {"a": float(min(abs(number), 10**300)), "b": [{"d": number}], "c": number},
+        ]
+        for document, id in zip(documents, "abcd", strict=True):
+            store.insert(collection, id, dump({"id": id, **document}))
+            assert json.loads(store.get(collection, id).content) == {"id": id, **document}
+        assert ids(store, collection, Comparison(("a",), EQ, number)) == "a"
+        assert ids(store, collection, Comparison(("b", "c"), EQ, number)) == "ab"
+        assert ids(store, collection, Comparison(("d",), EQ, number)) == "bc"
+        here = AnyElement(("b",), Comparison(("c",), EQ, number))
+        assert ids(store, collection, here) == "ab"
+        assert ids(store, collection, Not(here)) == "cd"
 
     @pytest.mark.parametrize("value", [1, None, 10**30, "x", [1], [None]])
     def test_an_array_within_an_array_is_no_object(self, store: Store, value: Any) -> None:
