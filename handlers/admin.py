@@ -10,7 +10,7 @@ from app.events.operator.operations import EventOperations, Operations
 from app.events.operator.views import Listed
 from app.tmf630 import paging
 from app.tmf630.definitions import Limits
-from app.tmf630.errors import OutOfBounds
+from app.tmf630.errors import RowAccessDenied
 from handlers.request_context import RequestContext
 from handlers.responses import Response, empty_response, json_response
 from storage import Window, json
@@ -130,10 +130,10 @@ def _for_operators(
     """Call a handler for a caller that is not bound to parties.
 
     Raises:
-        OutOfBounds: the caller is; what operators see is about every party.
+        RowAccessDenied: the caller is; what operators see is about every party.
     """
     if request.parties is not None:
-        raise OutOfBounds("a caller that is bound to a party cannot use the operator API")
+        raise RowAccessDenied("a caller that is bound to a party cannot use the operator API")
     return handler(request, *path)
 
 

@@ -49,7 +49,7 @@ def embedded_documents(
     What the caller may see and change is decided by the outermost resource.
 
     Raises:
-        OutOfBounds: the caller can see no resource of that kind.
+        RowAccessDenied: the caller can see no resource of that kind.
     """
     parent = definition.embedded_in
     assert parent is not None  # noqa: S101 - the caller has looked

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.events.inbound.received import ReceivedEvents
 from app.tmf630.definitions import ListenerDefinition
-from app.tmf630.errors import OutOfBounds
+from app.tmf630.errors import RowAccessDenied
 from handlers.request_context import RequestContext
 from handlers.responses import Response, empty_response, json_response
 from storage import json
@@ -24,10 +24,10 @@ class ListenerHandlers:
         sender could do nothing about it, and would give it up.
 
         Raises:
-            OutOfBounds: the caller is bound to a party.
+            RowAccessDenied: the caller is bound to a party.
         """
         if request.parties is not None:
-            raise OutOfBounds("a caller that is bound to a party cannot send events")
+            raise RowAccessDenied("a caller that is bound to a party cannot send events")
         id = self._received.receive(self._definition, request.body, request.event_origin)
         if not self._definition.answers_body:
             return empty_response(self._definition.status)

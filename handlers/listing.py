@@ -63,7 +63,7 @@ class Listing:
         Raises:
             BadQuery: a filter, sort or paging parameter has no meaning.
             NoSuchPage: the cursor in `after` leads nowhere.
-            OutOfBounds: the caller can see no resource of this kind.
+            RowAccessDenied: the caller can see no resource of this kind.
         """
         query = self._query(request)
         window = paging.window(request.parameters, self._context.limits)

@@ -9,7 +9,7 @@ from handlers.request_context import RequestContext
 
 
 class NotImplementedHandler:
-    """Refuses an operation, with the reason that `tmf683 check` lists for it."""
+    """Answers 501, with the reason that `tmf683 check` lists for the operation."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason

@@ -44,7 +44,7 @@ class ResourceHandlers:
         Raises:
             InvalidResource: the body breaks a rule that only the whole resource shows.
             DocumentExists: the contract lets clients choose the id, and it is taken.
-            OutOfBounds: the caller would not see the resource itself.
+            RowAccessDenied: the caller would not see the resource itself.
             PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
         resource = lifecycle.created(self._definition, request.body)
@@ -88,7 +88,7 @@ class ResourceHandlers:
             BadPatch, PatchConflict: it is not a patch, does not fit the resource, or its result
                 breaks the contract.
             DocumentNotFound: there is none of that id.
-            OutOfBounds: the caller would not see the resource any more.
+            RowAccessDenied: the caller would not see the resource any more.
             PreconditionFailed: `If-Match` names another version.
             UpdateContended: the resource kept changing.
         """

@@ -31,7 +31,7 @@ def write_of(
     Raises:
         DocumentTooLarge: it would have more.
         InvalidResource: the result would break the contract.
-        OutOfBounds: the caller would not see the resource any more.
+        RowAccessDenied: the caller would not see the resource any more.
     """
     before = decode(definition, document)
     after = lifecycle.changed(definition, before, change(before))

@@ -1,4 +1,4 @@
-"""What `tmf683 doctor` finds out about a store."""
+"""Results of `tmf683 doctor`: the checks of a store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The query tree held against one JSON value, where no database does it."""
+"""Evaluates the query tree on one JSON value, where no database does."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS = (type(None), bool, datetime, int | float, str, dict, list)
 
 
 def _go_on() -> None:
-    """Set no bound."""
+    """Check no time limit."""
 
 
 def holds(

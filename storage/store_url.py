@@ -1,4 +1,4 @@
-"""From a store URL to the adapter that serves it."""
+"""Store URLs: finds and opens the adapter that a URL names."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def check_after_unclean_end(url: str) -> None:
 
 @contextmanager
 def held_file(url: str) -> Iterator[None]:
-    """Have every process refuse another file in the place of a store's, even if none has it open.
+    """Make every process refuse a replaced database file, even while no process has it open.
 
     Raises:
         FileReplaced: it is another file already.

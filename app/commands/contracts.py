@@ -149,8 +149,8 @@ def mapping(old: Path, new: Path) -> None:
 @click.option("--to", "spec", type=Path, required=True, help="The contract to migrate to.")
 @click.option("--store", help=_STORE_HELP)
 @click.option("--from", "names", multiple=True, metavar="API", help=_FROM_HELP)
-@click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
-@click.option("--commit", is_flag=True, help="Remove what an earlier migration left of before.")
+@click.option("--dry-run", is_flag=True, help="Report what would happen, and change nothing.")
+@click.option("--commit", is_flag=True, help="Remove the copies that an earlier migration kept.")
 @json_option()
 def migrate_command(
     spec: Path,

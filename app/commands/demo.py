@@ -101,7 +101,7 @@ def _filled(settings: Settings, customers: int) -> tuple[Target, History]:
         found = seed(target, store, in_version(target, history.into.version, told))
     finally:
         store.close()
-    click.echo(f"{found.added} interactions of {customers} customers, the store is temporary")
+    click.echo(f"{found.added} interactions of {customers} customers in a temporary store")
     return target, history
 
 
@@ -201,6 +201,7 @@ def _subscribe(target: Target, origin: str, accepting: str, failing: str) -> Non
 
 def _say(target: Target, origin: str, folder: Path) -> None:
     click.echo(
+        f"Home          {origin}/\n"
         f"Timeline      {origin}/timeline\n"
         f"Console       {origin}/console\n"
         f"Documentation {origin}/docs/\n"

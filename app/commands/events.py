@@ -101,14 +101,14 @@ def retry(delivery: str | None, subscription: str | None, as_json: bool, place: 
 
 @events.command()
 @click.argument("delivery", required=False)
-@click.option("--parked", is_flag=True, help="Every delivery that was given up.")
+@click.option("--parked", is_flag=True, help="Every parked delivery.")
 @click.option("--subscription", help="With --parked: only those of this subscription.")
 @json_option()
 @place_options
 def purge(
     delivery: str | None, parked: bool, subscription: str | None, as_json: bool, place: Place
 ) -> None:
-    """Forget a delivery, or all that were given up."""
+    """Remove a delivery, or all parked ones; they are never sent."""
     if (delivery is None) != parked or (subscription and not parked):
         raise click.UsageError("name a delivery, or say --parked")
     with place.operations() as operations:

@@ -15,7 +15,7 @@ from app.commands.help_texts import complete_help
 
 
 class LaterGroup(click.Group):
-    """Subcommands by name, each where it is found: `package.module:attribute`."""
+    """Subcommands by name, each with its location: `package.module:attribute`."""
 
     def __init__(self, *args: Any, places: Mapping[str, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -24,7 +24,7 @@ from storage.store_url import check_after_unclean_end, held_file
 @click.option("--port", type=int, help="Port to listen on.")
 @click.option("--workers", type=int, help="Worker processes.")
 @click.option("--profile", help="conformance or strict.")
-@click.option("--insecure", is_flag=True, help="Listen elsewhere than here, for anybody.")
+@click.option("--insecure", is_flag=True, help="Allow any address without authentication.")
 @click.option(
     "--ready-file", type=Path, help="Write the addresses here, as JSON, once requests are answered."
 )
@@ -60,7 +60,7 @@ def serve(
         check_tracing()
         contracts, sources = open_contracts(settings), open_sources(settings)
         settings = listen_address.settled(settings)
-        # Here, so that a store that cannot be used stops the start, not worker after worker.
+        # Checked here, so that an unusable store is one error, not one for each worker.
         check_after_unclean_end(settings.store)
         opened = open_prepared_store(settings, [*contracts, *sources])
         single_process = opened.single_process
@@ -95,10 +95,12 @@ def _announce(settings: Settings, contracts: tuple[Contract, ...]) -> None:
         click.echo(f"  Swagger UI  {base}/ui/")
         first = next((each for each in contract.bindings if each.kind is Kind.LIST), None)
         if first is not None and first.definition is not None:
-            click.echo(f"  try         curl -s '{origin}{first.definition.path}?limit=3'")
+            click.echo(f"  Try         curl -s '{origin}{first.definition.path}?limit=3'")
+    if settings.pages == "on":
+        click.echo(f"Pages         {origin}{settings.root_path}/")
     click.echo(f"Health        {origin}/health/ready")
     click.echo(f"Store         {dict(shown(settings))['TMF_STORE']}")
     if not authentication_of(settings):
-        click.echo("Warning       nobody has to prove who they are (TMF_OIDC_ISSUER, TMF_API_KEYS)")
+        click.echo("Warning       no authentication (TMF_OIDC_ISSUER, TMF_API_KEYS)")
     if settings.callback_allow:
-        click.echo(f"Events        also go to {', '.join(settings.callback_allow)}")
+        click.echo(f"Events        may also go to {', '.join(settings.callback_allow)}")

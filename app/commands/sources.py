@@ -21,7 +21,7 @@ _SECONDS = 10.0
 
 @click.group()
 def sources() -> None:
-    """Hear of what happens in other systems."""
+    """Subscribe to the events of other systems."""
 
 
 @sources.command()

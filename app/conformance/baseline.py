@@ -11,7 +11,7 @@ from app.conformance.outcome import Outcome
 
 
 class BaselineError(Exception):
-    """A file is no baseline; the message says why."""
+    """A file is not a baseline; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Seed: fill a store with resources, by the rules that hold for clients who create them.
 
 They are validated by the schema of the request and as whole resources, and completed as the server
-completes what clients send. They cause no events: they are history, not news.
+completes what clients send. They cause no events.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Tracing:
         self._provider.shutdown()
 
     def begin(self, scope: Scope) -> None:
-        """Begin the span of a request, and let the request carry it on."""
+        """Begin the span of a request, and put it into the request's `traceparent`."""
         carried = {
             name.decode("latin-1"): value.decode("latin-1")
             for name, value in scope["headers"]

@@ -1,7 +1,7 @@
 """The API as pages use it: requests within the process, through the whole of the web stack.
 
-A page has no other way to data. Its requests carry what the browser proved itself with, and meet
-the same checks, limits, events and audit as anybody else's.
+Pages have no other access to data. Their requests carry the reader's credentials, and pass the same
+checks, limits, events and audit as those of other clients.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signing in: readers prove once who they are, and their session carries the proof from then on."""
+"""Sign-in with an API key: the reader's session holds the credentials from then on."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class FormExpired(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignInWays:
-    """How readers prove who they are; with none of them, nobody has to.
+    """How readers authenticate; with none of these, they need not.
 
     With `token` alone there is no form: something in front of the server adds the bearer token.
     """
@@ -101,7 +101,7 @@ class SignInWays:
     token: bool = False
 
     def __bool__(self) -> bool:
-        """Whether they have to at all."""
+        """Whether readers have to authenticate."""
         return self.api_key or self.provider or self.token
 
 

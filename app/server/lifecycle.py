@@ -1,4 +1,4 @@
-"""The life of the server in the log: gunicorn's arbiter and hooks, a line for each step."""
+"""Lifecycle of the server: gunicorn's arbiter and hooks, which log each step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The HTTP protocol of a connection: uvicorn's, with limits, strict targets and an orderly end.
+"""The HTTP protocol of a connection: uvicorn's, with limits, strict targets and graceful shutdown.
 
 Of uvicorn this module relies on `HttpToolsProtocol`, `RequestResponseCycle` (`send`, `more_body`,
 `keep_alive`, `response_complete`) and `Server.shutdown`; `TESTED` is the release whose internals
@@ -395,13 +395,13 @@ class GracefulServer(Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and call `ready`."""
         await super().startup(sockets)
         if self.started and self._ready is not None:
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop, once everybody who had connected is answered."""
+        """Stop after answering every connection that was accepted or queued."""
         log_event(
             logging.INFO,
             LogEvent.WORKER_DRAINING,

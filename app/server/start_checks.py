@@ -1,4 +1,4 @@
-"""What would refuse a start with some settings, found without starting, or changing anything."""
+"""Start checks: what would stop `serve` from starting, found without starting or changing it."""
 
 from __future__ import annotations
 

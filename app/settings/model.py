@@ -72,7 +72,7 @@ class Settings(BaseModel):
         description="Scheme, host and prefix that clients use, for `href`; else the request's own.",
     )
     trust_forwarded: bool = Field(
-        False, description="Believe `X-Forwarded-*` headers: only behind a proxy that sets them."
+        False, description="Trust `X-Forwarded-*` headers: only behind a proxy that sets them."
     )
     store: str = Field(
         "sqlite:///data/tmf683.db",
@@ -87,7 +87,7 @@ class Settings(BaseModel):
         5.0,
         gt=0,
         le=60,
-        description="How long to wait for a store that is held by something else, or away.",
+        description="Seconds to wait for a store that is locked or cannot be reached.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -186,12 +186,12 @@ class Settings(BaseModel):
         " it, since extensions may have it, `refuse` it (400, as `Prefer: handling=strict` does) or"
         " `ignore` it.",
     )
-    query_seconds: float = Field(5.0, gt=0, description="How long one query may work.")
+    query_seconds: float = Field(5.0, gt=0, description="Seconds that one query may take.")
     slow_query_seconds: float = Field(
         1.0,
         ge=0,
-        description="A query that takes longer leaves a line in the log, with its shape and without"
-        " its values; 0 is none.",
+        description="A query that takes longer is logged, with its structure and without its"
+        " values; 0 logs none.",
     )
     cursor_key: str | None = Field(
         None,
@@ -271,7 +271,7 @@ class Settings(BaseModel):
     lease_seconds: float = Field(
         15.0,
         gt=0,
-        description="How long a delivery worker holds a subscription without a sign of life.",
+        description="Seconds after which another worker takes over from one that stopped.",
     )
     oidc_issuer: str | None = Field(
         None, description="Issuer whose bearer tokens (JWT) are accepted; its `iss`."
@@ -282,14 +282,17 @@ class Settings(BaseModel):
     jwks: str | None = Field(
         None,
         description="The issuer's keys, a JSON Web Key Set: an `https://` URL (`http://` for this"
-        " machine alone) or a file. Kept, renewed, and relied on for a day while it is away.",
+        " machine alone) or a file. Cached, renewed, and used for a day while unreachable.",
     )
     jwt_algorithms: tuple[str, ...] = Field(
         ("RS256", "PS256", "ES256", "EdDSA"),
-        description="Signatures a token may have, separated by commas; asymmetric ones alone.",
+        description="Signatures a token may have, separated by commas; asymmetric ones only.",
     )
     clock_skew: float = Field(
-        30.0, ge=0, le=300, description="Seconds that the issuer's clock may differ from ours."
+        30.0,
+        ge=0,
+        le=300,
+        description="Seconds that the clocks of issuer and server may differ.",
     )
     party_claim: str | None = Field(
         None,
@@ -308,17 +311,17 @@ class Settings(BaseModel):
     )
     audit: Literal["off", "changes", "all"] = Field(
         "changes",
-        description="What the audit log tells of authenticated callers: `changes` and refusals,"
-        " or `all` requests.",
+        description="Requests of authenticated callers in the audit log: `changes` and refusals,"
+        " or `all`.",
     )
     insecure: bool = Field(
-        False, description="Listen on other addresses than this machine's without authentication."
+        False, description="Allow addresses other than loopback without authentication."
     )
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Lines of `json` or `text`; `auto` writes text to a terminal."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="What is worth a line in the log."
+        "info", description="Lowest level of the messages that are logged."
     )
     access_log: bool = Field(True, description="Write a line for every request.")
     management_port: int = Field(
@@ -334,7 +337,7 @@ class Settings(BaseModel):
         description="Undelivered events with which `/health/ready` says 503; 0 is any number.",
     )
     validate_responses: bool = Field(
-        False, description="Hold every response against the contract: for tests, costs time."
+        False, description="Validate every response against the contract: slow, for tests."
     )
 
     @field_validator(

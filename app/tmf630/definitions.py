@@ -101,9 +101,9 @@ class Forms(Protocol):
         """Return where other forms keep what this contract has at a path, if elsewhere."""
 
     def conforming(self, resource: Resource) -> Resource:
-        """Return a resource with what its contract cannot have left out, what it must have added.
+        """Return a resource without what its contract forbids, and with what it requires.
 
-        For what comes from elsewhere, where refusing would lose it.
+        For events of other systems, which would be lost if they were refused.
         """
 
     def named(self, name: str, form: str) -> str:

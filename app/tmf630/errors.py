@@ -87,7 +87,7 @@ class PreconditionRequired(Exception):
     """The server accepts this change only with `If-Match`."""
 
 
-class OutOfBounds(Exception):
+class RowAccessDenied(Exception):
     """The caller is bound to parties that have no part in the resource; the message says why."""
 
 

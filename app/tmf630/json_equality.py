@@ -1,4 +1,4 @@
-"""Whether two JSON values are the same: Python's `==` takes true for 1, JSON does not."""
+"""JSON equality: unlike Python's `==`, true and 1 are different values."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ JSON_PATCH_QUERY = "application/json-patch-query+json"
 OPERATIONS = frozenset({JSON_PATCH, JSON_PATCH_QUERY})
 """The media types of patches that are lists of operations, of which each takes its time."""
 DEEPEST = 64
-"""Levels of objects and arrays within each other, as many as a request's body may have."""
+"""Nesting depth of a patched resource; the same as that of a request's body."""
 
 SECONDS = 5.0
 """Seconds that the operations of a patch may take in all; other changes wait for them."""

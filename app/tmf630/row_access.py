@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from app.tmf630.definitions import ResourceDefinition
-from app.tmf630.errors import OutOfBounds
+from app.tmf630.errors import RowAccessDenied
 from app.tmf630.stored_query import in_every_form
 from storage import Comparison, Condition, Document, DocumentNotFound, Operator, Or, holds, json
 
@@ -22,7 +22,7 @@ def condition(definition: ResourceDefinition, parties: Parties) -> Condition | N
     """Return the condition on documents that the caller may see; None when it may see all.
 
     Raises:
-        OutOfBounds: the caller is bound, and this resource has no parties in the contract.
+        RowAccessDenied: the caller is bound, and this resource has no parties in the contract.
     """
     return None if parties is None else part_of(definition, parties)
 
@@ -31,14 +31,14 @@ def part_of(definition: ResourceDefinition, parties: tuple[str, ...]) -> Conditi
     """Return the condition that a document names one of the parties.
 
     Raises:
-        OutOfBounds: this resource has no parties in the contract.
+        RowAccessDenied: this resource has no parties in the contract.
     """
     return in_every_form(definition.forms, _in_own_form(definition, parties))
 
 
 def _in_own_form(definition: ResourceDefinition, parties: tuple[str, ...]) -> Condition:
     if not definition.parties:
-        raise OutOfBounds("the caller is bound to a party, and this resource has none")
+        raise RowAccessDenied("the caller is bound to a party, and this resource has none")
     return Or(
         tuple(
             Comparison(path, Operator.EQ, party) for path in definition.parties for party in parties
@@ -51,7 +51,7 @@ def check_seen(definition: ResourceDefinition, document: Document, parties: Part
 
     Raises:
         DocumentNotFound: it may not; the error does not reveal that the document exists.
-        OutOfBounds: the caller can see no document of this resource.
+        RowAccessDenied: the caller can see no document of this resource.
     """
     rule = condition(definition, parties)
     if rule is not None and not holds(rule, json.loads(document.content), form=document.form):
@@ -65,10 +65,10 @@ def check_written(definition: ResourceDefinition, content: bytes, parties: Parti
     contract names parties, this one takes any extension.
 
     Raises:
-        OutOfBounds: it does not.
+        RowAccessDenied: it does not.
     """
     if parties is None:
         return
     if not holds(_in_own_form(definition, parties), json.loads(content)):
         places = " or ".join("/" + "/".join(path) for path in definition.parties)
-        raise OutOfBounds(f"{places} must name the party that the caller is bound to")
+        raise RowAccessDenied(f"{places} must name the party that the caller is bound to")

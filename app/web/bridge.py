@@ -36,9 +36,9 @@ WITHIN_PAGE = "tmf.within-page"
 _SCOPE = "tmf.scope"
 
 _ATTEMPTS = 5
-"""How often a change is computed while others write, before they wait for it."""
+"""Attempts to compute a change while other writes go on, before they are held back."""
 _SHORT_SECONDS = 0.05
-"""How long others may wait for one attempt."""
+"""Seconds that other writes are held back for one attempt."""
 _LOOP = "tmf.loop"
 _FORM = b"application/x-www-form-urlencoded"
 _LARGEST_FORM = 64 * 1024
@@ -67,7 +67,7 @@ def current_loop() -> asyncio.AbstractEventLoop:
 def run_operation(**_path: str) -> Response:
     """Run the operation that was routed and validated: the Flask view of every operation.
 
-    The bridge calls handlers directly; this view serves whoever dispatches through Flask.
+    The bridge calls handlers directly; this view serves requests that are dispatched through Flask.
     """
     call = call_of(current_scope())
     if call is None:

@@ -38,10 +38,10 @@ from app.tmf630.errors import (
     MalformedCallback,
     NoSuchPage,
     NotServed,
-    OutOfBounds,
     PatchConflict,
     PreconditionFailed,
     PreconditionRequired,
+    RowAccessDenied,
     SubscriptionExists,
 )
 from app.web.body import BodyTooLarge, BodyTooSlow, ClientGone, MalformedBody
@@ -63,7 +63,7 @@ from storage import (
 
 _log = logging.getLogger("tmf683.error")
 _QUIET_SECONDS = 10.0
-"""Between two lines about failures of one kind that are foreseen."""
+"""Seconds between two log lines about expected failures of one kind."""
 _REALM = "tmf683"
 _LONGEST_PATH = 200
 
@@ -165,7 +165,7 @@ _RULES: dict[type[Exception], _Rule] = {
         lambda error: _invalid_token(NoCredentials()),
     ),
     AccessMissing: _Rule(403, "insufficientScope", _FORBIDDEN, headers=_insufficient_scope),
-    OutOfBounds: _Rule(403, "outOfBounds", _FORBIDDEN),
+    RowAccessDenied: _Rule(403, "outOfBounds", _FORBIDDEN),
     ForeignOrigin: _Rule(403, "foreignOrigin", "Web pages of other origins may not do this."),
     UnknownHost: _Rule(403, "unknownHost", "The server is not known by this host name."),
     BadCallback: _Rule(
@@ -314,7 +314,7 @@ class ErrorBoundary:
             await self._answer(scope, send, failure)
 
     def _log(self, method: str, error: Exception, status: int, request_id: str) -> None:
-        """Log a failure: a traceback for what nobody foresaw, else a line now and then."""
+        """Log a failure: with a traceback if it is unexpected, else at a limited rate."""
         fields: dict[str, object] = {"request_id": request_id}
         foreseen = isinstance(error, StoreError) or status != 500
         if foreseen and not isinstance(error, StoreError):

@@ -47,11 +47,11 @@ class GroupCommit:
         return future
 
     def stop(self) -> None:
-        """End, once what the thread has begun is done."""
+        """Stop after the thread has finished its current work."""
         self._thread.stop()
 
     def _proceed(self) -> None:
-        """Make the writes that wait, and have them committed when this turn is over."""
+        """Run the queued writes, and commit them at the end of this loop iteration."""
         if self._waiting and self._waiting[0][1] and not self._made:
             self._make_in_thread()
             return
@@ -111,7 +111,7 @@ class GroupCommit:
         self._proceed()
 
     def _ended(self, outcome: asyncio.Future[None]) -> None:
-        """Answer those whose writes are durable now, or are lost."""
+        """Complete the calls whose writes are durable now, or are lost."""
         self._handed = self._begun = False
         error = outcome.exception()
         made, self._made = self._made, []
@@ -121,7 +121,7 @@ class GroupCommit:
         self._proceed()
 
     def _fail(self, error: BaseException) -> None:
-        """Answer everybody who waits: they need not wait again one by one."""
+        """Fail all queued calls at once, so that they do not wait for the lock one by one."""
         waiting, self._waiting = self._waiting, deque()
         for call, _ in waiting:
             call.error = error

@@ -1,4 +1,4 @@
-"""Health: whether the server can answer requests, and what stops it."""
+"""Health: whether the server can answer requests, and if not, why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the store can be written, found out by a small write every few seconds."""
+"""Write check: whether the store can be written, tested by a small write every few seconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS = 3.0
 
 
 class WriteCheck:
-    """Writes at most once in `SECONDS`, one process for all, and remembers what became of it."""
+    """Writes at most once in `SECONDS`, one process for all, and keeps the outcome."""
 
     def __init__(self, store: Store, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store

@@ -1,4 +1,4 @@
-"""Change streams: the server tells of writes that caused events, so that nobody has to ask.
+"""Change streams: MongoDB reports writes that caused events, so that readers need not poll.
 
 Replica sets and sharded clusters have them. A server without them is asked again now and then, in
 case it has become a member of a replica set; meanwhile whoever reads the log looks by itself.
@@ -57,7 +57,7 @@ class ChangeStream:
 
     @property
     def is_open(self) -> bool:
-        """Whether the server tells of writes now."""
+        """Whether MongoDB reports writes now."""
         return self._is_open
 
     def close(self) -> None:

@@ -14,10 +14,10 @@ from storage.mongo.event_log import DELETED, EVENTS
 from storage.query import Path, Query
 
 _THERE: Filter = {DELETED: None}
-"""What is no tombstone."""
+"""Matches documents that are not tombstones."""
 
 _TOMBSTONE: Filter = {DELETED: True}
-"""What is left of a deleted document while its events wait."""
+"""Matches tombstones: deleted documents whose events are not in the log yet."""
 
 WITHOUT_EVENTS = {EVENTS: 0}
 """The projection of a whole document."""

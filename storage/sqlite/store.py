@@ -231,7 +231,7 @@ class SqliteStore:
                     self._connections.bound_log(connection)
 
     def group(self) -> SqliteGroup | None:
-        """See `Store.group`; memory is as durable after each write as it will ever be."""
+        """See `Store.group`; an in-memory store has nothing to commit."""
         return None if self.single_process else SqliteGroup(self._connections)
 
     def find(self, collection: str, query: Query) -> Page:
@@ -413,7 +413,7 @@ def _listed_numbers(rows: Sequence[tuple[int]]) -> Sql:
 
 
 class _Expiry:
-    """Tells whether a short query has had its time: of the processor, if the machine is busy."""
+    """Whether a short query has used up its time: processor time, if the machine is busy."""
 
     __slots__ = ("_begun", "_seconds")
 

@@ -1,4 +1,4 @@
-"""What a start checks when the last process did not close the database.
+"""Start check of a database that the last process did not close.
 
 The last one to close it removes the write-ahead log. One that is left tells of a process that was
 killed, of a machine that lost power, or of a server that is running.

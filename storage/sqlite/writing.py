@@ -1,4 +1,4 @@
-"""Whether the database can be written, found out by writing a few bytes."""
+"""Write check: whether the database can be written, tested by writing a few bytes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 COLLECTION = "server/health"
 _WAIT_MS = 1000
-"""How long others may write without an end in sight before the database counts as locked."""
+"""Seconds without a commit of other writers after which the database counts as locked."""
 
 
 def check_write(connection: sqlite3.Connection, seconds: float) -> None:

@@ -41,13 +41,13 @@ _ACCESS = {
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """How callers prove who they are: tokens of `issuer`, API keys, or either."""
+    """How callers authenticate: tokens of `issuer`, API keys, or either."""
 
     issuer: str | None = None
     api_keys: bool = False
 
     def __bool__(self) -> bool:
-        """Whether callers have to prove it at all."""
+        """Whether callers have to authenticate."""
         return bool(self.issuer) or self.api_keys
 
 

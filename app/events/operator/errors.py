@@ -1,4 +1,4 @@
-"""What operators are told when an operation is not possible."""
+"""Errors of operator operations."""
 
 from __future__ import annotations
 

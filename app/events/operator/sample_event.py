@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.events.outbound.webhook import DeliveryResult, WebhookSender
 
 TEST_EVENT = "TestEvent"
-"""The `eventType` of a test event, which no contract has: listeners leave it alone."""
+"""The `eventType` of a test event, which no contract has, so that listeners ignore it."""
 
 Send: TypeAlias = Callable[[str, OutgoingEvent], "DeliveryResult"]
 """Sends an event to a callback, and returns the result."""

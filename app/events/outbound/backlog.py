@@ -1,4 +1,4 @@
-"""The backlog of event delivery and the workers that live, read from the store now and then."""
+"""The backlog of event delivery and the live workers, read from the store at a limited rate."""
 
 from __future__ import annotations
 

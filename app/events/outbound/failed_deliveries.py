@@ -1,4 +1,4 @@
-"""Failed deliveries: those that wait for another attempt, and those that were given up."""
+"""Failed deliveries: those that wait for another attempt, and those that were parked."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ State: TypeAlias = Literal["waiting", "parked"]
 
 @dataclass(frozen=True, slots=True)
 class FailedDelivery:
-    """A delivery that did not succeed yet (`waiting`) or was given up (`parked`).
+    """A delivery that waits for its next attempt (`waiting`) or has none left (`parked`).
 
     `cursor` is the id of the subscription's cursor, `number` the event's in the log. `resource` is
     what the event is about: later events about it wait behind this one. `next` is when the next
@@ -84,7 +84,7 @@ def find_failed(
 
 
 def forget_failed(store: Store, id: str) -> None:
-    """Remove a failed delivery."""
+    """Delete a failed delivery."""
     remove(store, FAILED, id)
 
 

@@ -1,4 +1,4 @@
-"""Heartbeats of delivery workers, in the store, so that every server knows whether one lives."""
+"""Heartbeats of delivery workers, in the store: every server can tell whether one is alive."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FORGET_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """One worker's sign of life; times are seconds since 1970 by that worker's clock.
+    """One worker's heartbeat; times are seconds since 1970 by that worker's clock.
 
     `worked_at` is when it last attempted a delivery, 0 when it has not yet. `restarts` is how often
     the server beside which it runs has started it again.
@@ -45,7 +45,7 @@ def end(store: Store, id: str) -> None:
 
 
 class HeartbeatReader:
-    """Tells workers that live from those that have died, without trusting their clocks.
+    """Finds the workers that are alive, without trusting their clocks.
 
     A worker lives while its heartbeat changes. One that is seen for the first time lives if the
     clocks agree that its heartbeat is recent.

@@ -46,7 +46,7 @@ class DeliveryResult:
     """The result of one attempt: `error` is empty when the listener has accepted the event.
 
     `refused` says that the listener answered and does not want this event (4xx), `gone` that it
-    wants no events any more (410). `wait` is how many seconds it asks to be left alone.
+    wants no events any more (410). `wait` is how many seconds the listener asks to wait.
     """
 
     error: str = ""

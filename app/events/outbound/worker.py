@@ -111,7 +111,7 @@ class DeliveryWorker:
             dispatcher.wake()
 
     async def run(self) -> None:
-        """Deliver until stopped; a store that cannot be reached is waited for."""
+        """Deliver until stopped; waits for a store that cannot be reached."""
         self._sender = self._make_sender()
         loop = asyncio.get_running_loop()
         self._watch = self._store.watch_events(lambda: loop.call_soon_threadsafe(self._written.set))

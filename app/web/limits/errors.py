@@ -2,7 +2,7 @@
 
 
 class Overloaded(Exception):
-    """The worker has as many requests at once as it takes."""
+    """The worker already handles its maximum number of requests."""
 
 
 class RequestTimedOut(Exception):
@@ -10,7 +10,7 @@ class RequestTimedOut(Exception):
 
 
 class RateLimited(Exception):
-    """A client asks too often; it may ask again in `wait` seconds."""
+    """A client sent too many requests; it may retry after `wait` seconds."""
 
     def __init__(self, wait: float) -> None:
         super().__init__("too many requests; ask less often")
