@@ -16,7 +16,7 @@ import tmf683
 from app.cli import main as command_line
 from app.observability.log_events import LogEvent
 from app.observability.metrics import Backlog, Metrics
-from app.server import protocol
+from app.server import refusals
 from app.settings import Settings
 from app.tmf630 import filtering
 from app.web import errors
@@ -167,7 +167,7 @@ def statuses() -> dict[str, int]:
     }
     unexpected = errors.failure_of(RuntimeError())
     found[unexpected.code] = unexpected.status
-    source = inspect.getsource(protocol)
+    source = inspect.getsource(refusals)
     for line, code in re.findall(r'"(\d{3}) [^"]*",\s*"(\w+)"', source):
         found[code] = int(line)
     for code in re.findall(r'_bad_request\(\s*"(\w+)"', source):
