@@ -226,7 +226,7 @@ def test_a_test_event_tells_what_the_listener_answers(
         assert receiver.got[0].headers["webhook-id"] == result["event"]
         client.delete(f"{BASE}/hub/{made}")
     assert result["delivered"] == (answers == "204 No Content")
-    assert result.get("error") == (None if result["delivered"] else "it answered 503")
+    assert result.get("error") == (None if result["delivered"] else "the listener answered 503")
 
 
 def test_a_test_event_goes_where_events_may_go_only(
