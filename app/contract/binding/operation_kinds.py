@@ -10,6 +10,9 @@ import re
 from enum import StrEnum
 from itertools import pairwise
 
+from app.contract.document.load import Json
+from app.contract.schema.schemas import body_schema, follow, success_schema
+
 
 class Kind(StrEnum):
     """What an operation does."""
@@ -27,6 +30,12 @@ class Kind(StrEnum):
     LISTEN = "listen"
     OTHER = "other"
 
+
+CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
+"""Operations that have a body."""
+
+WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
+"""Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
 
 _COLLECTION = {"get": Kind.LIST, "post": Kind.CREATE}
 _MEMBER = {"get": Kind.RETRIEVE, "patch": Kind.PATCH, "put": Kind.REPLACE, "delete": Kind.DELETE}
@@ -49,6 +58,23 @@ def kind_of(path: str, method: str) -> Kind:
     if names[-1] == "hub":
         return (_HUB_MEMBER if is_member(path) else _HUB).get(method, Kind.OTHER)
     return (_MEMBER if is_member(path) else _COLLECTION).get(method, Kind.OTHER)
+
+
+def unserved(document: Json, kind: Kind, operation: Json) -> str | None:
+    """Return why no handler can serve an operation; None when one can."""
+    if kind is Kind.OTHER:
+        return "no handler fits this method and path"
+    body = body_schema(operation)
+    if kind in CHANGES and body is None:
+        return "it has no JSON request body"
+    if kind in WHOLE and follow(document, body or {}).get("type") == "array":
+        return "it takes a list of resources"
+    answer = follow(document, success_schema(operation) or {})
+    if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
+        return "it answers one object, and no id in the path says which"
+    if kind is Kind.CREATE and answer.get("type") == "array":
+        return "it answers a list to one resource sent"
+    return None
 
 
 def collection_of(path: str) -> str:

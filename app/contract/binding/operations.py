@@ -7,22 +7,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
+from app.contract.binding.operation_kinds import (
+    CHANGES,
+    WHOLE,
+    Kind,
+    collection_of,
+    kind_of,
+    unserved,
+)
 from app.contract.binding.resource_definitions import definitions_of, success_status
 from app.contract.document import normalise
 from app.contract.document.listener_bodies import ANY_EVENT
 from app.contract.document.load import Json
 from app.contract.evolution.mapping import Mapping as VersionMapping
 from app.contract.schema.parameters import Parameter
-from app.contract.schema.schemas import body_schema, follow, success_schema
+from app.contract.schema.schemas import follow, success_schema
 from app.contract.schema.validators import SchemaCompiler, Validator, View
 from app.tmf630.definitions import ListenerDefinition, ResourceDefinition
 from app.tmf630.errors import InvalidResource
-
-_CHANGES = (Kind.CREATE, Kind.PATCH, Kind.REPLACE, Kind.SUBSCRIBE, Kind.LISTEN)
-
-_WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
-"""Operations whose bodies are whole objects; in a merge patch, null removes an attribute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def bind(
         for path, method, operation in normalise.operations(document)
     )
     return tuple(
-        replace(each, null_is_absent=null_is_absent and each.kind in _WHOLE) for each in bindings
+        replace(each, null_is_absent=null_is_absent and each.kind in WHOLE) for each in bindings
     )
 
 
@@ -131,7 +133,7 @@ def _binding(
     any_event: bool,
 ) -> Binding:
     kind = kind_of(path, method)
-    reason = _unserved(document, kind, operation)
+    reason = unserved(document, kind, operation)
     definition = None if reason else definitions.get(collection_of(path))
     listener = None
     if kind is Kind.LISTEN and reason is None:
@@ -154,29 +156,12 @@ def _binding(
             )
             for media_type, content in body.get("content", {}).items()
         },
-        body_required=bool(body.get("required", kind in _CHANGES)),
+        body_required=bool(body.get("required", kind in CHANGES)),
         responses=partial(_response_validator, compiler, operation["responses"]),
         definition=definition,
         listener=listener,
         unserved=reason,
     )
-
-
-def _unserved(document: Json, kind: Kind, operation: Json) -> str | None:
-    """Return why no handler can serve an operation; None when one can."""
-    if kind is Kind.OTHER:
-        return "no handler fits this method and path"
-    body = body_schema(operation)
-    if kind in _CHANGES and body is None:
-        return "it has no JSON request body"
-    if kind in _WHOLE and follow(document, body or {}).get("type") == "array":
-        return "it takes a list of resources"
-    answer = follow(document, success_schema(operation) or {})
-    if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
-        return "it answers one object, and no id in the path says which"
-    if kind is Kind.CREATE and answer.get("type") == "array":
-        return "it answers a list to one resource sent"
-    return None
 
 
 def _listener(document: Json, base_path: str, path: str, operation: Json) -> ListenerDefinition:

@@ -137,25 +137,34 @@ def _all_of(document: Json, ids: list[Json | None]) -> Json:
 def _repair_requirements(document: Json) -> Iterator[Problem]:
     """Let no object have to have an attribute that its schema does not declare.
 
-    Parts of a composition are left: another part may declare it.
+    What a class requires may be declared by those that inherit from it.
     """
-    parts = {
-        name_of(part)
-        for _, schema in schemas_of(document)
-        for word in _PARTS - {"not"}
-        for part in schema.get(word, [])
-    }
-    for place, schema in list(schemas_of(document)):
-        if _is_part(place) or (place[:2] == ("components", "schemas") and place[2] in parts):
-            continue
+    schemas = [each for each in schemas_of(document) if not _is_part(each[0])]
+    inherited: dict[str, set[str]] = {}
+    for _, schema in schemas:
+        declared = attributes(document, schema).properties.keys()
+        for base in _bases(document, schema):
+            inherited.setdefault(base, set()).update(declared)
+    for place, schema in schemas:
         if schema.keys() & {"oneOf", "anyOf", "$ref", "additionalProperties"}:
             continue
         described = attributes(document, schema)
         undeclared = described.required - described.properties.keys()
+        if place[:2] == ("components", "schemas"):
+            undeclared -= inherited.get(str(place[2]), set())
         removed = _drop(schema, undeclared) if described.properties else frozenset()
         if removed:
             names = ", ".join(sorted(removed))
             yield Problem(pointer(place), f"requires {names} without declaring it; left out")
+
+
+def _bases(document: Json, schema: Json) -> Iterator[str]:
+    """Yield the names of the classes that a schema inherits from, at any distance."""
+    for part in schema.get("allOf", []):
+        name = name_of(part)
+        if name is not None:
+            yield name
+        yield from _bases(document, follow(document, part))
 
 
 def _is_part(place: Place) -> bool:
@@ -190,28 +199,50 @@ def _repair_requests(document: Json) -> Iterator[Problem]:
             undeclared = described.required - described.properties.keys()
             wrong = frozenset(undeclared | (described.required & given))
             if described.properties and wrong:
-                definition["schema"] = _without_required(document, schema, wrong)
+                suffix = "_Request" if kind is Kind.CREATE else "_Change"
+                definition["schema"] = _Relaxed(document, wrong, suffix).schema(schema)
                 place = ("paths", path, method, "requestBody", "content", media_type)
                 names = ", ".join(sorted(wrong))
                 rule = f"requires {names}, which no client can send; no longer required"
                 yield Problem(pointer(place), rule)
 
 
-def _without_required(document: Json, schema: Json, names: frozenset[str]) -> Json:
-    """Return a copy of a schema, and of what it is composed of, that does not require the names."""
-    followed = follow(document, schema)
-    if not names & attributes(document, followed).required:
-        return schema
-    copied = dict(followed)
-    if "required" in copied:
-        copied["required"] = [name for name in copied["required"] if name not in names]
-        if not copied["required"]:
-            del copied["required"]
-    if "allOf" in copied:
-        copied["allOf"] = [_without_required(document, each, names) for each in copied["allOf"]]
-    component = name_of(schema)
-    if component is None:
+class _Relaxed:
+    """Copies of schemas that do not require some names; those of components get a suffix."""
+
+    def __init__(self, document: Json, names: frozenset[str], suffix: str) -> None:
+        self._document = document
+        self._names = names
+        self._suffix = suffix
+        self._copied: set[str] = set()
+
+    def schema(self, schema: Json) -> Json:
+        """Return a copy of a schema, of what it is composed of and of the classes it leads to."""
+        followed = follow(self._document, schema)
+        if not self._names & attributes(self._document, followed).required:
+            return schema
+        name = name_of(schema)
+        if name is None:
+            return self._copy(followed)
+        copied = f"{name}{self._suffix}"
+        if copied not in self._copied:
+            self._copied.add(copied)  # before its parts, which may lead back
+            self._document["components"]["schemas"][copied] = self._copy(followed)
+        return {"$ref": f"#/components/schemas/{copied}"}
+
+    def _copy(self, schema: Json) -> Json:
+        copied = dict(schema)
+        if "required" in copied:
+            copied["required"] = [each for each in copied["required"] if each not in self._names]
+            if not copied["required"]:
+                del copied["required"]
+        if "allOf" in copied:
+            copied["allOf"] = [self.schema(each) for each in copied["allOf"]]
+        mapping = copied.get("discriminator", {}).get("mapping")
+        if mapping:
+            targets = {
+                value: self.schema({"$ref": target})["$ref"] if "/" in target else target
+                for value, target in mapping.items()
+            }
+            copied["discriminator"] = {**copied["discriminator"], "mapping": targets}
         return copied
-    component = f"{component}_Request"
-    document["components"]["schemas"][component] = copied
-    return {"$ref": f"#/components/schemas/{component}"}

@@ -27,7 +27,7 @@ def declare_request_rules(document: Json) -> Json:
         known = attributes(document, schema).properties
         stated = rules[kind_of(path, method)]
         applying = {
-            name: rule
+            name: {**follow(document, known[name]), **rule}
             for name, choice in stated.items()
             if name in known
             for rule in _fitting(choice, follow(document, known[name]).get("type"))

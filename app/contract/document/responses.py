@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 
-from app.contract.binding.operation_kinds import Kind, collection_of, kind_of, parents_of
+from app.contract.binding.operation_kinds import Kind, collection_of, kind_of, parents_of, unserved
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
 from app.contract.schema.schemas import attributes, failure_schema, follow
@@ -70,7 +70,8 @@ def _errors(document: Json, path: str, method: str, operation: Json) -> Iterator
         yield from stated.get("body", {}).items()
     if parents_of(collection_of(path)) and kind is not Kind.OTHER:
         yield from stated.get("nested", {}).items()
-    yield from stated.get(kind, {}).items()
+    served = unserved(document, kind, operation) is None
+    yield from stated.get(kind if served else Kind.OTHER, {}).items()
 
 
 def _in_json(response: Json, error: Json | None) -> Json:

@@ -123,3 +123,47 @@ def test_a_document_with_slips_is_served(tmp_path: Path) -> None:
     contract = open_contract(file)
     assert len(contract.repaired) == 1
     assert [each.unserved for each in contract.bindings if each.path == "/pot/{id}"] == [None, None]
+
+
+def test_a_class_need_not_bring_what_the_server_makes_whichever_way_leads_to_it(
+    tmp_path: Path,
+) -> None:
+    mapping = {each: f"#/components/schemas/{each}_FVO" for each in ("Pot", "Kettle")}
+    pot = {
+        "type": "object",
+        "required": ["@type", "href", "lid"],
+        "properties": {"@type": {"type": "string"}, "href": {"type": "string"}, "lid": {}},
+        "discriminator": {"propertyName": "@type", "mapping": mapping},
+    }
+    of_pot = {"application/json": {"schema": {"$ref": "#/components/schemas/Pot_FVO"}}}
+    document = {
+        "openapi": "3.0.3",
+        "info": {"title": "Pots", "version": "5.0"},
+        "paths": {
+            "/pot": {
+                "post": {
+                    "requestBody": {"content": of_pot},
+                    "responses": {"201": {"description": "made", "content": of_pot}},
+                }
+            }
+        },
+        "components": {
+            "schemas": {
+                "Pot_FVO": pot,
+                "Kettle_FVO": {
+                    "allOf": [
+                        {"$ref": "#/components/schemas/Pot_FVO"},
+                        {"type": "object", "required": ["spout"], "properties": {"spout": {}}},
+                    ]
+                },
+            }
+        },
+    }
+    file = tmp_path / "pots.json"
+    file.write_text(json.dumps(document))
+    (create,) = open_contract(file).bindings
+    accepts = create.bodies["application/json"].accepts
+    assert accepts({"@type": "Pot", "lid": 1})
+    assert accepts({"@type": "Kettle", "lid": 1, "spout": 1})
+    assert not accepts({"@type": "Kettle", "lid": 1})
+    assert not accepts({"@type": "Pot"})
