@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,9 @@ LARGEST_LOG = 128 * 1024 * 1024
 _SHORTEST_WRITE_SECONDS = 0.5
 _LOG_WAIT_MS = 250
 """How long to wait for readers that still need the beginning of the log; writes wait meanwhile."""
+_LOG_LOOK_SECONDS = 0.05
+_LOG_REST_SECONDS = 60.0
+"""How long no read waits after one has waited in vain: another program keeps the log."""
 
 
 class Connections:
@@ -37,6 +41,8 @@ class Connections:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._log_tried = 0
+        self._log_kept_until = 0.0
         self._identity = FileIdentity(file) if file is not None else None
         self._shared = None if file else self.open()
 
@@ -72,19 +78,48 @@ class Connections:
 
         SQLite does so by itself only at a moment without readers, which may never come.
         """
+        size = self._log_size()
+        if size < self._log_tried:
+            self._log_tried = 0  # another process has started it anew
+        if size > max(LARGEST_LOG // 2, self._log_tried + LARGEST_LOG // 32):
+            self._log_tried = 0 if self._start_log_anew(connection, _LOG_WAIT_MS) else size
+
+    def wait_for_log(self, seconds: float) -> None:
+        """Let a read that may take long begin once the log is no longer about to be too large.
+
+        Such reads, each begun before the one before it ends, would keep the log for ever.
+        """
+        if self._log_size() <= LARGEST_LOG * 3 // 4:
+            return
+        end = time.monotonic() + seconds
+        with self.use() as connection:
+            while time.monotonic() >= self._log_kept_until and not connection.in_transaction:
+                if self._start_log_anew(connection, 0):
+                    return
+                if time.monotonic() > end:
+                    self._log_kept_until = end + _LOG_REST_SECONDS
+                time.sleep(_LOG_LOOK_SECONDS)
+
+    def _log_size(self) -> int:
         if self._file is None:
-            return
+            return 0
         try:
-            size = self._file.with_name(f"{self._file.name}-wal").stat().st_size
+            return self._file.with_name(f"{self._file.name}-wal").stat().st_size
         except OSError:
-            return
-        if size > LARGEST_LOG // 2:
-            (wait,) = connection.execute("PRAGMA busy_timeout").fetchone()
-            connection.execute(f"PRAGMA busy_timeout = {_LOG_WAIT_MS}")
-            try:
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {wait}")
+            return 0
+
+    @staticmethod
+    def _start_log_anew(connection: sqlite3.Connection, wait_ms: int) -> bool:
+        """Return whether the log is empty now; it is no failure of what was written if not."""
+        (wait,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
+        try:
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {wait}")
+        return not busy
 
     @property
     def others_wait_seconds(self) -> float | None:

@@ -8,9 +8,6 @@ from contextlib import AbstractContextManager
 from storage.errors import StoreBusy
 from storage.sqlite.connections import Connections, commit, roll_back
 
-_COMMITS_BETWEEN_LOOKS = 50
-"""How many groups are committed before the size of the log is looked at."""
-
 
 class SqliteGroup:
     """`storage.port.Group` on one SQLite file."""
@@ -18,7 +15,6 @@ class SqliteGroup:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._opened: sqlite3.Connection | None = None
-        self._commits = 0
         self._seconds: float | None = None
 
     def begin(self, *, wait: bool) -> bool:
@@ -46,9 +42,7 @@ class SqliteGroup:
         """See `Group.commit`."""
         with self._connections.explained():
             commit(self._own)
-            self._commits += 1
-            if self._commits % _COMMITS_BETWEEN_LOOKS == 0:
-                self._connections.bound_log(self._own)
+            self._connections.bound_log(self._own)
 
     @property
     def _own(self) -> sqlite3.Connection:

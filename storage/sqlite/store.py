@@ -242,6 +242,8 @@ class SqliteStore:
         if query.where is not None:
             parts = known.conditions.parts(query.where)
         offset, limit = min(query.window.offset, _LARGEST), min(query.window.limit, _LARGEST - 1)
+        if query.seconds is None:
+            self._connections.wait_for_log(self._query_seconds)
         with self._connections.use() as connection, self._timed(connection, query.seconds):
             access = choose_access(
                 connection, collection, parts, counts=query.count, newest=not query.sort

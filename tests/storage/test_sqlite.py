@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -10,12 +11,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +36,7 @@ from storage import (
     StoreBusy,
     StoreError,
     StoreUrlError,
+    Window,
     open_store,
 )
 from storage.sqlite import SqliteStore
@@ -405,7 +410,6 @@ def test_the_log_stays_bounded_while_reads_overlap(
 ) -> None:
     """Always one reader is on: each begins before the one before it ends."""
     monkeypatch.setattr("storage.sqlite.connections.LARGEST_LOG", 4 * 1024 * 1024)
-    monkeypatch.setattr("storage.sqlite.group._COMMITS_BETWEEN_LOOKS", 5)
     file = tmp_path / "s.db"
     store = open_store(url(file), durability="normal")
     store.prepare("c", ())
@@ -431,6 +435,67 @@ def test_the_log_stays_bounded_while_reads_overlap(
     for reader in readers:
         reader.close()
     store.close()
+
+
+@pytest.fixture
+def full_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStore]:
+    """A store whose log is as large as it may become, since somebody reads."""
+    monkeypatch.setattr("storage.sqlite.connections.LARGEST_LOG", 1024 * 1024)
+    store = open_store(url(tmp_path / "s.db"), query_seconds=5, busy_seconds=1)
+    assert isinstance(store, SqliteStore)
+    store.prepare("c", ())
+    store.insert("c", "a", b'{"id":"a","text":"x"}')
+    yield store
+    store.close()
+
+
+def fill(store: SqliteStore, log: Path) -> None:
+    number = 0
+    while log.stat().st_size < 800_000:
+        number += 1
+        store.insert("c", str(number), b'{"id":"x","text":"' + b"x" * 50_000 + b'"}')
+
+
+def test_a_long_read_begins_after_the_log_that_others_keep(
+    full_log: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads that overlap without end do not keep the beginning of the log for ever."""
+    log, waiting = tmp_path / "s.db-wal", threading.Event()
+    monkeypatch.setattr(
+        "storage.sqlite.connections.time",
+        SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: waiting.set()),
+    )
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as first:
+        first.execute("BEGIN")
+        first.execute("SELECT count(*) FROM document").fetchone()
+        fill(full_log, log)
+        with ThreadPoolExecutor(1) as pool:
+            second = pool.submit(full_log.find, "c", Query(window=Window(0, 1)))
+            assert waiting.wait(60)
+            assert not second.done()
+            first.execute("COMMIT")
+            assert len(second.result().documents) == 1
+    assert log.stat().st_size < 100_000
+
+
+def test_a_program_that_keeps_the_log_delays_one_read(
+    full_log: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()
+    slept: list[float] = []
+    monkeypatch.setattr(
+        "storage.sqlite.connections.time",
+        SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append),
+    )
+    with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT count(*) FROM document").fetchone()
+        fill(full_log, tmp_path / "s.db-wal")
+        assert full_log.find("c", Query(window=Window(0, 1))).documents
+        assert 0 < len(slept) <= 5
+        slept.clear()
+        assert full_log.find("c", Query(window=Window(0, 1))).documents
+        assert not slept
 
 
 def test_bounding_the_log_leaves_the_wait_for_other_writers_as_it_was(
