@@ -132,7 +132,10 @@ def open_contract(
         contradictions=contradictions,
         bindings=bindings,
         announced=tuple(
-            Announced(each, events_of(document, compiler, resource_name(each.path[len(base) :])))
+            Announced(
+                each,
+                events_of(document, compiler, resource_name(each.path[len(base) :]), each.type),
+            )
             for each in definitions.values()
             if each.announces
         ),

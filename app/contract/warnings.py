@@ -14,7 +14,8 @@ _WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
 
 def warnings_of(contract: Contract) -> list[str]:
     """Return the warnings about a contract, a sentence each."""
-    resources = [resource_name(each.definition.path) for each in contract.announced]
+    definitions = [each.definition for each in contract.announced]
+    resources = [name for each in definitions for name in (resource_name(each.path), each.type)]
     warnings = [
         f"{each.method.upper()} {each.path} is not served: {each.unserved}"
         for each in contract.bindings

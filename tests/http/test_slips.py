@@ -14,6 +14,7 @@ from app.application import create_app
 from app.bootstrap import open_contracts
 from app.conformance import DerivedRun, run_derived, text_report
 from app.contract import Contract
+from app.contract.warnings import warnings_of
 from app.settings import Settings, read_settings
 from app.tmf630.definitions import Change
 from tests.server import running_server
@@ -91,6 +92,8 @@ CONTRACT = {
         **paths_of("batch", create=many(ref("batch"))),
         **paths_of("loose", create=thing(due=TEXT, kind=TEXT)),
         **paths_of("engine"),
+        **paths_of("motor", create=ref("Drive"), created=ref("Drive"), read=ref("Drive")),
+        "/listener/driveRemoveEvent": listener("driveRemoveEvent"),
         "/listener/engineStateChange": listener("engineStateChange"),
         "/listener/engineChangeEvent": listener("engineChangeEvent"),
         "/hub": {
@@ -123,6 +126,8 @@ CONTRACT = {
             due={"type": "string", "format": "date-time"},
             kind={"type": "string", "enum": ["a"], "maxLength": 3},
         ),
+        "motor": thing(id=TEXT, name=TEXT),
+        "Drive": thing(id=TEXT, name=TEXT),
         "engine": thing(id=TEXT, name=TEXT, operationalState=TEXT),
         "Subscription": thing("id", "callback", id=TEXT, callback=TEXT, query=TEXT),
         "Error": {"type": "object"},
@@ -199,9 +204,17 @@ def test_a_creation_of_several_is_not_served(api: TestClient) -> None:
 
 
 def test_a_resource_has_the_state_that_its_attributes_are_named_by(contract: Contract) -> None:
-    (engine,) = (each for each in contract.announced)
+    (engine,) = (each for each in contract.announced if each.definition.type == "engine")
     assert engine.definition.states == {"operationalState"}
     assert engine.events.keys() == {Change.ATTRIBUTE, Change.STATUS}
+
+
+def test_events_may_be_named_by_the_class_of_a_resource(contract: Contract) -> None:
+    (motor,) = (each for each in contract.announced if each.definition.type == "Drive")
+    assert {each: event.type for each, event in motor.events.items()} == {
+        Change.DELETE: "DriveRemoveEvent"
+    }
+    assert warnings_of(contract) == ["POST /batch is not served: it takes a list of resources"]
 
 
 @pytest.mark.slow

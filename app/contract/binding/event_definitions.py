@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from app.contract.binding.operation_kinds import Kind, kind_of
+from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
 from app.contract.schema.discriminator import OPEN
@@ -54,18 +54,25 @@ class EventDefinition:
 
 
 def events_of(
-    document: Json, compiler: SchemaCompiler, resource: str
+    document: Json, compiler: SchemaCompiler, resource: str, class_name: str = ""
 ) -> dict[Change, EventDefinition]:
-    """Return the events that a contract declares for a resource of this name.
+    """Return the events that a contract declares for a resource of this name, or of this class.
 
-    Where several listeners stand for one change, the one with the usual name counts.
+    Where several listeners stand for one change, the one with the usual name counts. The class is
+    asked only where no resource has its name.
     """
     found: dict[Change, tuple[int, EventDefinition]] = {}
+    called = [resource]
+    collections = (collection_of(path) for path in document["paths"])
+    if class_name.lower() not in {each.rpartition("/")[2].lower() for each in collections}:
+        called.append(class_name)
     for path, method, operation in operations(document):
         name = path.rpartition("/")[2]
         schema = body_schema(operation)
-        meaning = change_of(name, resource) if kind_of(path, method) is Kind.LISTEN else None
-        if meaning is None or schema is None:
+        if schema is None or kind_of(path, method) is not Kind.LISTEN:
+            continue
+        meaning = next(filter(None, (change_of(name, each) for each in called)), None)
+        if meaning is None:
             continue
         change, rank = meaning
         if change not in found or rank < found[change][0]:

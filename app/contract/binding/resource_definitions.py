@@ -88,8 +88,9 @@ def _definition(
         for name, moment in document.get("x-managed-attributes", {}).items()
         if paths.is_instant((name,))
     }
+    type = _class_name(resource) or name[:1].upper() + name[1:]
     return ResourceDefinition(
-        type=_class_name(resource) or name[:1].upper() + name[1:],
+        type=type,
         collection=_stored_under(document, path, mappings),
         path=f"{base_path}{path}",
         check=_checker(
@@ -120,7 +121,7 @@ def _definition(
         indexes=tuple(_indexes(document, paths)),
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
-        announces=frozenset(events_of(document, compiler, resource_name(path))),
+        announces=frozenset(events_of(document, compiler, resource_name(path), type)),
         parties=tuple(
             place
             for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
