@@ -90,15 +90,18 @@ def is_time(text: str) -> bool:
 def instant(text: str) -> datetime | None:
     """Return the instant a text reads as; UTC when it has no offset, None when it is none.
 
-    The `+` of an offset often arrives as a space.
+    The `+` of an offset often arrives as a space. A leap second is the second after it.
     """
     found = _INSTANT.fullmatch(text.strip())
     if found is None:
         return None
-    offset = (found[3] or "Z").replace(" ", "+").upper()
+    time, offset = found[2], (found[3] or "Z").replace(" ", "+").upper()
+    leap = time[6:8] == "60"
+    if leap:
+        time = f"{time[:6]}59{time[8:]}"
     try:
-        return datetime.fromisoformat(f"{found[1]}T{found[2]}{offset}")
-    except ValueError:
+        return datetime.fromisoformat(f"{found[1]}T{time}{offset}") + timedelta(seconds=leap)
+    except (ValueError, OverflowError):
         return None
 
 

@@ -295,7 +295,11 @@ def test_an_event_is_accepted_in_the_form_that_other_systems_give_it(
         relatedChannel=None,
         relatedParty=[{"id": 42, "role": "customer", "name": None}, None],
         attachment=[{"id": "a1", "@referredType": "Document"}],
-        note=[{"text": "a", "date": "2026-11-23T12:00:00+00"}],
+        note=[
+            {"text": "a", "date": "2026-11-23T12:00:00+00"},
+            {"text": "b", "date": "2026-11-23t12:00:00z"},
+            {"text": "c", "date": "2016-12-31T23:59:60Z"},
+        ],
     )
     event = {"eventId": id, "eventTime": "2026-11-23T13:00:00+0100", "priority": None,
              "event": {"PartyInteraction": payload}}  # fmt: skip
@@ -311,7 +315,12 @@ def test_an_event_is_accepted_in_the_form_that_other_systems_give_it(
     }  # fmt: skip
     (party,) = found["relatedParty"]
     assert (party["id"], party["role"]) == ("42", "customer")
-    assert found["note"][0]["date"] == "2026-11-23T12:00:00Z"
+    assert [note["date"] for note in found["note"]] == [
+        "2026-11-23T12:00:00Z", "2026-11-23T12:00:00Z", "2017-01-01T00:00:00Z",
+    ]  # fmt: skip
+    for date in ("2026-11-23t12:00:00z", "2016-12-31T23:59:60Z", "2017-01-01"):
+        query = {"id": id, "note.date": date}
+        assert len(api.get("/partyInteraction", params=query).json()) == 1, date
     assert "description" not in found
     kept = httpx.get(f"{server.url}/admin/received/{answer.json()['id']}", trust_env=False).json()
     assert (kept["outcome"], kept["event"]) == ("applied", event)

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from app.contract.evolution.version_views import MADE_UP_TEXT
+from app.tmf630 import literals
 from app.tmf630.definitions import Resource, ResourceDefinition
 from storage import INSTANT, Path
 
@@ -40,6 +41,8 @@ def instant_of(value: object) -> datetime | None:
     """Return the instant that a date-time stands for, in any form; without an offset it is UTC."""
     try:
         if isinstance(value, str):
+            if (read := literals.instant(value)) is not None:
+                return read
             at = datetime.fromisoformat(value.strip())
             return at if at.tzinfo else at.replace(tzinfo=UTC)
         if isinstance(value, int | float) and not isinstance(value, bool):
