@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from app.contract import Contract, Kind
+from app.contract.binding.resource_definitions import resource_name
 from app.contract.document.normalise import name_from_title
 from app.tmf630.definitions import ResourceDefinition
 from storage import Document, Query, Store, Window, every
@@ -67,8 +68,10 @@ def sources_of(contract: Contract, other_names: Sequence[str] = ()) -> tuple[Sou
             *_names(titled),
             *other_names,
         }
-        for api, major in product(sorted(apis), _MAJORS):
-            other = f"{api}/v{major}/{name}"
+        path = definition.path.removeprefix(contract.base_path)
+        names = dict.fromkeys((name, resource_name(path)))
+        for api, major, called in product(sorted(apis), _MAJORS, names):
+            other = f"{api}/v{major}/{called}"
             found.setdefault(other, Source(definition, other))
     # Resources that are within others come after those.
     return tuple(sorted(found.values(), key=lambda each: len(each.definition.parents)))

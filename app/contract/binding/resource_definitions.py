@@ -174,8 +174,9 @@ def _stored_under(document: Json, path: str, mappings: Sequence[Mapping]) -> str
     api, version = normalise.api_name(document), normalise.major_version(document)
     name = resource_name(path)
     for mapping in mappings:
-        if mapping.side_of(api, version) and name in mapping.resources:
-            return f"{mapping.api}/{name}"
+        stored = mapping.stored_name(api, version, name)
+        if stored is not None:
+            return f"{mapping.api}/{stored}"
     return f"{api}/v{version}/{name}"
 
 

@@ -3,7 +3,7 @@
 A mapping file names an API, its major versions `older` and `newer`, and describes the objects that
 differ. Both directions follow from one description:
 
-- `to`: the newer name of an attribute; its own name when absent.
+- `to`: the newer name of an attribute, or of a resource; its own name when absent.
 - `nest`: the newer version keeps the object's attributes in an object of this name inside it, all
   but those in `beside`.
 - `newer`, `older`: what the one version has where the other says nothing. A default in the other
@@ -141,6 +141,8 @@ class Mapping:
     """Two versions of an API, and the shape of each resource that both have.
 
     `apis` are what the versions call the API; the store keeps the documents under the older name.
+    `resources` has the shapes by the older names of the resources, `renamed` the newer names of
+    those that the newer version calls another way.
     """
 
     title: str
@@ -148,6 +150,16 @@ class Mapping:
     apis: MappingType[Side, str]
     versions: MappingType[Side, str]
     resources: MappingType[str, Shape]
+    renamed: MappingType[str, str] = field(default_factory=dict)
+
+    def stored_name(self, api: str, version: str, resource: str) -> str | None:
+        """Return the older name of a resource of a version; None where the mapping has it not."""
+        side = self.side_of(api, version)
+        for older in self.resources:
+            name = older if side is Side.OLDER else self.renamed.get(older, older)
+            if side is not None and name == resource:
+                return older
+        return None
 
     def side_of(self, api: str, version: str) -> Side | None:
         """Return which side a major version of an API is on; None for any other."""
@@ -201,8 +213,15 @@ def read_mapping(file: FilePath) -> Mapping:
         apis={side: apis[side] for side in Side},
         versions={side: document[side] for side in Side},
         resources={
-            name: reader.shape(stated, f"/resources/{name}")
+            name: reader.shape(
+                _but_name(stated) if isinstance(stated, dict) else stated, f"/resources/{name}"
+            )
             for name, stated in document["resources"].items()
+        },
+        renamed={
+            name: str(stated["to"])
+            for name, stated in document["resources"].items()
+            if isinstance(stated, dict) and "to" in stated
         },
     )
 

@@ -46,9 +46,10 @@ class MappedForms:
         self.name = version
         self._valid = valid
         self._ways = [
-            (mapping, side, mapping.resources[resource])
+            (mapping, side, mapping.resources[stored])
             for mapping in mappings
-            if (side := mapping.side_of(api, version)) and resource in mapping.resources
+            if (side := mapping.side_of(api, version))
+            and (stored := mapping.stored_name(api, version, resource)) is not None
         ]
         oldest = all(side is Side.OLDER for _, side, _ in self._ways)
         self._own_forms = _forms_of(version, first=oldest)

@@ -16,6 +16,7 @@ from app.bootstrap import open_contracts, open_prepared_store
 from app.commands.contracts import mapping
 from app.contract.evolution.mapping import Side, read_mapping
 from app.maintenance import check_documents, migrate
+from app.maintenance.collections import sources_of
 from app.settings import Settings
 from tests.conftest import OURS, OURS_V5, official_specs
 
@@ -153,6 +154,28 @@ def test_documents_from_before_the_mapping_are_found(
     moved = store.get("shopManagement/shop", "1")
     assert (moved.form, b'"openingTime":{"opens":"9"}' in moved.content) == ("5", True)
     store.close()
+
+
+def test_a_mapping_may_rename_a_resource(shops: tuple[Path, Path], tmp_path: Path) -> None:
+    new = yaml.safe_load(yaml.safe_dump(NEW).replace("/shop", "/store"))
+    new["servers"] = NEW["servers"]
+    shops[1].write_text(yaml.safe_dump(new))
+    file = tmp_path / "shops.mapping.yaml"
+    drafted = yaml.safe_load(draft(shops[0], tmp_path / "shops-v5.yaml"))
+    attributes = {"clerk": {"to": "relatedClerk"}, "hours": {"to": "openingTime"}}
+    drafted["resources"] = {"shop": {"to": "store", "attributes": attributes}}
+    file.write_text(yaml.safe_dump(drafted))
+    settings = Settings(spec=shops, mappings=(file,), store="memory:", delivery="off")
+    with TestClient(create_app(settings), base_url="http://127.0.0.1:8080") as client:
+        made = client.post("/tmf-api/shopManagement/v4/shop", json={"city": "Ulm", "hours": {}})
+        read = client.get(f"/tmf-api/shop/v5/store/{made.json()['id']}").json()
+        assert (read["city"], read["openingTime"]) == ("Ulm", {})
+        assert read["href"].endswith(f"/shop/v5/store/{read['id']}")
+        found = client.post("/tmf-api/shop/v5/store", json={"city": "Bonn"}).json()
+        assert client.get(f"/tmf-api/shopManagement/v4/shop/{found['id']}").json()["city"] == "Bonn"
+    (contract,) = open_contracts(Settings(spec=shops[1:], mappings=(file,), store="memory:"))
+    held = {each.collection for each in sources_of(contract)}
+    assert {"shopManagement/shop", "shopManagement/v4/shop", "shop/v5/store"} <= held
 
 
 def test_the_draft_for_party_interactions_translates_them(tmp_path: Path) -> None:
