@@ -41,6 +41,7 @@ class Connections:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
+        self._log = None if file is None else file.with_name(f"{file.name}-wal")
         self._log_tried = 0
         self._log_kept_until = 0.0
         self._identity = FileIdentity(file) if file is not None else None
@@ -101,10 +102,10 @@ class Connections:
                 time.sleep(_LOG_LOOK_SECONDS)
 
     def _log_size(self) -> int:
-        if self._file is None:
+        if self._log is None:
             return 0
         try:
-            return self._file.with_name(f"{self._file.name}-wal").stat().st_size
+            return self._log.stat().st_size
         except OSError:
             return 0
 
