@@ -8,7 +8,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from app.events.operator.subscriptions import existing_cursor
-from app.events.operator.views import DeliveryView, Listed, public_id, stored_id, time_text
+from app.events.operator.views import (
+    MOST_AT_ONCE,
+    DeliveryView,
+    Listed,
+    public_id,
+    stored_id,
+    time_text,
+)
 from app.events.outbound.delivery_cursors import read_cursor, reload_cursor, resume_cursor
 from app.events.outbound.failed_deliveries import (
     FailedDelivery,
@@ -34,8 +41,13 @@ def list_deliveries(
 ) -> Listed[DeliveryView]:
     """Return failed deliveries without their payloads, the oldest events first."""
     cursor = stored_id(subscription) if subscription else None
-    found, total = find_failed(store, window, cursor=cursor, state=state, event=event)
-    return Listed([_view(each) for each in found], total)
+    views: list[DeliveryView] = []
+    while True:
+        part = Window(window.offset + len(views), min(window.limit - len(views), MOST_AT_ONCE))
+        found, total = find_failed(store, part, cursor=cursor, state=state, event=event)
+        views += map(_view, found)
+        if len(views) >= window.limit or len(found) < part.limit:
+            return Listed(views, total)
 
 
 def show_delivery(store: Store, id: str) -> DeliveryView:

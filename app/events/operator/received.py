@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
+from itertools import count, islice
 from typing import Any
 
 from app.events.inbound.received import Received, ReceivedEvents
 from app.events.inbound.replication import OutcomeState
 from app.events.operator.errors import OperationConflict
-from app.events.operator.views import Listed, ReceivedView
+from app.events.operator.views import MOST_AT_ONCE, Listed, ReceivedView
 from app.tmf630.outbox import EventOrigin
 from storage import DocumentNotFound, Window
 
@@ -22,11 +23,19 @@ def list_received(
     `kept` are the events of each API. `failed` leaves only those that could not be applied.
     """
     state = OutcomeState.FAILED if failed else None
-    through = Window(0, window.offset + window.limit)
-    pages = [each.find(through, state=state) for each in kept]
-    newest = merge(*(found for found, _ in pages), key=lambda each: each.received_at, reverse=True)
-    items = list(newest)[window.offset : through.limit]
-    return Listed([_view(each) for each in items], sum(total for _, total in pages))
+    total = sum(each.find(Window(0, 0), state=state)[1] for each in kept)
+    views = (_views(each, state) for each in kept)
+    newest = merge(*views, key=lambda each: each["receivedAt"], reverse=True)
+    return Listed(list(islice(newest, window.offset, window.offset + window.limit)), total)
+
+
+def _views(events: ReceivedEvents, state: OutcomeState | None) -> Iterator[ReceivedView]:
+    """Yield the events of one API, the newest first; few of them are in memory at once."""
+    for offset in count(0, MOST_AT_ONCE):
+        found, _ = events.find(Window(offset, MOST_AT_ONCE), state=state, count=False)
+        yield from map(_view, found)
+        if len(found) < MOST_AT_ONCE:
+            return
 
 
 def show_received(kept: Sequence[ReceivedEvents], id: str) -> ReceivedView:

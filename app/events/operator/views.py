@@ -12,6 +12,9 @@ from typing import Any, Generic, Required, TypedDict, TypeVar
 
 Item = TypeVar("Item")
 
+MOST_AT_ONCE = 100
+"""Events that a list has in memory at once, whatever its length: each may have a megabyte."""
+
 
 class SubscriptionView(TypedDict, total=False):
     """A subscription and how its deliveries stand.

@@ -16,13 +16,15 @@ from app.application import create_app
 from app.bootstrap import open_contracts, open_operations, open_received
 from app.commands.events import events
 from app.commands.operator_client import OperatorApiError, OperatorClient
+from app.events.operator.deliveries import list_deliveries, purge_deliveries
 from app.events.operator.errors import OperationConflict
 from app.events.operator.operations import EventOperations, Operations
+from app.events.operator.received import list_received
 from app.events.outbound.delivery_cursors import DeliveryCursors, read_cursor
 from app.events.outbound.failed_deliveries import FailedDelivery, put_failed
 from app.events.outbound.last_attempts import LastAttempts, store_last_attempts
 from app.settings import Settings
-from storage import DocumentNotFound, Store, Window, json, open_store
+from storage import DocumentNotFound, Page, Query, Store, Window, json, open_store
 from tests.app.events.receiver import receiving, status
 from tests.app.events.test_worker import change
 from tests.conftest import OURS
@@ -187,6 +189,37 @@ def test_lists_are_paged(operations: Operations, store: Store, registered: str) 
     assert [each["id"] for page in pages for each in page.items] == ids
     assert {page.total for page in pages} == {5}
     assert operations.purge_all() == 5
+
+
+def test_lists_have_few_documents_in_memory_at_once(
+    settings: Settings,
+    client: TestClient,
+    store: Store,
+    registered: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each may have a megabyte."""
+    monkeypatch.setattr("app.events.operator.deliveries.MOST_AT_ONCE", 3)
+    monkeypatch.setattr("app.events.operator.received.MOST_AT_ONCE", 3)
+    kept = open_received(settings, open_contracts(settings), (), store).values()
+    told = [send(client, {"eventId": f"few{number}", "event": {}}) for number in range(8)]
+    ids = [park(store, registered, f"f{number}") for number in range(8)]
+    limits: list[int] = []
+    find = store.find
+
+    def noting(collection: str, query: Query) -> Page:
+        limits.append(query.window.limit)
+        return find(collection, query)
+
+    monkeypatch.setattr(store, "find", noting)
+    listed = list_deliveries(store, Window(1, 6), subscription=registered)
+    assert [each["id"] for each in listed.items] == ids[1:7]
+    assert listed.total == 8
+    newest = list_received(list(kept), Window(2, 6))
+    assert [each["id"] for each in newest.items] == told[5::-1]
+    assert newest.total >= 8
+    assert max(limits) == 3
+    purge_deliveries(store)
 
 
 def test_a_removed_subscription_is_gone_with_its_deliveries(
