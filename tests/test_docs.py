@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import OURS, OURS_V5
@@ -26,6 +27,22 @@ _QUICK = ("README", "tutorial")
 
 _PLACE = re.compile(r"`((?:app|handlers|storage|tests|openapi|deploy)(?:/[\w.-]+)*)`")
 _LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
+
+
+LEFT = [
+    ("inbound", "hotline", "completed", "customer"),
+    ("inbound", "chat", "opened", "customer"),
+    ("outbound", "shop-12", "opened", "agent"),
+]
+
+
+def _follow_tutorial(url: str) -> None:
+    """Leave contacts in the store, as readers who come from the tutorial have."""
+    for direction, channel, status, role in LEFT:
+        body = {"direction": direction, "reason": "Broadband fault", "status": status}
+        body |= {"channel": [{"id": channel}], "relatedParty": [{"id": "4711", "role": role}]}
+        path = "/tmf-api/partyInteraction/v4/partyInteraction"
+        httpx.post(url + path, json=body, trust_env=False).raise_for_status()
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +67,8 @@ def test_the_commands_of_a_page_do_what_it_shows(
 ) -> None:
     running, store = server
     reset(store)
+    if page.stem not in _QUICK:
+        _follow_tutorial(running.url)
     (tmp_path / "openapi").symlink_to(ROOT / "openapi")
     for name, text in files_of(page).items():
         (tmp_path / name).write_text(text)
