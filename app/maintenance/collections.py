@@ -87,11 +87,15 @@ def stored_resources(store: Store) -> tuple[str, ...]:
 
 
 def _names(api: str) -> tuple[str, ...]:
-    """Return what an API may be called in its versions, its own name first."""
+    """Return what an API may be called in its versions, its own name first.
+
+    Some documents begin the name in their path with a capital letter.
+    """
     stem = api
     for word in _LAST_WORDS:
         stem = stem.removesuffix(word)
-    return tuple(dict.fromkeys([api, stem, *(f"{stem}{word}" for word in _LAST_WORDS)]))
+    names = [api, stem, *(f"{stem}{word}" for word in _LAST_WORDS)]
+    return tuple(dict.fromkeys([*names, *(each[:1].swapcase() + each[1:] for each in names)]))
 
 
 def plain(definition: ResourceDefinition, document: Document, source: Source) -> Document:

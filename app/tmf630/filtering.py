@@ -181,6 +181,8 @@ def _compiled(definition: ResourceDefinition, term: Term) -> Condition:
     if term.operator == "regex":
         return Matches(term.path, term.text[1:-1] if literals.is_quoted(term.text) else term.text)
     operator = _ORDER.get(term.operator, Operator.EQ)
+    if operator is not Operator.EQ and term.path == ("id",) and definition.integer_ids:
+        raise BadQuery(term.name, "can be compared for equality alone: ids are stored as text")
     type = definition.attributes.type_of(term.path)
     values = _values(term.text)
     try:

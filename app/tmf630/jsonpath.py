@@ -128,6 +128,10 @@ def _with_href(definition: ResourceDefinition, tree: Condition) -> Condition:
             return by_href(definition, url)
         case Comparison(("href",), Operator.EQ, None):
             return Or(())
+        case Comparison(("id",), operator, int() as number) if definition.integer_ids:
+            if operator is not Operator.EQ:
+                raise BadQuery("filter", "can compare id for equality alone: it is stored as text")
+            return Comparison(("id",), operator, str(number))
         case Comparison(("href",)) | Matches(("href",)):
             raise BadQuery("filter", "can compare href for equality alone")
         case Not(inner):

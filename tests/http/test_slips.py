@@ -183,6 +183,15 @@ def test_clients_choose_ids_that_are_integers(api: TestClient) -> None:
         assert "/id" in created(api, "counted", {"id": wrong}, 400)["message"]
 
 
+def test_ids_that_are_integers_are_compared_for_equality(api: TestClient) -> None:
+    assert created(api, "counted", {"id": 5})["id"] == 5
+    for query in ("id=5", "filter=$[?(@.id==5)]"):
+        assert [each["id"] for each in api.get(f"counted?{query}").json()] == [5]
+    for query in ("id>5", "id.lte=5", "filter=$[?(@.id>5)]"):
+        answer = api.get(f"counted?{query}")
+        assert (answer.status_code, "equality" in answer.json()["message"]) == (400, True)
+
+
 def test_nobody_has_to_send_what_is_not_declared(api: TestClient) -> None:
     sent = {"part": [{"itemId": "1"}], "whole": {"name": "a", "colour": "red"}}
     assert created(api, "nested", sent)["part"] == sent["part"]

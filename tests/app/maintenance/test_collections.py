@@ -23,6 +23,7 @@ from tests.app.contract.test_mapping_draft import NEW
         ("Shops", "shop/v4/shop"),
         ("Shops", "shopManagement/v4/shop"),
         ("Street Market", "streetMarket/v4/shop"),
+        ("Street and Market", "StreetAndMarket/v4/shop"),
         ("API Street Market", "streetMarketManagement/v4/shop"),
     ],
 )
