@@ -7,21 +7,26 @@ may write meanwhile. The copies stay until the migration is committed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from app.contract import Contract
 from app.maintenance.check import Finding
 from app.maintenance.collections import Source, plain, sources_of
 from app.maintenance.embedded import Elsewhere, check_move, move
+from app.tmf630 import literals
 from app.tmf630.definitions import ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import KEPT, decode, encode_change
 from storage import (
+    INSTANT,
     Document,
     DocumentNotFound,
+    Path,
     Store,
     UpdateContended,
     VersionConflict,
@@ -32,6 +37,9 @@ from storage import (
 )
 
 _BATCH = 200
+
+_HIDDEN_DATE = re.compile(rb'"\d{4}-\d\d-\d\d(?:t|T\d\d:\d\d:(?:60|[\d.]+z))')
+"""A date-time in lower case or with a leap second, as earlier releases accepted them."""
 
 
 @dataclass(slots=True)
@@ -190,18 +198,41 @@ def commit_migration(
 def _translated(source: Source, stored: Document) -> _Translation:
     """Return the migrated form of a document."""
     definition = source.definition
-    if stored.form.partition("+")[0] == definition.forms.name and not source.foreign:
+    same_form = stored.form.partition("+")[0] == definition.forms.name and not source.foreign
+    hidden_dates = _HIDDEN_DATE.search(stored.content) is not None
+    if same_form and not hidden_dates:
         return _Translation(stored)
     document = plain(definition, stored, source)
-    resource = decode(definition, document)
-    try:
-        definition.check(resource, {})
-    except InvalidResource as error:
-        return _Translation(stored, rules=error.rules)
-    content, form = encode_change(definition, document, resource, resource)
+    before = resource = decode(definition, document)
+    if hidden_dates:
+        resource = _with_found_dates(definition, (), resource)
+        if same_form and resource == before:
+            return _Translation(stored)
+    if not same_form:
+        try:
+            definition.check(resource, {})
+        except InvalidResource as error:
+            return _Translation(stored, rules=error.rules)
+    content, form = encode_change(definition, document, before, resource)
     kept = json.loads(content)[KEPT] if form != definition.forms.name else {}
     aside = frozenset(name for attributes in kept.values() for name in attributes)
     return _Translation(stored, content, form, aside=aside)
+
+
+def _with_found_dates(definition: ResourceDefinition, path: Path, value: Any) -> Any:
+    """Return a value whose date-times are in the form that filters and sorting find."""
+    if isinstance(value, dict):
+        return {
+            name: _with_found_dates(definition, (*path, name), inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_with_found_dates(definition, path, each) for each in value]
+    hidden = isinstance(value, str) and not INSTANT.fullmatch(value)
+    if not hidden or definition.attributes.type_of(path) != "date-time":
+        return value
+    instant = literals.instant(value)
+    return value if instant is None else instant.isoformat().replace("+00:00", "Z")
 
 
 def _write(source: Source, translation: _Translation, store: Store, migration: Migration) -> None:

@@ -151,3 +151,34 @@ def test_lists_are_the_same_before_during_and_after_a_migration(
         if one != other
     ]
     assert differing == []
+
+
+@pytest.mark.parametrize("target", [0, 1], ids=["v4", "v5"])
+def test_dates_that_earlier_releases_accepted_are_found_after_a_migration(
+    settings: Settings, contracts: tuple[Contract, ...], store: Store, target: int
+) -> None:
+    first, definition = definition_of(contracts[0]), definition_of(contracts[target])
+    old = {
+        "id": "1",
+        "@type": "PartyInteraction",
+        "channel": [{"id": "c", "href": "/channel/c"}],
+        "direction": "inbound",
+        "reason": "2026-01-31t09:30:00z",
+        "status": "opened",
+        "creationDate": "2026-01-31t09:30:00z",
+        "interactionDate": {"startDateTime": "2016-12-31T23:59:60Z"},
+        "description": "2026-01-31T09:30:00z",
+    }
+    store.insert(COLLECTION, "1", encode(first, old), form="v4")
+    (done,) = migrate(contracts[target], store)
+    assert (done.migrated, done.already, done.rejected) == (1, 0, {})
+    stored = store.get(COLLECTION, "1")
+    shown = decode(definition, stored)
+    assert shown["creationDate"] == "2026-01-31T09:30:00Z"
+    assert shown["interactionDate"] == {"startDateTime": "2017-01-01T00:00:00Z"}
+    assert shown["reason"] == old["reason"]
+    assert shown["description"] == old["description"]
+    for query in ("creationDate=2026-01-31t09:30:00z", "creationDate>2026-01-31T09:29:59Z"):
+        assert listed(store, definition, settings, (query, "")) == ["1"]
+    (again,) = migrate(contracts[target], store)
+    assert (again.migrated, again.already) == (0, 1)
