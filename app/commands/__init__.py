@@ -1,1 +1,1 @@
-"""The subcommands of `tmf683`, a module a theme: each a thin layer over what the server uses."""
+"""The subcommands of `tmf683`, one module per group: thin layers over what the server uses."""

@@ -1,1 +1,1 @@
-"""Pages and documents beside the API: entry points, contracts, Swagger UI."""
+"""Pages for people: timeline, explorer, console, documentation, sign-in, Swagger UI."""

@@ -1,1 +1,1 @@
-"""Gunicorn with uvicorn workers: processes, the HTTP protocol, executors and group commit."""
+"""Gunicorn with uvicorn workers: processes, connections and the HTTP protocol."""
