@@ -38,6 +38,7 @@ DELETED = "x"
 MOVED_AT_ONCE = 500
 """How many envelopes one round of moving reads."""
 
+_MOST_HALVINGS = 9
 _PRUNED_AT_ONCE = 10_000
 _MOVER_SECONDS = 2.0
 _PRUNER_SECONDS = 60.0
@@ -106,6 +107,8 @@ class EventLog:
         self._mover = Lease(database, "mover", seconds=_MOVER_SECONDS)
         self._pruner = Lease(database, "pruner", seconds=_PRUNER_SECONDS)
         self._moving = threading.Lock()
+        self._halvings = 0
+        """How often a round was halved because the database did not finish one in time."""
         self.readers: dict[str, Readers] = {}
         self._prepared = False
 
@@ -142,9 +145,22 @@ class EventLog:
                         if wait:
                             self._wait(collection, batch)
                         break
-                    self._log_and_clear(collection, batch)
-                    if len(batch) < MOVED_AT_ONCE:
+                    full = len(batch) == self._round()
+                    self._move_round(collection, batch)
+                    if not full:
+                        self._halvings = 0
                         break
+
+    def _round(self) -> int:
+        return max(1, MOVED_AT_ONCE >> self._halvings)
+
+    def _move_round(self, collection: Collection[Bson], batch: list[Bson]) -> None:
+        """Move the events of a round; if it takes too long, the next ones are smaller."""
+        try:
+            self._log_and_clear(collection, batch)
+        except failures.AutoReconnect:  # a response that did not come in time is one, too
+            self._halvings = min(self._halvings + 1, _MOST_HALVINGS)
+            raise
 
     def move_of(self, collection: Collection[Bson], id: str) -> None:
         """Move the events of one envelope; a tombstone is removed."""
@@ -195,14 +211,13 @@ class EventLog:
         row = log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         return int(row["_id"]) if row else 0
 
-    @staticmethod
-    def _waiting(collection: Collection[Bson], where: Bson) -> list[Bson]:
+    def _waiting(self, collection: Collection[Bson], where: Bson) -> list[Bson]:
         return list(
             collection.find(
                 where,
                 {EVENTS: 1, DELETED: 1, "v": 1, "n": 1},
                 sort=[("_id", 1)],
-                limit=MOVED_AT_ONCE,
+                limit=self._round(),
             )
         )
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import NetworkTimeout
 
-from storage import DocumentExists, DocumentNotFound, Query, Window
+from storage import DocumentExists, DocumentNotFound, Query, StoreError, Window
 from storage.mongo import MongoStore, event_log
 from storage.mongo.lease import Lease
 from storage.mongo.patterns import as_pcre
@@ -108,6 +110,30 @@ def test_events_move_without_a_reader(
         store.insert("things", str(number), b'{"id":"x"}', events=[b"{}"])
     store._mover.close()
     assert database["events.log"].count_documents({}) == 50
+    assert database["things"].count_documents({"p": True}) == 0
+
+
+def test_a_database_that_is_too_slow_for_a_round_gets_smaller_ones(
+    store: MongoStore, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds: list[int] = []
+    insert_many = Collection.insert_many
+
+    def slow(self: Collection[Any], rows: Any, **options: Any) -> Any:
+        rounds.append(len(rows))
+        if len(rows) > 12:
+            raise NetworkTimeout("timed out")
+        return insert_many(self, rows, **options)
+
+    for number in range(60):
+        store.insert("things", str(number), b'{"id":"x"}', events=[b"{}"])
+    monkeypatch.setattr(event_log, "MOVED_AT_ONCE", 40)
+    monkeypatch.setattr(Collection, "insert_many", slow)
+    for _ in range(3):
+        with suppress(StoreError):
+            store.last_event()
+    assert rounds == [40, 20, *[10] * 6]
+    assert database["events.log"].count_documents({}) == 60
     assert database["things"].count_documents({"p": True}) == 0
 
 
