@@ -15,10 +15,10 @@ from re import _constants as constants  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-CPU_SECONDS = 1.0
-"""What a linear expression needs less than a hundredth of, whatever else the machine does."""
+CPU_SECONDS = 0.25
+"""What a linear expression needs less than a tenth of, whatever else the machine does."""
 
-LONG = 40_000
+LONG = 60_000
 """Repetitions that take CPU seconds where the time is quadratic."""
 
 SHORT = 40
