@@ -117,6 +117,7 @@ def test_the_metrics_are_as_the_format_and_its_conventions_want(
     assert answer.text.endswith("# EOF\n") == strict
 
 
+@pytest.mark.deploy
 @pytest.mark.timeout(900)  # the first use of a tool builds it
 def test_promlint_has_nothing_to_say(observed: Server) -> None:
     done = tool("metrics", text=get(observed, "/metrics").text)
