@@ -7,8 +7,14 @@ from typing import Any, TypeAlias
 
 from storage.errors import UnsupportedQuery
 from storage.instants import to_millisecond
-from storage.json import as_double
-from storage.mongo.envelope import DIGITS_SUFFIX, INSTANT_SUFFIX, NESTED, field, is_long
+from storage.mongo.envelope import (
+    DIGITS_SUFFIX,
+    INSTANT_SUFFIX,
+    NESTED,
+    field,
+    is_long,
+    stored_double,
+)
 from storage.mongo.patterns import as_pcre
 from storage.query import (
     And,
@@ -86,7 +92,7 @@ def _comparison(tree: Comparison, prefix: str, scalars: frozenset[Path]) -> Filt
         return {"$and": [{name: None}, empty]} if path in scalars and prefix == "d." else empty
     name = field(path, prefix)
     if isinstance(value, int) and is_long(value):
-        found: Filter = {name: {_OPERATORS[operator]: as_double(value)}}
+        found: Filter = {name: {_OPERATORS[operator]: stored_double(value)}}
         return found | {name + DIGITS_SUFFIX: str(value)} if operator is Operator.EQ else found
     return {name: {_OPERATORS[operator]: value}}
 

@@ -14,6 +14,7 @@ ours:
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -82,7 +83,7 @@ def encode(value: Any) -> Any:
         return encoded
     if isinstance(value, list):
         return [_element(inner) for inner in value]
-    return as_double(value) if is_long(value) else value
+    return stored_double(value) if is_long(value) else value
 
 
 def decode(value: Any) -> Any:
@@ -101,6 +102,15 @@ def decode(value: Any) -> Any:
     if isinstance(value, list):
         return [decode(inner) for inner in value]
     return value
+
+
+def stored_double(value: int) -> float:
+    """Return the number that is stored for a long integer: the nearest, and never infinity.
+
+    Some engines with MongoDB's protocol refuse infinity.
+    """
+    most = sys.float_info.max
+    return min(max(as_double(value), -most), most)
 
 
 def is_long(value: Any) -> bool:
