@@ -20,6 +20,7 @@ import pytest
 from tests.clients.relay import counting_relay
 from tests.deploy.test_nginx import nginx
 from tests.http.conftest import MINIMAL
+from tests.npm import install
 from tests.server import Server, running_server
 
 pytestmark = pytest.mark.slow
@@ -68,10 +69,7 @@ def _axios() -> list[str]:
     node, npm = _program("node"), _program("npm")
     folder = _axios_folder()
     if not (folder / "node_modules/axios").exists():
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), AXIOS]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.skip(f"axios is not installed, and npm could not install {AXIOS}")
+        install(npm, folder, AXIOS)
     return [node, str(FOLDER / "axios.cjs")]
 
 

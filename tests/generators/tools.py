@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.npm import install
+
 CACHE = Path(os.environ.get("TMF_TEST_CACHE", Path.home() / ".cache" / "tmf683-generators"))
 OPENAPI_GENERATOR = "7.25.0"
 NPM = {
@@ -86,9 +88,9 @@ def node_modules() -> Path:
     versions = [f"{name}@{version}" for name, version in NPM.items()]
     key = "npm-" + "-".join(sorted(NPM.values()))
     folder = CACHE / key
-    folder.mkdir(parents=True, exist_ok=True)
-    command = (program("npm"), "install", "--no-audit", "--no-fund", "--prefix", folder, *versions)
-    return downloaded("npm packages", f"{key}/node_modules", *command)
+    if not (folder / "node_modules").exists():
+        install(program("npm"), folder, *versions)
+    return folder / "node_modules"
 
 
 def python_environment() -> Path:
