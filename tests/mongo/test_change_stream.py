@@ -132,7 +132,7 @@ def test_a_worker_that_hardly_looks_delivers_what_it_is_told_of(
     monkeypatch.setattr(store, "last_event", look)
 
     def write_once_idle() -> None:
-        assert looked.wait(30)
+        assert looked.wait(60)
         for _ in range(3):
             before = len(listener.got)
             write(store, 1)

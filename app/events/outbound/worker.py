@@ -210,6 +210,7 @@ class DeliveryWorker:
             del self._runs[name]
             self._dispatchers.pop(name, None)
             self._look_at = 0.0
+            self._written.set()  # events that came as it ended are seen by the next look
 
         run = asyncio.create_task(self._dispatch(name, subscription))
         self._runs[name] = run

@@ -146,7 +146,7 @@ def deliver(
 
     async def run() -> None:
         running = asyncio.create_task(worker.run())
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not until():
             assert time.monotonic() < end, "it did not come to that"
             await asyncio.sleep(0.01)
