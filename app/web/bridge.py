@@ -137,7 +137,7 @@ class FlaskBridge(FlaskASGIApp):
         else:
             self._slots.take(client)
             try:
-                answer = await self._run_call(call, scope)
+                answer = await self._run_call(call, scope, client)
             finally:
                 self._slots.give_back(client)
         status, headers, content = answer
@@ -145,7 +145,7 @@ class FlaskBridge(FlaskASGIApp):
         body = b"" if scope["method"] == "HEAD" else content
         await send({"type": "http.response.body", "body": body})
 
-    async def _run_call(self, call: OperationCall, scope: Scope) -> Answer:
+    async def _run_call(self, call: OperationCall, scope: Scope, client: str) -> Answer:
         run = self._run if self._within is None else partial(self._run_within, scope)
         execution = call.execution if self._in_event_loop else Execution.POOL
         if execution is Execution.EVENT_LOOP:
@@ -155,19 +155,19 @@ class FlaskBridge(FlaskASGIApp):
                 pass
         elif execution is not Execution.POOL and self._writes is not None:
             if execution is Execution.CHANGE:
-                return await self._change(self._writes, run, call, scope)
+                return await self._change(self._writes, run, call, client)
             try:
                 return await self._writes.run(run, call, long=execution is Execution.LONG_WRITE)
             except TooMuchForEventLoop:
-                return await self._change(self._writes, run, call, scope)
-        return await self._pool.run(run, call.in_thread(), self._client_of(scope))
+                return await self._change(self._writes, run, call, client)
+        return await self._pool.run(run, call.in_thread(), client)
 
     async def _change(
         self,
         writes: GroupCommit,
         run: Callable[[OperationCall], Answer],
         call: OperationCall,
-        scope: Scope,
+        client: str,
     ) -> Answer:
         """Run a call that computes a document from the present one, and then writes it.
 
@@ -184,7 +184,7 @@ class FlaskBridge(FlaskASGIApp):
                     raise
                 return None
 
-        answer = await self._pool.run(attempt, call.tried(_ATTEMPTS), self._client_of(scope))
+        answer = await self._pool.run(attempt, call.tried(_ATTEMPTS), client)
         if answer is not None:
             return answer
         return await writes.run(run, call.in_thread(), long=True)

@@ -60,9 +60,9 @@ def test_other_writes_are_answered_while_a_change_is_computed(
         return Response(b"", 201, {})
 
     async def run() -> None:
-        long = asyncio.create_task(bridge._run_call(call(compute, Execution.CHANGE), {}))
+        long = asyncio.create_task(bridge._run_call(call(compute, Execution.CHANGE), {}, ""))
         await asyncio.sleep(0)
-        assert (await bridge._run_call(call(other, Execution.WRITE), {}))[0] == 201
+        assert (await bridge._run_call(call(other, Execution.WRITE), {}, ""))[0] == 201
         others_done.set()
         assert (await long)[0] == 200
 
@@ -94,7 +94,7 @@ def test_a_change_that_others_come_before_is_made_in_its_turn(
     monkeypatch.setattr(module, "_SHORT_SECONDS", 60)
     tries: list[int] = []
     change = call(contended(store, tries, losing=5), Execution.CHANGE)
-    assert asyncio.run(bridge._run_call(change, {}))[0] == 200
+    assert asyncio.run(bridge._run_call(change, {}, ""))[0] == 200
     assert len(tries) == 6
 
 
@@ -104,5 +104,5 @@ def test_a_change_that_takes_long_and_comes_second_is_given_up(
     monkeypatch.setattr(module, "_SHORT_SECONDS", 0)
     change = call(contended(store, [], losing=5), Execution.CHANGE)
     with pytest.raises(UpdateContended):
-        asyncio.run(bridge._run_call(change, {}))
+        asyncio.run(bridge._run_call(change, {}, ""))
     assert store.get("c", "1").content == b'{"n":9}'
