@@ -155,24 +155,19 @@ def window(parameters: Mapping[str, Any], limits: Limits) -> Window:
     return Window(parameters.get("offset", 0), limit)
 
 
-def without_position(raw_query: str) -> str:
-    """Return what the raw query strings of all pages of a list have in common."""
-    return raw_query if ";" in raw_query else _others(raw_query)
-
-
 def links(raw_query: str, url: str, window: Window, page: Page, next_: str | None) -> str:
     """Return the `Link` header's value (RFC 8288): self, first, prev, next and last.
 
     Pages reached by a cursor know only their first and next. What does not fit into the bytes that
     proxies take is left out, `next` last; "" when nothing fits.
     """
-    others = _others(raw_query)
+    others = without_position(raw_query)
     found = {"self": raw_query, "first": others}
     if next_ is not None:
         found["next"] = _added(others, "after", next_)
     total = page.total
     if window.limit and total is not None:
-        here = _others(raw_query, but="after")
+        here = without_position(raw_query, but="after")
         if window.offset:
             before = max(0, window.offset - window.limit)
             found["prev"] = _added(here, "offset", str(before) if before else None)
@@ -186,7 +181,7 @@ def offset_links(raw_query: str, url: str, window: Window, total: int) -> str:
 
     See `links`; there are no more than prev and next.
     """
-    others, found = _others(raw_query), {}
+    others, found = without_position(raw_query), {}
     if window.offset:
         before = max(0, window.offset - window.limit)
         found["prev"] = _added(others, "offset", str(before) if before else None)
@@ -216,13 +211,18 @@ def _uri(query: str) -> str:
     return quote(query.encode("latin-1"), safe="%!$&'()*+,;=:@/?-._~")
 
 
-def _others(raw_query: str, *, but: str = "") -> str:
-    """Return a raw query string without the parameters of paging; one of them may stay."""
+def without_position(raw_query: str, *, but: str = "") -> str:
+    """Return what the raw query strings of all pages of a list have in common.
+
+    Of the parameters that say where a page begins, one may stay.
+    """
     return "&".join([piece for piece in raw_query.split("&") if piece and not _pages(piece, but)])
 
 
 def _pages(piece: str, but: str) -> bool:
     """Whether a piece of a query string is `offset` or `after`, and not the one that may stay."""
+    if ";" in piece:
+        return False  # a filter is in it, too
     name = piece.partition("=")[0]
     if "%" in name or "+" in name:
         name = unquote_plus(name)
