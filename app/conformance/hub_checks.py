@@ -17,6 +17,9 @@ from tmf683.event_listener import EventListener
 
 CALLBACK = "https://listener.example.com/events/"
 
+_REFUSALS = (400, 409, 422)
+"""What a server may answer to a state that may not follow the present one."""
+
 
 class HubChecks:
     """Tries hubs and listeners."""
@@ -147,7 +150,7 @@ class HubChecks:
             state = self._run.other_state(schema, definition, made)
             if state is None:
                 return "no other state is free to be set"
-            body, expect = dict([state]), (*expect, 400, 409, 422)
+            body, expect = dict([state]), (*expect, *_REFUSALS)
         else:
             name = self._run.free_text(schema, definition, made)
             if name is None or (name in definition.states and Change.STATUS in announced.events):
@@ -156,7 +159,7 @@ class HubChecks:
         body = {**self._run.identity(patching, made), **body}
         target = member(resource, made["id"])
         self._run.ask(patching, "PATCH", target, body, "patch for an event", expect=expect)
-        refused = change is Change.STATUS and self._run.done[-1].status in (400, 409, 422)
+        refused = change is Change.STATUS and self._run.done[-1].status in _REFUSALS
         return "the server refuses another state" if refused else None
 
     def _await(

@@ -7,7 +7,7 @@ import time
 
 COLLECTION = "server/health"
 _WAIT_MS = 1000
-"""Seconds without a commit of other writers after which the database counts as locked."""
+"""Milliseconds without a commit of other writers after which the database counts as locked."""
 
 
 def check_write(connection: sqlite3.Connection, seconds: float) -> None:
