@@ -104,6 +104,7 @@ def create_app(
         most_pending=settings.ready_backlog,
         delivers=settings.delivery == "server",
     )
+    background.append(health)
     resources = MiddlewareResources(
         contracts=[*with_routes, admin],
         store=store,

@@ -5,18 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from app.events.outbound.backlog import BacklogReader
 from app.observability.log_events import LogEvent, log_event
-from app.observability.metrics import Metrics
+from app.observability.metrics import Backlog, Metrics
 from app.observability.missing_indexes import MissingIndexes
+from app.web.refreshed import Refreshed
 from app.web.write_check import WriteCheck
 from storage import Store, StoreError
 
 _START_SECONDS = 60.0
 """How long a server may be without a delivery worker after its start."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Findings:
+    """What a look at the store found: its missing indexes, those being built, the backlog."""
+
+    missing: int
+    builds: Mapping[str, float | None]
+    backlog: Backlog
 
 
 class Health:
@@ -44,15 +55,27 @@ class Health:
         self._started_by = monotonic() + _START_SECONDS
         self._backlog = BacklogReader(store)
         self._write = WriteCheck(store)
+        self._findings = Refreshed(self._look)
+
+    def start(self) -> None:
+        """Begin to look at the store in a thread, so that no probe waits for a slow one."""
+        self._findings.start()
+
+    def stop(self) -> None:
+        """End that thread."""
+        self._findings.stop()
+
+    def _look(self) -> _Findings:
+        self._store.ping()
+        self._write.run()
+        missing = self._indexes.count()
+        builds = self._indexes.builds() if missing else {}
+        return _Findings(missing, builds, self._backlog.read())
 
     def ready(self) -> tuple[int, dict[str, Any]]:
         """Return 200 or 503, and the outcome of each check."""
         try:
-            self._store.ping()
-            self._write.run()
-            missing = self._indexes.count()
-            builds = self._indexes.builds() if missing else {}
-            backlog = self._backlog.read()
+            found = self._findings.get()
         except StoreError as error:
             log_event(
                 logging.WARNING,
@@ -61,10 +84,11 @@ class Health:
                 message=f"not ready: {error}",
             )
             return 503, {"status": "unavailable", "checks": {"store": error.state}}
+        backlog = found.backlog
         late = 0 < self._most_pending < backlog.pending
         checks = {
             "store": "ready",
-            "indexes": _index_text(missing, builds),
+            "indexes": _index_text(found.missing, found.builds),
             "delivery": self._delivery(backlog.workers, late=late),
         }
         events = {
@@ -90,8 +114,8 @@ class Health:
     def metrics(self, accept: str) -> tuple[bytes, str]:
         """Return the metrics and their media type, without those of a store that cannot serve."""
         try:
-            self._write.run()
-            return self._metrics.text(accept, self._backlog.read(), self._indexes.count())
+            found = self._findings.get()
+            return self._metrics.text(accept, found.backlog, found.missing)
         except StoreError:
             return self._metrics.text(accept, None)
 
