@@ -330,6 +330,7 @@ def test_a_database_that_hangs_is_a_503() -> None:
         create(client)
         assert mongo.process is not None
         mongo.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, mongo.process.pid, os.WSTOPPED | os.WNOWAIT)  # all of its threads
         try:
             for method in ("GET", "POST"):
                 body = MINIMAL if method == "POST" else None

@@ -1,9 +1,10 @@
 """The adapter on FerretDB 1, with what that lacks of MongoDB done here.
 
-FerretDB 1 has neither `$elemMatch` with conditions, computed fields nor partial indexes. Queries
-that need the first two are answered by reading the collection and evaluating the query tree on each
-document: right, but without an index. Nor does it make a change that names a version atomic:
-changes take turns, so only one process may use such a server.
+FerretDB 1 has neither `$elemMatch` with conditions, computed fields, look-behind in regular
+expressions nor partial indexes. Queries that need one of the first three are answered by reading
+the collection and evaluating the query tree on each document: right, but without an index. Nor does
+it make a change that names a version atomic: changes take turns, so only one process may use such a
+server.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from storage.evaluation import holds, kind_of
 from storage.mongo import ordering
 from storage.mongo.envelope import Bson, decode
 from storage.mongo.finding import WITHOUT_EVENTS
+from storage.mongo.patterns import as_pcre
 from storage.mongo.store import MongoStore, document_of
 from storage.port import Document, Index, Page
 from storage.query import (
@@ -83,7 +85,7 @@ class FerretStore(MongoStore):
 
     def find(self, collection: str, query: Query) -> Page:
         plain = ordering.is_plain(query.sort, self._scalars.get(collection, frozenset()))
-        if plain and (query.where is None or not _meets_elements(query.where)):
+        if plain and (query.where is None or not _is_beyond(query.where)):
             return super().find(collection, query)
         return _find(self._collection(collection).find({"x": None}, WITHOUT_EVENTS), query)
 
@@ -122,20 +124,23 @@ def _find(envelopes: Iterable[Bson], query: Query) -> Page:
     )
 
 
-def _meets_elements(tree: Condition) -> bool:
+def _is_beyond(tree: Condition) -> bool:
+    """Whether FerretDB cannot say whether a condition holds."""
     match tree:
+        case Matches(_, pattern):
+            return "(?<=" in as_pcre(pattern)  # its regular expressions are Go's
         case AnyElement(_, Comparison(_, _, value)):
             return value is None
-        case AnyElement(_, Matches()):
-            return False
+        case AnyElement(_, Matches() as inner):
+            return _is_beyond(inner)
         case AnyElement(path, Or(conditions)):
-            return any(_meets_elements(AnyElement(path, each)) for each in conditions)
+            return any(_is_beyond(AnyElement(path, each)) for each in conditions)
         case AnyElement():
             return True
         case Not(inner):
-            return _meets_elements(inner)
+            return _is_beyond(inner)
         case And(conditions) | Or(conditions):
-            return any(map(_meets_elements, conditions))
+            return any(map(_is_beyond, conditions))
     return False
 
 
