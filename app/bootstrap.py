@@ -5,6 +5,8 @@ Separate from the application, because most commands need these and no web stack
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,13 +28,19 @@ from app.events.operator.sample_event import sending
 from app.events.outbound.delivery_cursors import prepare_cursors
 from app.events.outbound.event_readers import event_readers
 from app.events.outbound.heartbeat import prepare_heartbeats
+from app.observability.log_events import LogEvent, log_event
 from app.settings import OPENAPI_FOLDER, Settings
 from app.tmf630.definitions import Limits, ResourceDefinition, UnknownFilters
 from app.web.limits.token_bucket import BUCKETS
-from storage import Index, Store, open_store
+from storage import Index, Store, StoreLate, open_store
 
 if TYPE_CHECKING:
     from app.events.outbound.webhook import WebhookSender
+
+_OPENINGS = 5
+"""How often a store that answers late is opened."""
+
+_OPENING_SECONDS = 1.0
 
 
 def open_contracts(settings: Settings) -> tuple[Contract, ...]:
@@ -120,16 +128,32 @@ def open_prepared_store(
 ) -> Store:
     """Open the store with the collections and indexes the contracts need.
 
+    One that is there and answers late is asked a few times.
+
     Raises:
         StoreError: it cannot be opened, or is not there and `make` is false.
     """
-    store = open_store(
-        settings.store,
-        durability=settings.durability,
-        busy_seconds=settings.busy_seconds,
-        query_seconds=settings.query_seconds,
-        make=make,
-    )
+    for left in reversed(range(_OPENINGS)):
+        store = open_store(
+            settings.store,
+            durability=settings.durability,
+            busy_seconds=settings.busy_seconds,
+            query_seconds=settings.query_seconds,
+            make=make,
+        )
+        try:
+            _prepare(store, settings, contracts)
+            break
+        except StoreLate as error:
+            store.close()
+            if not left:
+                raise
+            log_event(logging.WARNING, LogEvent.STORE_LATE, message=f"{error}; it is asked again")
+            time.sleep(_OPENING_SECONDS)
+    return store
+
+
+def _prepare(store: Store, settings: Settings, contracts: Sequence[Contract]) -> None:
     for collection, indexes in collections_of(contracts).items():
         store.prepare(collection, indexes)
     prepare_cursors(store)
@@ -139,7 +163,6 @@ def open_prepared_store(
             store.log_events_for(collection, readers)
     if settings.rate_limit and settings.rate_shared:
         store.prepare(BUCKETS, ())
-    return store
 
 
 def open_received(

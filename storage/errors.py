@@ -7,6 +7,13 @@ class StoreError(Exception):
     state = "unavailable"
 
 
+class StoreLate(StoreError):
+    """The store is there and has not answered in time, or has ended the connection.
+
+    It may answer when it is asked again; a change may have been made.
+    """
+
+
 class StoreUrlError(StoreError):
     """A store URL names no adapter, or has the wrong syntax for its adapter."""
 

@@ -10,6 +10,7 @@ from app.bootstrap import authentication_of, open_contracts, open_prepared_store
 from app.commands.errors import plain_errors
 from app.commands.settings_option import read_settings
 from app.contract import Contract, Kind
+from app.observability.logs import configure_logs
 from app.observability.traces import check_tracing
 from app.server import gunicorn_server, listen_address
 from app.server.development import serve_for_development
@@ -60,6 +61,7 @@ def serve(
         check_tracing()
         contracts, sources = open_contracts(settings), open_sources(settings)
         settings = listen_address.settled(settings)
+        configure_logs(settings)
         # Checked here, so that an unusable store is one error, not one for each worker.
         check_after_unclean_end(settings.store)
         opened = open_prepared_store(settings, [*contracts, *sources])

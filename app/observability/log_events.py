@@ -24,6 +24,7 @@ class LogEvent(StrEnum):
         return member
 
     START_REFUSED = "start.refused", "a server or deliverer does not start; the message says why"
+    STORE_LATE = "store.late", "the store has not answered a start in time, and is asked again"
     SERVER_STARTING = "server.starting", "the server begins to start"
     SERVER_READY = "server.ready", "requests are answered from here on"
     SERVER_RELOADING = "server.reloading", "the workers are replaced (HUP)"

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pymongo import errors as failures
 from pymongo.database import Database
 
-from storage.mongo.envelope import Bson
-from storage.mongo.event_log import DELETED, PENDING, pinned
+from storage.mongo.envelope import DELETED, PENDING, Bson
+from storage.mongo.event_log import pinned
 from storage.mongo.failures import first_line
 
 _log = logging.getLogger(__name__)

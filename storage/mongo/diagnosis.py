@@ -13,8 +13,8 @@ from pymongo.database import Database
 
 from storage.diagnosis import Check, State, index_check, size_check
 from storage.mongo import indexes as index_builds
-from storage.mongo.envelope import Bson
-from storage.mongo.event_log import DELETED, LOG, PENDING
+from storage.mongo.envelope import DELETED, PENDING, Bson
+from storage.mongo.event_log import LOG
 from storage.mongo.failures import first_line, translated
 from storage.mongo.store import MongoStore
 from storage.port import Index

@@ -1,7 +1,8 @@
 """Documents as MongoDB keeps them.
 
 A document lies in an envelope, `{_id, v, n, f, d}`: its id, version, place in the order of
-insertion, form, and its JSON as BSON. Under `d`, attribute names are escaped, so that `$`, dots and
+insertion, form, and its JSON as BSON; `p` and `e` are there while events wait in it, `x` when it is
+a tombstone. Under `d`, attribute names are escaped, so that `$`, dots and
 NUL in JSON from clients are data, never operators or paths. Endings that no escaped name has are
 ours:
 
@@ -23,6 +24,10 @@ from storage.json import as_double
 from storage.query import Path
 
 Bson: TypeAlias = dict[str, Any]
+
+PENDING = "p"
+EVENTS = "e"
+DELETED = "x"
 
 INSTANT_SUFFIX = "%t"
 DIGITS_SUFFIX = "%n"

@@ -25,15 +25,14 @@ from pymongo.database import Database
 from pymongo.read_concern import ReadConcern
 from pymongo.read_preferences import ReadPreference
 
-from storage.mongo.envelope import Bson
+from storage.errors import StoreError
+from storage.mongo import indexes
+from storage.mongo.envelope import DELETED, EVENTS, PENDING, Bson
 from storage.mongo.event_readers import Readers
 from storage.mongo.lease import Lease
 from storage.port import Event
 
 LOG = "events.log"
-PENDING = "p"
-EVENTS = "e"
-DELETED = "x"
 
 MOVED_AT_ONCE = 500
 """How many envelopes one round of moving reads."""
@@ -45,8 +44,13 @@ _PRUNER_SECONDS = 60.0
 _WAIT_SECONDS = 1.0
 """How long to wait for another process to move events that this one has seen waiting."""
 
+KEY_INDEX = pymongo.IndexModel([("k", 1)], name="key", unique=True)
+"""The index of the log that keeps an event from being logged twice."""
+
 TIME_INDEX = pymongo.IndexModel([("t", 1)], name="time")
 """The index of the log that pruning uses."""
+
+INDEXES = (KEY_INDEX, TIME_INDEX)
 
 _TAKEN = 11000
 """MongoDB's code for a key that exists."""
@@ -110,13 +114,13 @@ class EventLog:
         self._halvings = 0
         """How often a round was halved because the database did not finish one in time."""
         self.readers: dict[str, Readers] = {}
-        self._prepared = False
+        self._is_prepared = False
 
-    def prepare(self) -> None:
-        """Create the index that keeps an event from being logged twice."""
-        if not self._prepared:
-            self._log.create_index([("k", 1)], name="key", unique=True)
-            self._prepared = True
+    def is_prepared(self) -> bool:
+        """Whether the log has the index without which events cannot be moved into it."""
+        if not self._is_prepared:
+            self._is_prepared = indexes.name_of(KEY_INDEX) in indexes.states(self._log).ready
+        return self._is_prepared
 
     @property
     def collection(self) -> Collection[Bson]:
@@ -136,9 +140,12 @@ class EventLog:
         """Move the events that wait in envelopes into the log, unless another process does it.
 
         With `wait`, return only when the events that were waiting at the call are logged, or
-        another process takes longer than a second for them.
+        another process takes longer than a second for them. While the log has no unique index,
+        they go on waiting.
         """
         with self._moving:
+            if not self.is_prepared():
+                return
             for collection in map(pinned, collections):
                 while batch := self._waiting(collection, {PENDING: True}):
                     if not self._mover.acquire():
@@ -163,7 +170,11 @@ class EventLog:
             raise
 
     def move_of(self, collection: Collection[Bson], id: str) -> None:
-        """Move the events of one envelope; a tombstone is removed."""
+        """Move the events of one envelope; a tombstone is removed.
+
+        Raises:
+            StoreError: the log has no unique index yet.
+        """
         collection = pinned(collection)
         self._log_and_clear(collection, self._waiting(collection, {"_id": id, PENDING: True}))
 
@@ -250,7 +261,8 @@ class EventLog:
 
     def _append(self, found: list[tuple[str, str]]) -> None:
         """Insert events at the log's end; another process may be doing the same."""
-        self.prepare()
+        if not self.is_prepared():
+            raise StoreError("the log of events has no unique index; a server builds it")
         now = datetime.now(UTC)
         left = found
         while left:

@@ -12,6 +12,7 @@ from storage.errors import (
     QueryTooSlow,
     StoreError,
     StoreFull,
+    StoreLate,
     StoreReadOnly,
     UnsupportedQuery,
 )
@@ -46,6 +47,7 @@ def translated() -> Iterator[None]:
         StoreFull: MongoDB's disk is full.
         StoreReadOnly: no server of the replica set takes writes.
         UnsupportedQuery: MongoDB does not understand the query.
+        StoreLate: a server did not answer in time, or has ended the connection.
         StoreError: anything else.
     """
     try:
@@ -72,6 +74,10 @@ def translated() -> Iterator[None]:
         raise StoreReadOnly(f"MongoDB: {first_line(error)}") from error
     except errors.DocumentTooLarge:
         raise DocumentTooLarge("the document is larger than MongoDB can keep") from None
+    except errors.ServerSelectionTimeoutError as error:
+        raise StoreError(f"MongoDB: {first_line(error)}") from error
+    except errors.AutoReconnect as error:
+        raise StoreLate(f"MongoDB: {first_line(error)}") from error
     except errors.PyMongoError as error:
         raise StoreError(f"MongoDB: {first_line(error)}") from error
 

@@ -9,8 +9,7 @@ from pymongo.collection import Collection
 
 from storage.mongo import ordering
 from storage.mongo.conditions import Filter, condition
-from storage.mongo.envelope import Bson, field
-from storage.mongo.event_log import DELETED, EVENTS
+from storage.mongo.envelope import DELETED, EVENTS, Bson, field
 from storage.query import Path, Query
 
 _THERE: Filter = {DELETED: None}

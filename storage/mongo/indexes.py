@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,8 +17,7 @@ from pymongo import MongoClient
 from pymongo import errors as failures
 from pymongo.collection import Collection
 
-from storage.mongo.envelope import INSTANT_SUFFIX, Bson, field
-from storage.mongo.event_log import DELETED, PENDING
+from storage.mongo.envelope import DELETED, INSTANT_SUFFIX, PENDING, Bson, field
 from storage.mongo.lease import Lease
 from storage.port import Index
 from storage.query import Path
@@ -126,12 +125,12 @@ class IndexBuilder:
         self._connect = connect
         self._database = database
         self._lock = threading.Lock()
-        self._work: dict[str, tuple[list[pymongo.IndexModel], Callable[[], object]]] = {}
+        self._work: dict[str, tuple[Sequence[pymongo.IndexModel], Callable[[], object]]] = {}
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
 
     def add(
-        self, collection: str, models: list[pymongo.IndexModel], then: Callable[[], object]
+        self, collection: str, models: Sequence[pymongo.IndexModel], then: Callable[[], object]
     ) -> None:
         """Build the indexes of a collection soon, and call `then` when they serve."""
         with self._lock:
@@ -180,7 +179,7 @@ class IndexBuilder:
             client.close()
 
     def _build(
-        self, collection: Collection[Bson], models: list[pymongo.IndexModel], lease: Lease
+        self, collection: Collection[Bson], models: Sequence[pymongo.IndexModel], lease: Lease
     ) -> None:
         """Build what is missing by now, and keep the lease meanwhile."""
         ready = states(collection).ready

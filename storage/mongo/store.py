@@ -26,8 +26,8 @@ from storage.errors import (
 from storage.mongo import event_log, ordering
 from storage.mongo import indexes as index_builds
 from storage.mongo.change_stream import ChangeStream
-from storage.mongo.envelope import Bson, decode, encode
-from storage.mongo.event_log import DELETED, PENDING, BackgroundMover, EventLog
+from storage.mongo.envelope import DELETED, PENDING, Bson, decode, encode
+from storage.mongo.event_log import BackgroundMover, EventLog
 from storage.mongo.event_readers import Readers
 from storage.mongo.failures import is_too_large, translated
 from storage.mongo.finding import WITHOUT_EVENTS, Finder
@@ -84,21 +84,8 @@ class MongoStore:
         indexes = tuple(indexes)
         with translated():
             found = self._collection(collection)
-            states = index_builds.states(found)
-            missing = [
-                model
-                for model in self._definitions(indexes)
-                if index_builds.name_of(model) not in states.ready
-            ]
-            if not missing:
-                self._remove_ghosts(found)
-            elif self._is_small(found):
-                found.create_indexes(missing)
-                self._remove_ghosts(found)
-            else:
-                self._builder.add(found.name, missing, lambda: self._remove_ghosts(found))
-            self._log.prepare()
-            self._prepare_pruning()
+            self._build(found, self._definitions(indexes), lambda: self._remove_ghosts(found))
+            self._build(self._log.collection, event_log.INDEXES, lambda: None)
         self._scalars[collection] = frozenset(
             path for index in indexes if not index.many for path in index.paths
         )
@@ -362,16 +349,34 @@ class MongoStore:
     def _definitions(self, indexes: Iterable[Index]) -> list[pymongo.IndexModel]:
         return index_builds.definitions(indexes)
 
-    def _prepare_pruning(self) -> None:
-        """Create the index of the log by time."""
-        log = self._log.collection
-        model = event_log.TIME_INDEX
-        if index_builds.name_of(model) in index_builds.states(log).ready:
-            return
-        if self._is_small(log):
-            log.create_indexes([model])
+    def _build(
+        self,
+        found: Collection[Bson],
+        models: Sequence[pymongo.IndexModel],
+        then: Callable[[], object],
+    ) -> None:
+        """Build the indexes that are missing, and call `then` when all are there.
+
+        Those of a large collection are built in the background, and so are those of a small one
+        for which the server takes longer than it may to answer.
+        """
+        ready = index_builds.states(found).ready
+        missing = [model for model in models if index_builds.name_of(model) not in ready]
+        if missing and not self._are_built_at_once(found, missing):
+            self._builder.add(found.name, missing, then)
         else:
-            self._builder.add(log.name, [model], lambda: None)
+            then()
+
+    def _are_built_at_once(
+        self, found: Collection[Bson], models: Sequence[pymongo.IndexModel]
+    ) -> bool:
+        if not self._is_small(found):
+            return False
+        try:
+            found.create_indexes(models)
+        except failures.NetworkTimeout:
+            return False
+        return True
 
     @staticmethod
     def _is_small(found: Collection[Bson]) -> bool:

@@ -19,7 +19,16 @@ from app.observability.metrics import Metrics
 from app.observability.missing_indexes import MissingIndexes
 from app.settings import read_settings
 from app.web.health import Health
-from storage import DocumentTooLarge, Index, Query, QueryTooSlow, SortKey, StoreError, Window
+from storage import (
+    DocumentTooLarge,
+    Index,
+    Query,
+    QueryTooSlow,
+    SortKey,
+    StoreError,
+    StoreLate,
+    Window,
+)
 from storage.mongo import MongoStore, ordering
 from storage.mongo import indexes as index_builds
 from storage.mongo.failures import translated
@@ -160,6 +169,63 @@ def test_a_failed_build_is_tried_again(large: str, monkeypatch: pytest.MonkeyPat
     store.prepare("things", [DIRECTION])
     assert store._builder.join(30)
     assert (len(tries), "direction" in store.indexes("things")) == (2, True)
+    store.close()
+
+
+def test_the_unique_index_of_a_large_log_is_built_in_the_background_and_events_wait_for_it(
+    mongo: str, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restored dump whose indexes are still to be built."""
+    monkeypatch.setattr(index_builds, "SMALL", 2)
+    log = database["events.log"]
+    log.insert_many([{"_id": number, "k": str(number), "c": "{}"} for number in range(1, 4)])
+    begun, go_on = threading.Event(), threading.Event()
+    timeouts = []
+    create = Collection.create_indexes
+
+    def slow(self: Collection[Any], models: Any, *others: Any, **options: Any) -> Any:
+        if self.name == "events.log":
+            timeouts.append(self.database.client.options.pool_options.socket_timeout)
+            begun.set()
+            assert go_on.wait(30)
+        return create(self, models, *others, **options)
+
+    monkeypatch.setattr(Collection, "create_indexes", slow)
+    store = MongoStore(f"{mongo}{database.name}")
+    store.prepare("things", ())  # returns though the build has not ended
+    assert begun.wait(30)
+    store.insert("things", "a", b'{"id":"a"}', events=[b'"first"'])
+    assert store.last_event() == 3, "the event waits"
+    store.delete("things", "a", version=1, events=[b'"second"'])
+    with pytest.raises(StoreError, match="has no unique index"):
+        store.insert("things", "a", b'{"id":"a"}')  # whose events must be logged before
+    go_on.set()
+    assert store._builder.join(30)
+    assert timeouts == [None]
+    assert [each.content for each in store.events(3, 10)] == [b'"first"', b'"second"']
+    assert store.insert("things", "a", b'{"id":"a"}').version == 1
+    store.close()
+
+
+def test_a_build_that_outlasts_the_socket_timeout_goes_on_in_the_background(
+    mongo: str, database: Database[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few documents may be large, and another build may be in progress."""
+    timeouts = []
+    create = Collection.create_indexes
+
+    def slow(self: Collection[Any], models: Any, *others: Any, **options: Any) -> Any:
+        timeouts.append(self.database.client.options.pool_options.socket_timeout)
+        if timeouts[-1] is not None and self.name == "things":
+            raise errors.NetworkTimeout("timed out")
+        return create(self, models, *others, **options)
+
+    monkeypatch.setattr(Collection, "create_indexes", slow)
+    store = MongoStore(f"{mongo}{database.name}")
+    store.prepare("things", [DIRECTION])
+    assert store._builder.join(30)
+    assert None in timeouts
+    assert "direction" in store.indexes("things")
     store.close()
 
 
@@ -305,6 +371,23 @@ def test_what_is_read_to_be_written_comes_from_the_primary(
 def test_a_sort_beyond_its_memory_is_a_query_that_is_too_slow(code: int) -> None:
     with pytest.raises(QueryTooSlow, match="sorts more than fits into the memory"), translated():
         raise errors.OperationFailure("Sort exceeded memory limit", code)
+
+
+@pytest.mark.parametrize(
+    ("error", "late"),
+    [
+        (errors.NetworkTimeout("timed out"), True),
+        (errors.AutoReconnect("connection closed"), True),
+        (errors.ServerSelectionTimeoutError("No servers found yet"), False),
+        (errors.OperationFailure("not authorized", 13), False),
+    ],
+)
+def test_a_server_that_does_not_answer_in_time_may_be_asked_again(
+    error: Exception, late: bool
+) -> None:
+    with pytest.raises(StoreError) as told, translated():
+        raise error
+    assert isinstance(told.value, StoreLate) is late
 
 
 UNCONFIRMED = {"code": 64, "errmsg": "waiting for replication timed out"}
