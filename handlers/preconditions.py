@@ -38,20 +38,25 @@ class Preconditions:
             PreconditionFailed: `If-Match` names other versions, or `If-None-Match` this one.
             PreconditionRequired: `If-Match` is required and absent.
         """
-        tags, tag = self.if_match, entity_tag(document)
-        if tags is None:
-            if required:
-                raise PreconditionRequired("send If-Match with the ETag of the resource you read")
-        elif not _TAGS.fullmatch(tags):
+        if self.if_match is not None:
+            self._check_match(self.if_match, entity_tag(document))
+        elif required:
+            raise PreconditionRequired("send If-Match with the ETag of the resource you read")
+        if self.if_none_match is not None and _matches(
+            self.if_none_match, entity_tag(document), strong=False
+        ):
+            raise PreconditionFailed("If-None-Match excludes the version that exists")
+
+    @staticmethod
+    def _check_match(tags: str, tag: str) -> None:
+        if not _TAGS.fullmatch(tags):
             raise BadPrecondition('If-Match takes * or entity tags in double quotes: "1-ab"')
-        elif not _matches(tags, tag, strong=True):
+        if not _matches(tags, tag, strong=True):
             if all(found[1] for found in _TAG.finditer(tags)):
                 raise PreconditionFailed(
                     "weak tags never match (RFC 9110 §13.1.1); ask the proxy to keep strong ETags"
                 )
             raise PreconditionFailed("the resource has changed since the version If-Match names")
-        if self.if_none_match is not None and _matches(self.if_none_match, tag, strong=False):
-            raise PreconditionFailed("If-None-Match excludes the version that exists")
 
     def is_unchanged(self, document: Document) -> bool:
         """Whether the client already has this version, by `If-None-Match`."""

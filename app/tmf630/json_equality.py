@@ -16,7 +16,12 @@ def without_nulls(value: Any) -> Any:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two values are the same, at any depth; true is not 1."""
+    """Whether two values are the same, at any depth; true is not 1.
+
+    A change shares with what it changes all that it leaves alone, which is not looked into.
+    """
+    if left is right:
+        return True
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(left[each], right[each]) for each in left)
     if isinstance(left, list) and isinstance(right, list):
