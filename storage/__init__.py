@@ -40,6 +40,7 @@ from storage.query import (
     Condition,
     InForm,
     KeyInForms,
+    Leaf,
     Matches,
     Not,
     Operator,
@@ -51,6 +52,7 @@ from storage.query import (
     Value,
     Window,
     newest_first,
+    paths_in,
 )
 from storage.store_url import open_store
 from storage.update import Delete, Write, put, remove, update
@@ -74,6 +76,7 @@ __all__ = [
     "InForm",
     "Index",
     "KeyInForms",
+    "Leaf",
     "Matches",
     "Not",
     "Operator",
@@ -101,6 +104,7 @@ __all__ = [
     "holds",
     "newest_first",
     "open_store",
+    "paths_in",
     "put",
     "remove",
     "update",

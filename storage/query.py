@@ -8,6 +8,7 @@ a comparison holds for a document when at least one value at its path satisfies 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -103,7 +104,22 @@ class Not:
     condition: Condition
 
 
-Condition: TypeAlias = Comparison | Matches | AnyElement | InForm | And | Or | Not
+Leaf: TypeAlias = Comparison | Matches | AnyElement
+Condition: TypeAlias = Leaf | InForm | And | Or | Not
+
+
+def paths_in(tree: Condition, here: Path = ()) -> Iterator[Path]:
+    """Yield the path of every value that a condition on the object at `here` asks about."""
+    match tree:
+        case Comparison(path) | Matches(path):
+            yield here + path
+        case AnyElement(path, inner):
+            yield from paths_in(inner, here + path)
+        case Not(inner):
+            yield from paths_in(inner, here)
+        case And(conditions) | Or(conditions):
+            for each in conditions:
+                yield from paths_in(each, here)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import quote
 
-from storage import Condition, Index, Path, SortKey
+from storage import Condition, Index, Leaf, Path, SortKey
 
 Resource: TypeAlias = dict[str, Any]
 """A resource as a client sees it: a JSON object."""
@@ -81,11 +81,10 @@ class Forms(Protocol):
     def read(self, resource: Resource, form: str) -> Resource:
         """Return a resource kept in another form as this contract has it."""
 
-    def stored(self, condition: Condition) -> Condition:
+    def stored(self, leaf: Leaf) -> Condition:
         """Return the condition on stored documents, in whichever form, that a leaf stands for.
 
-        `condition` is a comparison, a match or a condition on an element, in the terms of the
-        contract at hand.
+        The leaf is in the terms of the contract at hand.
         """
 
     def sorted(self, key: SortKey) -> SortKey:
@@ -126,9 +125,9 @@ class OneForm:
         """See `Forms.read`."""
         return resource
 
-    def stored(self, condition: Condition) -> Condition:
+    def stored(self, leaf: Leaf) -> Condition:
         """See `Forms.stored`."""
-        return condition
+        return leaf
 
     def sorted(self, key: SortKey) -> SortKey:
         """See `Forms.sorted`."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from app.tmf630.definitions import Forms, ResourceDefinition
 from app.tmf630.representation import INSIDE
-from storage import And, Comparison, Condition, Not, Operator, Or
+from storage import And, Comparison, Condition, InForm, Not, Operator, Or
 
 
 def scoped(definition: ResourceDefinition, stated: Condition | None) -> Condition | None:
@@ -30,6 +30,8 @@ def in_every_form(forms: Forms, tree: Condition) -> Condition:
             return And(tuple(in_every_form(forms, each) for each in conditions))
         case Or(conditions):
             return Or(tuple(in_every_form(forms, each) for each in conditions))
+        case InForm():
+            return tree
     return forms.stored(tree)
 
 

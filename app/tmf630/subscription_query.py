@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from urllib.parse import parse_qsl, unquote
@@ -23,6 +22,7 @@ from storage import (
     Or,
     Path,
     holds,
+    paths_in,
 )
 
 _TYPE: Path = ("eventType",)
@@ -80,7 +80,7 @@ def check_can_match(definition: ResourceDefinition, query: str, limits: Limits) 
     conditions: list[Condition] = []
     for text in jsonpath.texts(query):
         found = jsonpath.condition(definition, text, limits)
-        for path in _paths(found):
+        for path in paths_in(found):
             check_known(definition, path[:_PAYLOAD], "filter")
         conditions.append(found)
     stated = filtering.condition(definition, query, limits, strict=True)
@@ -150,16 +150,3 @@ def _type_hint(types: tuple[str, ...], value: object) -> str:
 
 def _joined(names: tuple[str, ...]) -> str:
     return ", ".join(names)
-
-
-def _paths(tree: Condition, here: Path = ()) -> Iterator[Path]:
-    match tree:
-        case Comparison(path) | Matches(path):
-            yield here + path
-        case AnyElement(path, inner):
-            yield from _paths(inner, here + path)
-        case Not(inner):
-            yield from _paths(inner, here)
-        case And(conditions) | Or(conditions):
-            for each in conditions:
-                yield from _paths(each, here)

@@ -89,6 +89,7 @@ def _definition(
         if paths.is_instant((name,))
     }
     type = _class_name(resource) or name[:1].upper() + name[1:]
+    indexes = tuple(_indexes(document, paths))
     return ResourceDefinition(
         type=type,
         collection=_stored_under(document, path, mappings),
@@ -118,7 +119,7 @@ def _definition(
         frozen_in_put=_read_only(document, replacement)
         | _left_out(document, resource, replacement),
         identity=(*IDENTITY, *sorted(described.required.difference(IDENTITY))),
-        indexes=tuple(_indexes(document, paths)),
+        indexes=indexes,
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
         announces=frozenset(events_of(document, compiler, resource_name(path), type)),
@@ -128,7 +129,14 @@ def _definition(
             if name != "hub" and paths.knows(place)
         ),
         event_types=event_types(document) if name == "hub" else (),
-        forms=MappedForms(api, version, resource_name(path), mappings, validator),
+        forms=MappedForms(
+            api,
+            version,
+            resource_name(path),
+            mappings,
+            validator,
+            indexed=frozenset(path for index in indexes for path in index.paths),
+        ),
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
     )

@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from app.contract.document.load import Json
-from app.contract.evolution.mapping import NAMES, Shape, Side
+from app.contract.evolution.mapping import NAMES, Shape, Side, is_template
 from app.tmf630.filtering import some
 from storage import (
     And,
@@ -27,6 +27,7 @@ from storage import (
     Comparison,
     Condition,
     KeyInForms,
+    Leaf,
     Matches,
     Not,
     Operator,
@@ -38,7 +39,6 @@ from storage import (
 NOTHING = Or(())
 """The condition that never holds."""
 
-_Leaf: TypeAlias = Comparison | Matches | AnyElement
 _Test: TypeAlias = Callable[[Any], bool]
 
 
@@ -88,7 +88,7 @@ class _Objects:
                 return self._leaf(tree, path)
         return tree
 
-    def _leaf(self, leaf: _Leaf, path: Path) -> Condition:
+    def _leaf(self, leaf: Leaf, path: Path) -> Condition:
         """Return a leaf as a condition that some value at `path` meets.
 
         A comparison with null is turned around: it asks for a value that is not null.
@@ -136,7 +136,7 @@ class _Objects:
             return nowhere if missing else below.key(rest, forms, (*within, *place))
         given = self._default_of(first)
         removed = None if missing else _default(self.shape.defaults.get(self.stored, {}), place)
-        if any(isinstance(each, str) and NAMES.search(each) for each in (given, removed)):
+        if is_template(given) or is_template(removed):
             raise ValueError("is made from other attributes in some documents")
         types = self._types() if first == "@type" and not missing else {}
         shown = {**types, **({} if removed is None else {removed: given}), None: given}
@@ -148,7 +148,7 @@ class _Objects:
         to = self.stored.other
         return self.shape.named(self.shape.named(name, self.stored)[0], to)[0] != name
 
-    def _value(self, place: Path, first: str, leaf: _Leaf) -> Condition:
+    def _value(self, place: Path, first: str, leaf: Leaf) -> Condition:
         """Return the condition on the attribute that a leaf is about, which has a value."""
         visible = _at(leaf, place)
         test = _test(leaf)
@@ -156,7 +156,7 @@ class _Objects:
             visible = self._class(place, leaf, test)
         removed = _default(self.shape.defaults.get(self.stored, {}), place)
         given = self._default_of(first)
-        if isinstance(removed, str) and NAMES.search(removed):
+        if is_template(removed):
             id = _id_in(removed, leaf)
             if id is not None:
                 same = _equals((*place[:-1], _named_in(removed)), id)
@@ -177,7 +177,7 @@ class _Objects:
             return self.shape.types
         return {newer: older for older, newer in self.shape.types.items()}
 
-    def _class(self, place: Path, leaf: _Leaf, test: _Test) -> Condition:
+    def _class(self, place: Path, leaf: Leaf, test: _Test) -> Condition:
         """Return the condition on `@type`, whose values the versions name differently."""
         types = self._types()
         if not types or _is_existence(leaf):
@@ -187,22 +187,26 @@ class _Objects:
         return _either([same if len(same.conditions) > 1 else same.conditions[0], *renamed])
 
     def _with_default(
-        self, place: Path, first: str, rest: Path, leaf: _Leaf, visible: Condition
+        self, place: Path, first: str, rest: Path, leaf: Leaf, visible: Condition
     ) -> Condition:
         """Add the documents that lack the attribute and get a default that the leaf holds for."""
         given = self._default_of(first)
         if given is None:
             return visible
         absent = Comparison(place, Operator.EQ, None) if place else And(())
-        if isinstance(given, str) and NAMES.search(given):
+        if is_template(given):
             if not place:
                 return visible
             source: Path = (*place[:-1], _named_in(given))
+            supplied = self._default_of(source[-1])
             if _is_existence(leaf):
-                return _either([visible, And((absent, Not(_absent(source))))])
+                there = [Not(_absent(source))] if supplied is None else []
+                return _either([visible, And((absent, *there))])
             id = _id_in(given, leaf)
-            made = _equals(source, id) if id is not None else NOTHING
-            return visible if made == NOTHING else _either([visible, And((absent, made))])
+            if id is None:
+                return visible
+            sources = [_equals(source, id), *([_absent(source)] if id == supplied else [])]
+            return _either([visible, And((absent, _either(sources)))])
         if not _holds_at(leaf, rest, given):
             return visible
         removed = _default(self.shape.defaults.get(self.stored, {}), place) if place else None
@@ -247,18 +251,18 @@ def _either(conditions: list[Condition]) -> Condition:
     return flat[0] if len(flat) == 1 else Or(tuple(dict.fromkeys(flat)))
 
 
-def _at(leaf: _Leaf, place: Path) -> Condition:
+def _at(leaf: Leaf, place: Path) -> Condition:
     """Return a leaf at another path; one that asks for null asks for existence."""
     if isinstance(leaf, Comparison) and leaf.value is None:
         return Not(_absent(place))
     return replace(leaf, path=place)
 
 
-def _exists(leaf: _Leaf) -> Condition:
+def _exists(leaf: Leaf) -> Condition:
     return And(()) if _is_existence(leaf) else NOTHING
 
 
-def _is_existence(leaf: _Leaf) -> bool:
+def _is_existence(leaf: Leaf) -> bool:
     return isinstance(leaf, Comparison) and leaf.value is None
 
 
@@ -270,12 +274,12 @@ def _equals(place: Path, value: Any) -> Condition:
     return Comparison(place, Operator.EQ, value)
 
 
-def _test(leaf: _Leaf) -> _Test:
+def _test(leaf: Leaf) -> _Test:
     """Return whether a value would satisfy a leaf."""
     return lambda value: _holds_at(leaf, (), value)
 
 
-def _holds_at(leaf: _Leaf, rest: Path, value: Any) -> bool:
+def _holds_at(leaf: Leaf, rest: Path, value: Any) -> bool:
     """Whether a value at the leaf's first attribute satisfies it, `rest` leading further."""
     there = replace(leaf, path=("value", *rest))
     found = holds(there, {"value": value})
@@ -287,7 +291,7 @@ def _named_in(template: str) -> str:
     return found[1] if found else ""
 
 
-def _id_in(template: str, leaf: _Leaf) -> str | None:
+def _id_in(template: str, leaf: Leaf) -> str | None:
     """Return the value of the attribute that a template names which makes it equal the leaf's."""
     if not isinstance(leaf, Comparison) or leaf.operator is not Operator.EQ:
         return None
@@ -295,4 +299,4 @@ def _id_in(template: str, leaf: _Leaf) -> str | None:
     value = leaf.value
     if not isinstance(value, str) or not value.startswith(before) or not value.endswith(after):
         return None
-    return value[len(before) : len(value) - len(after)] or None
+    return value[len(before) : len(value) - len(after)]

@@ -5,7 +5,7 @@ differ. Both directions follow from one description:
 
 - `to`: the newer name of an attribute, or of a resource; its own name when absent.
 - `nest`: the newer version keeps the object's attributes in an object of this name inside it, all
-  but those in `beside`.
+  but those in `beside`. What else it has outside of that object, the older version does not see.
 - `newer`, `older`: what the one version has where the other says nothing. A default in the other
   direction is left out again. Texts may name other attributes of the object: `/channel/{id}`.
 - `types`: classes (`@type`) by older and newer name.
@@ -107,10 +107,11 @@ class Shape:
 
     def _older(self, value: Json) -> Json:
         value = _without(value, _rendered(self.defaults.get(Side.NEWER, {}), value))
-        inner = value.get(self.nest) if self.nest is not None else None
-        if isinstance(inner, dict):
-            # The attributes of the inner object are what the older version is about.
-            value = {name: each for name, each in value.items() if name != self.nest} | inner
+        if self.nest is not None:
+            inner = value.get(self.nest)
+            outer = {name: each for name, each in value.items() if name in self.beside}
+            inner = inner if isinstance(inner, dict) else {}
+            value = {name: each for name, each in inner.items() if name not in self.beside} | outer
         value = self._inside(value, Side.OLDER)
         return _with(value, _rendered(self.defaults.get(Side.OLDER, {}), value))
 
@@ -269,9 +270,18 @@ def _but_name(stated: Json) -> Json:
     return {word: value for word, value in stated.items() if word != "to"}
 
 
+def is_template(default: Any) -> bool:
+    """Whether a default names other attributes."""
+    return isinstance(default, str) and NAMES.search(default) is not None
+
+
 def _rendered(defaults: Json, beside: Json) -> Json:
-    """Fill the names in texts; a text that names an attribute which is not there says nothing."""
+    """Fill the names in texts; a text that names an attribute which is not there says nothing.
+
+    An attribute may be there by a default of its own.
+    """
     rendered: Json = {}
+    beside = {name: each for name, each in defaults.items() if not is_template(each)} | beside
     for name, value in defaults.items():
         if isinstance(value, dict):
             inner = beside.get(name)

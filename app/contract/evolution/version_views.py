@@ -4,13 +4,14 @@ A document stays in the form of the version that wrote it. Another version reads
 mapping between the two, and what it reads always satisfies its contract: a value that the contract
 cannot have is left out, a mandatory one that nobody gave is made up. Nothing is lost by that. When
 the other version changes the document, every attribute whose way back would not lead to what was
-there is kept beside the new content, until that attribute itself is changed.
+there is kept beside the new content, until that attribute itself is changed. Conditions are asked
+of what is kept, too, but those on attributes with an index, which translate without a loss.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,19 @@ from app.contract.schema.validators import Validator
 from app.tmf630.definitions import Resource
 from app.tmf630.json_equality import ABSENT, same
 from app.tmf630.representation import INSIDE, KEPT, KEPT_SUFFIX
-from storage import And, Condition, InForm, Or, Path, SortKey
+from storage import (
+    And,
+    Comparison,
+    Condition,
+    InForm,
+    Leaf,
+    Not,
+    Operator,
+    Or,
+    Path,
+    SortKey,
+    paths_in,
+)
 
 MADE_UP_TEXT = "unspecified"
 """Stands for a mandatory text that nobody gave."""
@@ -41,10 +54,17 @@ class MappedForms:
     """`app.tmf630.definitions.Forms` of one resource, by the mappings that name its version."""
 
     def __init__(
-        self, api: str, version: str, resource: str, mappings: Sequence[Mapping], valid: Validator
+        self,
+        api: str,
+        version: str,
+        resource: str,
+        mappings: Sequence[Mapping],
+        valid: Validator,
+        indexed: Set[Path] = frozenset(),
     ) -> None:
         self.name = version
         self._valid = valid
+        self._indexed = indexed
         self._ways = [
             (mapping, side, mapping.resources[stored])
             for mapping in mappings
@@ -68,16 +88,34 @@ class MappedForms:
                 found.append(shape.move(path[:-1], side.other))
         return tuple(each for each in found if each != path)
 
-    def stored(self, condition: Condition) -> Condition:
+    def stored(self, leaf: Leaf) -> Condition:
         """See `Forms.stored`."""
-        own, others = self._own_forms, []
+        own: tuple[str, ...] = self._own_forms
+        others: list[Condition] = []
         for (_, side, shape), forms in zip(self._ways, self._other_forms, strict=True):
-            mapped = mapped_condition(shape, side.other, condition)
-            if mapped == condition:
+            mapped = mapped_condition(shape, side.other, leaf)
+            if self._may_be_kept(leaf, shape, side):
+                keeping = tuple(form for form in forms if form.endswith(KEPT_SUFFIX))
+                forms = tuple(form for form in forms if form not in keeping)
+                others.append(And((InForm(keeping), self._kept_or(leaf, mapped))))
+            if mapped == leaf:
                 own += forms
             else:
                 others.append(And((InForm(forms), mapped)))
-        return Or((And((InForm(own), condition)), *others)) if others else condition
+        return Or((And((InForm(own), leaf)), *others)) if others else leaf
+
+    def _may_be_kept(self, leaf: Leaf, shape: Shape, side: Side) -> bool:
+        """Whether a leaf asks for what may be kept beside the content of the other form."""
+        name = leaf.path[0]
+        differs = shape.named(name, side.other) != (name, None) or name == "@type"
+        return differs and self._indexed.isdisjoint(paths_in(leaf))
+
+    def _kept_or(self, leaf: Leaf, mapped: Condition) -> Condition:
+        """Return a leaf as a condition on what is kept or, where nothing is, on the content."""
+        place = (KEPT, self.name, leaf.path[0])
+        nothing = Comparison(place, Operator.EQ, None)
+        there = replace(leaf, path=(*place, "value", *leaf.path[1:]))
+        return Or((And((Not(nothing), there)), And((nothing, mapped))))
 
     def sorted(self, key: SortKey) -> SortKey:
         """See `Forms.sorted`."""
@@ -100,10 +138,10 @@ class MappedForms:
         side, shape = way
         read: Resource = self.conforming(shape.translate(resource, side))
         for name, value in kept.get(self.name, {}).items():
-            if value is None:
-                read.pop(name, None)
-            else:
+            if value:
                 read[name] = value["value"]
+            else:  # the first releases have null here
+                read.pop(name, None)
         return read
 
     def named(self, name: str, form: str) -> str:
@@ -126,7 +164,7 @@ class MappedForms:
         back = shape.translate(before, side.other)
         names = [name for name in source.keys() | back.keys() if name not in ("id", "href")]
         kept = {
-            name: {"value": source[name]} if name in source else None
+            name: {"value": source[name]} if name in source else {}
             for name in sorted(names)
             if not same(source.get(name, ABSENT), back.get(name, ABSENT))
         }
