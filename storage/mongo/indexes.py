@@ -1,7 +1,8 @@
 """The indexes that hints ask for, as MongoDB's, and their builds.
 
 The index of a hint ends in the order of insertion, which settles ties: read backwards it gives
-descending keys and newest first, forwards ascending ones.
+descending keys and newest first, forwards ascending ones. Of a hint of several paths, the first one
+has an index of its own beside that: no other gives its order alone.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _ORDER_OF_INSERTION: Keys = [("n", 1), ("_id", 1)]
 _NEWEST = "newest"
 _WAITING = "waiting"
 _TOMBSTONES = "tombstones"
+_ALONE = " alone"
 _LEGACY = "pending"
 """An index of earlier versions, which `waiting` replaces."""
 
@@ -52,8 +54,14 @@ class IndexStates:
 
 def definitions(indexes: Iterable[Index]) -> list[pymongo.IndexModel]:
     """Return every index a collection should have."""
+    indexes = tuple(indexes)
+    alone = [[(_field(each, *each.paths), 1)] for each in indexes if len(each.paths) == 1]
     firsts: dict[str, Keys] = {_NEWEST: []}
-    firsts |= {index.name: [(_field(index, path), 1) for path in index.paths] for index in indexes}
+    for index in indexes:
+        keys = [(_field(index, path), 1) for path in index.paths]
+        firsts[index.name] = keys
+        if len(keys) > 1 and not index.many and keys[:1] not in alone:
+            firsts[f"{'.'.join(index.paths[0])}{_ALONE}"] = keys[:1]
     return [
         *(
             pymongo.IndexModel([*keys, *_ORDER_OF_INSERTION], name=name)
@@ -73,7 +81,7 @@ def name_of(model: pymongo.IndexModel) -> str:
 
 def hinted(names: Iterable[str]) -> frozenset[str]:
     """Return the names of the hints among the names of a collection's indexes."""
-    return frozenset(names) - _INTERNAL
+    return frozenset(name for name in names if not name.endswith(_ALONE)) - _INTERNAL
 
 
 def states(collection: Collection[Bson]) -> IndexStates:

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import permutations
 
-from storage import And, Comparison, Condition, Matches, Operator, Query, SortKey, Window
+from storage import (
+    And,
+    AnyElement,
+    Comparison,
+    Condition,
+    Matches,
+    Operator,
+    Or,
+    Query,
+    SortKey,
+    Window,
+)
 from tests.bench.interactions import START, parties, shops
 
 PAGE = Window(0, 20)
@@ -19,6 +30,8 @@ CREATED = ("creationDate",)
 
 COUNTED = "its total counts many matches"
 TIES = "the index of status goes on with creationDate, and not with the order of insertion"
+MIXED = "no index has the one order within the other"
+UNINDEXED = "no index has authors: read until the page is full"
 ABSENT = "no index has what is not there: its total reads everything"
 OFFSET = "what is skipped is read"
 
@@ -99,8 +112,29 @@ def shapes(total: int) -> Iterator[Shape]:
     yield Shape("absent value", Query(absent, window=PAGE, count=False))
     yield Shape("absent value, total", Query(absent, window=PAGE), ABSENT)
     yield Shape("absent value & party", Query(And((absent, selective["party"])), window=PAGE))
+    yield from listed(total)
     half_way = Window(total // 2, PAGE.limit)
     yield Shape("offset half way", Query(window=half_way, count=False), OFFSET)
+
+
+def listed(total: int) -> Iterator[Shape]:
+    """Yield what the README's table of queries has beside these: no shape combines them."""
+    status, created = ("status",), SortKey(CREATED, descending=True, instant=True)
+    found = (Comparison(status, Operator.EQ, value) for value in ("opened", "inProgress"))
+    yield Shape("alternatives", Query(Or(tuple(found)), window=PAGE, count=False))
+    role = Comparison(("role",), Operator.EQ, "customer")
+    party = Comparison(("id",), Operator.EQ, f"party-{parties(total) // 2}")
+    one = AnyElement(("relatedParty",), And((party, role)))
+    yield Shape("party in a role", Query(one, window=PAGE))
+    author = Comparison(("author",), Operator.EQ, "agent 7")
+    notes = AnyElement(("note",), author)
+    yield Shape("author of a note", Query(notes, window=PAGE, count=False), UNINDEXED)
+    for name, keys in {
+        "-status,-creationDate": (SortKey(status, descending=True), created),
+        "-creationDate,status": (created, SortKey(status)),
+    }.items():
+        query = Query(sort=keys, window=PAGE, count=False)
+        yield Shape(f"sorted {name}", query, MIXED if name.endswith("status") else "")
 
 
 def followed(shape: Shape) -> Shape:

@@ -59,7 +59,19 @@ def test_figures_that_do_not_stop_at_the_limit_are_none() -> None:
     plan = read(
         "status", answer(SCAN, {"nReturned": 400, "totalDocsExamined": 400}), 21, judged=True
     )
-    assert (plan.returned, plan.bad) == (None, False)
+    assert (plan.returned, plan.ratio, plan.bad) == (None, None, False)
+
+
+def test_what_reads_everything_is_said_to_whatever_the_limit() -> None:
+    everything = answer(WHOLE, {"nReturned": 400, "totalDocsExamined": 400})
+    plan = read("status", everything, 20, judged=False)
+    assert (plan.examined, plan.returned, plan.ratio) == (400, 20, 20)
+
+
+def test_a_server_that_gives_no_figures_has_none() -> None:
+    plan = read("status", answer(SCAN, None), 21, judged=True)
+    assert (plan.examined, plan.returned, plan.bad) == (None, None, False)
+    assert str(plan).split() == ["status", "status"]
 
 
 @pytest.mark.parametrize(

@@ -700,7 +700,7 @@ class StoreContract:
         check_against_oracle(store, examples=80)
 
     @pytest.mark.long
-    @pytest.mark.timeout(1800)
+    @pytest.mark.timeout(3600)
     def test_ten_thousand_queries_mean_what_the_oracle_says(self, store: Store) -> None:
         check_against_oracle(store, examples=2500)  # of at least four queries each
 

@@ -27,7 +27,9 @@ class TestMongo(StoreContract, StoreEdges):
     @pytest.fixture(scope="class")
     @classmethod
     def store(cls, mongo: str) -> Iterator[Store]:
-        store = open_store(f"{mongo}contract")
+        # SecantusDB leaves the heartbeat without an answer under load, and repeats what that ends.
+        waits = "connectTimeoutMS=120000&socketTimeoutMS=120000"
+        store = open_store(f"{mongo}contract?{waits}")
         yield store
         store.close()
 
