@@ -83,6 +83,9 @@ bench-timeline: $(VENV)/dev ## Print what the timeline costs over a million inte
 bench-events: $(VENV)/dev ## Print what a listener costs a POST, and deliveries per second
 	@$(BIN)/python -m tests.bench.events
 
+bench-moving: $(VENV)/dev ## Print whether one mover of events keeps up with the writes on MongoDB; STORE=mongodb://…
+	@$(BIN)/python -m tests.bench.moving --store '$(STORE)'
+
 bench-validation: $(VENV)/dev ## Print the time to validate a v5 creation, beside stock jsonschema
 	@$(BIN)/python -m tests.bench.validation
 
@@ -130,5 +133,5 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance generators fuzz bench bench-store \
-	bench-store-check bench-timeline bench-events bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
+	bench-store-check bench-timeline bench-events bench-moving bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
 	clean help

@@ -69,7 +69,8 @@ def _topology(hello: Bson) -> Check:
         return Check("topology", State.OK, "a sharded cluster")
     if "setName" in hello:
         hosts = len(hello.get("hosts", ()))
-        text = f"the replica set {hello['setName']} with {hosts} members that keep data"
+        members = "member that keeps" if hosts == 1 else "members that keep"
+        text = f"the replica set {hello['setName']} with {hosts} {members} data"
         if hosts < 3:
             return Check("topology", State.WARNING, f"{text}: three survive the loss of one")
         return Check("topology", State.OK, text)

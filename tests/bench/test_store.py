@@ -12,6 +12,7 @@ from pymongo import MongoClient
 from storage import Query
 from tests.bench import store, store_check
 from tests.bench.shapes import Shape
+from tests.mongo.running import own_ferret_server
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,13 @@ def test_the_benchmark_leaves_nothing_in_a_mongodb(mongo: str) -> None:
     names = client.get_default_database().list_collection_names()
     assert [name for name in names if name.startswith("bench")] == []
     client.close()
+
+
+def test_a_server_without_figures_is_said_to_have_none() -> None:
+    with own_ferret_server() as server:
+        done = bench("--documents", "40", "--store", f"{server.url}bench")
+    assert "FerretDB does not say what a query examines" in done.stdout, done.stderr
+    assert "cursor, page 10,000 or last" in done.stdout
 
 
 def test_the_benchmark_fills_no_sqlite_file_that_is_there(
