@@ -42,8 +42,8 @@ class Connections:
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
         self._log = None if file is None else file.with_name(f"{file.name}-wal")
-        self._log_tried = 0
-        self._log_kept_until = 0.0
+        self._size_tried = 0
+        self._next_wait = 0.0
         self._identity = FileIdentity(file) if file is not None else None
         self._shared = None if file else self.open()
 
@@ -75,30 +75,30 @@ class Connections:
             self._identity.check()
 
     def bound_log(self, connection: sqlite3.Connection) -> None:
-        """Start the write-ahead log anew when it is large, once no reader needs its beginning.
+        """Truncate the write-ahead log when it is large, once no reader needs its beginning.
 
         SQLite does so by itself only at a moment without readers, which may never come.
         """
         size = self._log_size()
-        if size < self._log_tried:
-            self._log_tried = 0  # another process has started it anew
-        if size > max(LARGEST_LOG // 2, self._log_tried + LARGEST_LOG // 32):
-            self._log_tried = 0 if self._start_log_anew(connection, _LOG_WAIT_MS) else size
+        if size < self._size_tried:
+            self._size_tried = 0  # another process has truncated it
+        if size > max(LARGEST_LOG // 2, self._size_tried + LARGEST_LOG // 32):
+            self._size_tried = 0 if self._truncate_log(connection, _LOG_WAIT_MS) else size
 
     def wait_for_log(self, seconds: float) -> None:
-        """Let a read that may take long begin once the log is no longer about to be too large.
+        """Wait, before a read that may take long, until the write-ahead log is not near its limit.
 
-        Such reads, each begun before the one before it ends, would keep the log for ever.
+        Reads that overlap would keep the log from being truncated for ever.
         """
         if self._log_size() <= LARGEST_LOG * 3 // 4:
             return
         end = time.monotonic() + seconds
         with self.use() as connection:
-            while time.monotonic() >= self._log_kept_until and not connection.in_transaction:
-                if self._start_log_anew(connection, 0):
+            while time.monotonic() >= self._next_wait and not connection.in_transaction:
+                if self._truncate_log(connection, 0):
                     return
                 if time.monotonic() > end:
-                    self._log_kept_until = end + _LOG_REST_SECONDS
+                    self._next_wait = end + _LOG_REST_SECONDS
                 time.sleep(_LOG_LOOK_SECONDS)
 
     def _log_size(self) -> int:
@@ -110,8 +110,8 @@ class Connections:
             return 0
 
     @staticmethod
-    def _start_log_anew(connection: sqlite3.Connection, wait_ms: int) -> bool:
-        """Return whether the log is empty now; it is no failure of what was written if not."""
+    def _truncate_log(connection: sqlite3.Connection, wait_ms: int) -> bool:
+        """Checkpoint and truncate the write-ahead log; return whether no reader prevented it."""
         (wait,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
         try:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from app.conformance import html_report, load_suite, run
+from tests import chromium
 from tests.app.conformance.tiny import TinyApi, serving
 from tests.conformance_run import SUITE
 
 PHONE = 420
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FRAME = """<!DOCTYPE html><body><iframe src="report.html" style="width:{width}px"></iframe>
 <script>addEventListener("load", () => {{
   const page = document.querySelector("iframe").contentDocument;
@@ -46,9 +45,9 @@ def test_a_report_has_one_main_part_and_headings_in_order(report: str) -> None:
 
 @pytest.mark.browser
 def test_a_report_fits_a_phone(report: str, tmp_path: Path) -> None:
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    browser = chromium.executable()
     if browser is None:
-        pytest.skip("no browser: install chromium")
+        pytest.skip(chromium.MISSING)
     (tmp_path / "report.html").write_text(report)
     (tmp_path / "frame.html").write_text(FRAME.format(width=PHONE))
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
