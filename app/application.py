@@ -104,7 +104,8 @@ def create_app(
         most_pending=settings.ready_backlog,
         delivers=settings.delivery == "server",
     )
-    background.append(health)
+    if not store.reads_without_io_wait:
+        background.append(health)
     resources = MiddlewareResources(
         contracts=[*with_routes, admin],
         store=store,

@@ -48,7 +48,7 @@ def open_store(
     if file is None:
         from storage.mongo import MongoStore  # the driver costs start-up time
 
-        return MongoStore(url, query_seconds=query_seconds, patience_seconds=busy_seconds)
+        return MongoStore(url, query_seconds=query_seconds, selection_seconds=busy_seconds)
     if not make and not file.exists():
         raise StoreError(f"store {file} does not exist")
     return SqliteStore(
@@ -104,7 +104,9 @@ def diagnose_store(
     if file is None:
         from storage.mongo.diagnosis import diagnose as diagnose_mongo
 
-        yield from diagnose_mongo(url, wanted, seconds=query_seconds, patience=busy_seconds)
+        yield from diagnose_mongo(
+            url, wanted, seconds=query_seconds, selection_seconds=busy_seconds
+        )
     elif file.exists():
         yield from diagnose_sqlite(file, wanted)
     else:

@@ -1,4 +1,4 @@
-"""A value that a thread looks up, so that who asks for it does not wait for a slow store."""
+"""A value that a background thread refreshes, so that requests do not wait for a slow store."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 INTERVAL_SECONDS = 1.0
-"""How often the value is looked up while somebody asks for it."""
+"""How often the value is looked up while it is asked for."""
 
-ASKED_SECONDS = 60.0
-"""How long after a question the value is kept fresh for the next one."""
+IDLE_SECONDS = 60.0
+"""How long the value is refreshed after `get` was called last."""
 
-PATIENCE_SECONDS = 0.02
-"""How long a question waits for a look that began after it, before it takes the last outcome."""
+MAX_WAIT_SECONDS = 0.02
+"""How long `get` waits for a look that began after it, before it takes the last outcome."""
 
-OLDEST_SECONDS = 10.0
-"""An older outcome says nothing: the question then waits for the next one."""
+MAX_AGE_SECONDS = 10.0
+"""The oldest outcome that `get` returns; without one it waits for the next look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,10 @@ class _Outcome(Generic[Value]):
 class Refreshed(Generic[Value]):
     """The outcome of `look`.
 
-    Between `start` and `stop` a thread calls it, once for all who ask; before and after, each
-    question does so itself. Of a quick look, a question gets the outcome of one that began after
-    it. Of a slow one it gets the last outcome, which may be `OLDEST_SECONDS` old.
+    Between `start` and `stop` a thread calls it, once for all callers of `get`; before and after,
+    `get` calls it. `get` returns the outcome of a look that began after the call where that takes
+    no longer than `MAX_WAIT_SECONDS`, otherwise the last outcome, which is at most
+    `MAX_AGE_SECONDS` old.
     """
 
     def __init__(
@@ -76,8 +77,8 @@ class Refreshed(Generic[Value]):
             if self._thread is not None:
                 asked = self._asked_at = self._monotonic()
                 self._changed.notify_all()
-                if not self._changed.wait_for(lambda: self._is_since(asked), PATIENCE_SECONDS):
-                    self._changed.wait_for(lambda: self._is_since(asked - OLDEST_SECONDS))
+                if not self._changed.wait_for(lambda: self._is_since(asked), MAX_WAIT_SECONDS):
+                    self._changed.wait_for(lambda: self._is_since(asked - MAX_AGE_SECONDS))
             last = self._last if self._thread is not None else None
         return self._look() if last is None else last.get()
 
@@ -98,7 +99,7 @@ class Refreshed(Generic[Value]):
                 if self._thread is None:
                     return
                 begun = self._monotonic()
-                if begun - self._asked_at > ASKED_SECONDS:
+                if begun - self._asked_at > IDLE_SECONDS:
                     continue
             try:
                 outcome = _Outcome(begun, self._look())

@@ -27,16 +27,16 @@ _LARGEST_SHOWN = 3
 
 
 def diagnose(
-    url: str, wanted: Mapping[str, Sequence[Index]], *, seconds: float, patience: float
+    url: str, wanted: Mapping[str, Sequence[Index]], *, seconds: float, selection_seconds: float
 ) -> Iterator[Check]:
     """Yield what is found on a server; `wanted` are the indexes of each collection.
 
-    One question may take `seconds`, and the server has `patience` seconds to be there.
+    One question may take `seconds`, and a server has `selection_seconds` to be there.
 
     Raises:
         StoreError: it cannot be reached.
     """
-    store = MongoStore(url, query_seconds=seconds, patience_seconds=patience)
+    store = MongoStore(url, query_seconds=seconds, selection_seconds=selection_seconds)
     try:
         with translated():
             database = store.database

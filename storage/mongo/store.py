@@ -48,7 +48,7 @@ class MongoStore:
 
     Every option of the URL is pymongo's. Unless it says otherwise, writes wait for a majority of
     the replica set and are retried once; a server that cannot be reached is an error within
-    `patience_seconds`, and is used again as soon as it is back. Single documents and events are
+    `selection_seconds`, and is used again as soon as it is back. Single documents and events are
     read from the primary; lists from where the URL's read preference says.
     """
 
@@ -56,12 +56,12 @@ class MongoStore:
     single_process = False
 
     def __init__(
-        self, url: str, *, query_seconds: float = 5.0, patience_seconds: float = 5.0
+        self, url: str, *, query_seconds: float = 5.0, selection_seconds: float = 5.0
     ) -> None:
-        patience = round(patience_seconds * 1000)
+        selection = round(selection_seconds * 1000)
         waits = ("serverSelectionTimeoutMS", "connectTimeoutMS", "wTimeoutMS")
-        options: dict[str, Any] = dict.fromkeys(waits, patience) | _DEFAULTS
-        options["socketTimeoutMS"] = patience + round(query_seconds * 1000)
+        options: dict[str, Any] = dict.fromkeys(waits, selection) | _DEFAULTS
+        options["socketTimeoutMS"] = selection + round(query_seconds * 1000)
         given = {part.partition("=")[0].lower() for part in url.partition("?")[2].split("&")}
         options = {name: value for name, value in options.items() if name.lower() not in given}
         try:

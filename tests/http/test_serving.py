@@ -320,7 +320,7 @@ def test_a_killed_worker_is_replaced_and_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.mongo
 def test_a_database_that_hangs_is_a_503() -> None:
-    """While it hangs: the client's patience, half a minute, is the bound."""
+    """While it hangs: the client's timeout, half a minute, is the bound."""
     environment = {"TMF_BUSY_SECONDS": "0.5", "TMF_QUERY_SECONDS": "1"}
     with (
         own_mongo_server() as mongo,

@@ -118,7 +118,7 @@ def test_the_indexes_of_a_large_collection_are_built_in_the_background_without_a
         assert go_on.wait(30)
         return create(self, models, *others, **options)
 
-    store = MongoStore(large, query_seconds=5.0, patience_seconds=5.0)
+    store = MongoStore(large, query_seconds=5.0, selection_seconds=5.0)
     monkeypatch.setattr(Collection, "create_indexes", slow)
     store.prepare("things", [DIRECTION])  # returns though the build has not ended
     assert begun.wait(30)

@@ -39,9 +39,9 @@ def only_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def started(
-    look: Callable[[], int], monkeypatch: pytest.MonkeyPatch, patience: float
+    look: Callable[[], int], monkeypatch: pytest.MonkeyPatch, wait: float
 ) -> Refreshed[int]:
-    monkeypatch.setattr(refreshed, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(refreshed, "MAX_WAIT_SECONDS", wait)
     value = Refreshed(look)
     value.start()
     return value
@@ -62,7 +62,7 @@ def test_a_quick_look_is_made_for_each_question(monkeypatch: pytest.MonkeyPatch)
 def test_a_slow_look_leaves_the_last_outcome(monkeypatch: pytest.MonkeyPatch) -> None:
     look = Look()
     value = started(look, monkeypatch, 0.02)
-    monkeypatch.setattr(refreshed, "OLDEST_SECONDS", LONG)
+    monkeypatch.setattr(refreshed, "MAX_AGE_SECONDS", LONG)
     value.get()
     look.go_on.clear()
     seen = look.made
@@ -77,7 +77,7 @@ def test_an_old_outcome_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     look = Look()
     value = started(look, monkeypatch, 0.02)
     seen = value.get()
-    monkeypatch.setattr(refreshed, "OLDEST_SECONDS", 0.0)
+    monkeypatch.setattr(refreshed, "MAX_AGE_SECONDS", 0.0)
     look.go_on.clear()
     answers: list[int] = []
     asking = threading.Thread(target=lambda: answers.append(value.get()))
