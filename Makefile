@@ -89,7 +89,10 @@ bench-moving: $(VENV)/dev ## Print whether one mover of events keeps up with the
 bench-validation: $(VENV)/dev ## Print the time to validate a v5 creation, beside stock jsonschema
 	@$(BIN)/python -m tests.bench.validation
 
-bench-start: $(VENV)/dev ## Print how long the server takes to start
+bench-latency: $(VENV)/dev ## Print how long requests take at 70 % of the capacity; SECONDS=300, WORKERS=1
+	@$(BIN)/python -m tests.bench.latency --seconds $(or $(SECONDS),300) --workers $(or $(WORKERS),1)
+
+bench-start: $(VENV)/dev ## Print how long the server takes to start, and the memory of its processes
 	@$(BIN)/python -m tests.bench.start
 
 soak: $(VENV)/dev ## Full load for minutes, MINUTES=10: fails when anything does, or memory grows
@@ -133,5 +136,5 @@ help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: FORCE run demo test test-all test-long matrix lint conformance generators fuzz bench bench-store \
-	bench-store-check bench-timeline bench-events bench-moving bench-validation bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
+	bench-store-check bench-timeline bench-events bench-moving bench-validation bench-latency bench-start soak chaos screenshots wheel sbom audit component docs reference lock \
 	clean help

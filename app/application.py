@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,35 @@ if TYPE_CHECKING:
     from app.observability.tracing import Tracing
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedApp:
+    """An application that lacks its store, and so threads, files and connections.
+
+    Processes that are forked from this one share its memory; each opens it once.
+    """
+
+    app: ContractApp
+    store: ObservedStore
+    access_log: AccessLog | None
+    health: Health
+    delivery: Callable[[], Background] | None
+    """Makes the delivery of events in a thread; None where the settings want none."""
+
+    def open(self, store: Store, *, deliver: bool | None = None) -> ASGIApp:
+        """Return the application on a store, which it closes when its lifespan ends.
+
+        `deliver` is that of `create_app`.
+        """
+        self.store.observe(store)
+        background: list[Background] = [] if self.access_log is None else [self.access_log]
+        if self.delivery and (store.single_process if deliver is None else deliver):
+            background.append(self.delivery())
+        if not store.reads_without_io_wait:
+            background.append(self.health)
+        self.app.open(background)
+        return self.app
+
+
 def create_app(
     settings: Settings | None = None,
     *,
@@ -74,18 +104,26 @@ def create_app(
     settings = settings or read_settings()
     contracts = contracts or open_contracts(settings)
     sources = open_sources(settings) if sources is None else sources
+    prepared = prepare_app(settings, contracts, sources)
     store = store or open_prepared_store(settings, [*contracts, *sources])
+    return prepared.open(store, deliver=deliver)
+
+
+def prepare_app(
+    settings: Settings, contracts: Sequence[Contract], sources: Sequence[Contract]
+) -> PreparedApp:
+    """Put the application together without a store."""
     tracing, metrics = open_tracing(), Metrics()
     store = ObservedStore(
-        store,
+        None,
         metrics,
         tracing.store_span if tracing else None,
         slow_seconds=settings.slow_query_seconds,
     )
     access_log = AccessLog(json=wants_json(settings)) if settings.access_log else None
-    background: list[Background] = [] if access_log is None else [access_log]
-    if settings.delivery == "server" and (store.single_process if deliver is None else deliver):
-        background.append(_delivery(settings, contracts, store, metrics, tracing))
+    delivery = None
+    if settings.delivery == "server":
+        delivery = partial(_delivery, settings, contracts, store, metrics, tracing)
 
     with_routes = routed(contracts, sources)
     admin = open_admin_api(settings)
@@ -104,8 +142,6 @@ def create_app(
         most_pending=settings.ready_backlog,
         delivers=settings.delivery == "server",
     )
-    if not store.reads_without_io_wait:
-        background.append(health)
     resources = MiddlewareResources(
         contracts=[*with_routes, admin],
         store=store,
@@ -121,7 +157,6 @@ def create_app(
         "app",
         {},
         threads=settings.threads,
-        store=store,
         slots=Slots(settings.max_concurrent),
         client_of=clients.of,
         within=tracing.within if tracing else None,
@@ -130,7 +165,6 @@ def create_app(
         "app",
         bridge=bridge,
         store=store,
-        background=background,
         middlewares=middleware_of(settings, resources),
     )
     received = open_received(settings, contracts, sources, store)
@@ -152,7 +186,8 @@ def create_app(
     )
     for blueprint in (listing, *(pages.blueprints if pages else ())):
         app.app.register_blueprint(blueprint)
-    return app
+    app.build()
+    return PreparedApp(app, store, access_log, health, delivery)
 
 
 def _delivery(

@@ -47,24 +47,33 @@ class _Watch:
 
 
 class ObservedStore:
-    """`Store`, as the adapter behind it has it.
+    """`Store`, as the adapter behind it has it: the one that it was given last.
 
-    A query that takes more than `slow_seconds` is logged, unless they are 0.
+    It may be made before that store is opened, to be used afterwards. A query that takes more than
+    `slow_seconds` is logged, unless they are 0.
     """
+
+    _store: Store
+    reads_without_io_wait: bool
 
     def __init__(
         self,
-        store: Store,
+        store: Store | None,
         metrics: Metrics,
         span: Span | None = None,
         *,
         slow_seconds: float = 0.0,
     ) -> None:
-        self._store = store
+        if store is not None:
+            self.observe(store)
         self._slow_seconds = slow_seconds
         self._slow = RateLimit()
         self._metrics = metrics
         self._span = span
+
+    def observe(self, store: Store) -> None:
+        """Pass calls on to this store from now on."""
+        self._store = store
         self.reads_without_io_wait = store.reads_without_io_wait
 
     @property

@@ -27,11 +27,14 @@ from gunicorn.arbiter import Arbiter
 from starlette.types import ASGIApp
 from uvicorn_worker import UvicornWorker
 
-from app.application import create_app
+from app.application import PreparedApp, prepare_app
+from app.bootstrap import open_prepared_store
 from app.contract import Contract
+from app.events.outbound.processes import import_delivery
 from app.observability.log_events import LogEvent, log_event
 from app.observability.logs import configure_logs, log_configuration
 from app.observability.metrics import forget_metrics, share_metrics
+from app.observability.traces import check_tracing
 from app.server.connections import ConnectionLimits, Connections
 from app.server.delivery import run_delivery
 from app.server.lifecycle import ServerArbiter, log_start, on_exit, on_reload
@@ -55,8 +58,8 @@ GRACEFUL_SECONDS = 30
 class Gunicorn(BaseApplication):
     """gunicorn, configured by our settings.
 
-    The contracts are opened once, before the workers come; each of these makes its own application
-    and store.
+    The contracts are opened and the application is put together once, before the workers come; each
+    of these opens its own store.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Gunicorn(BaseApplication):
         # The workers must read each other's cursors.
         key = settings.cursor_key or secrets.token_hex(16)
         self._settings = settings.model_copy(update={"cursor_key": key})
+        self._prepared: PreparedApp | None = None
         self._ready = mmap.mmap(-1, 1)  # the workers share it
         super().__init__()
 
@@ -89,11 +93,19 @@ class Gunicorn(BaseApplication):
         )
         server = os.getpid()
         try:
+            if delivers:
+                import_delivery()
+            if check_tracing() is None:  # an exporter of traces has threads, which a fork loses
+                self._prepared = self._prepare()
+            gc.freeze()  # collections would copy the pages that the workers share
             arbiter.run()
         finally:
             if os.getpid() == server:  # a worker that ends comes by here, too
                 arbiter.stop_delivery()
                 forget_metrics(counted)
+
+    def _prepare(self) -> PreparedApp:
+        return prepare_app(self._settings, self._contracts, self._sources)
 
     def _deliver(self, restarts: int) -> None:
         run_delivery(self._settings, self._contracts, parent=os.getppid(), restarts=restarts)
@@ -110,8 +122,9 @@ class Gunicorn(BaseApplication):
     def load(self) -> ASGIApp:
         """Return the application of one worker."""
         configure_logs(self._settings)
+        prepared = self._prepared or self._prepare()
         try:
-            app = create_app(self._settings, contracts=self._contracts, sources=self._sources)
+            store = open_prepared_store(self._settings, [*self._contracts, *self._sources])
         except StoreError as error:
             if not self._ready[0]:
                 raise
@@ -121,7 +134,7 @@ class Gunicorn(BaseApplication):
             sys.exit(1)
         if self._ready_file is not None:
             _write_addresses(self._ready_file, self._settings, self._contracts)
-        return app
+        return prepared.open(store)
 
     def note_ready(self) -> None:
         """Log that a worker answers requests, and of the first one that the server does."""
@@ -257,7 +270,6 @@ def serve(
 
     With a `single_process` store the worker delivers events, else a process of its own does.
     """
-    gc.freeze()  # collections would copy the pages that the workers share
     Gunicorn(
         settings, contracts, sources, single_process=single_process, ready_file=ready_file
     ).run()

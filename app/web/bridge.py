@@ -79,9 +79,9 @@ class FlaskBridge(FlaskASGIApp):
     """Handlers and Flask as an ASGI application, at the end of connexion's middleware.
 
     With a store that reads without waiting for I/O, reads by key run in the event loop, since a
-    thread would cost more than they do, and so do writes, which share a commit. `within` makes the
-    context that a request is handled in, for traces. `slots` bounds the requests that are handled
-    at once.
+    thread would cost more than they do, and so do writes, which share a commit: `open` names the
+    store. `within` makes the context that a request is handled in, for traces. `slots` bounds the
+    requests that are handled at once.
     """
 
     def __init__(
@@ -90,7 +90,6 @@ class FlaskBridge(FlaskASGIApp):
         server_args: dict[str, Any],
         *,
         threads: int,
-        store: Store,
         slots: Slots,
         client_of: Callable[[Scope], str],
         within: Within | None,
@@ -99,12 +98,17 @@ class FlaskBridge(FlaskASGIApp):
         self._within = within
         self._slots = slots
         self._client_of = client_of
-        self._in_event_loop = store.reads_without_io_wait
+        self._in_event_loop = False
         self._pool = FairExecutor(threads)
         # Pages wait for operations, which need threads and slots themselves.
         self._page_slots = Slots(_MOST_PAGES)
         self._page_pool = FairExecutor(_PAGE_THREADS)
         self._forms = BodyReceiver(_LARGEST_FORM)
+        self._writes: GroupCommit | None = None
+
+    def open(self, store: Store) -> None:
+        """Run handlers as their store allows, before the first request."""
+        self._in_event_loop = store.reads_without_io_wait
         group = store.group()
         self._writes = GroupCommit(group) if group is not None else None
 
@@ -261,7 +265,8 @@ class Background(Protocol):
 class ContractApp(FlaskApp):
     """`connexion.FlaskApp` on the bridge above; closes its threads and the store when it ends.
 
-    Each of `background` works beside it from start to end.
+    Until `open` it has no threads, files or connections, so that it can be shared with processes
+    that are forked from this one.
     """
 
     def __init__(
@@ -270,7 +275,6 @@ class ContractApp(FlaskApp):
         *,
         bridge: FlaskBridge,
         store: Store,
-        background: Iterable[Background] = (),
         **options: Any,
     ) -> None:
         super().__init__(import_name, lifespan=self._lifespan, **options)
@@ -280,6 +284,16 @@ class ContractApp(FlaskApp):
         self.middleware.app = bridge
         self.app: flask.Flask = bridge.app
         self._store = store
+        self._background: tuple[Background, ...] = ()
+
+    def build(self) -> None:
+        """Build the middleware, to which no API can be added any more, before the first request."""
+        middleware = self.middleware
+        middleware.app, middleware.middleware_stack = middleware._build_middleware_stack()
+
+    def open(self, background: Iterable[Background]) -> None:
+        """Begin to use the store, which is open now; each of `background` works beside it."""
+        self.bridge.open(self._store)
         self._background = tuple(background)
 
     @asynccontextmanager

@@ -5,6 +5,7 @@ order. These parts of it are subclassed or replaced; `TESTED` is the release the
 and a test fails when another one is installed.
 
 - `FlaskApp._middleware_app`, `FlaskApp.middleware.app`: the Flask side, replaced by `bridge`.
+- `ConnexionMiddleware._build_middleware_stack`, which connexion calls with the first request.
 - `FlaskApi.make_operation`: how an operation becomes a Flask view; ours adds no decorator.
 - `RoutingMiddleware.add_api` and the scope's `connexion_routing` extension: see `OperationRouting`.
 - `RequestValidationAPI.make_operation`, `ResponseValidationAPI.make_operation`: how an operation

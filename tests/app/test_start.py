@@ -23,6 +23,19 @@ def test_a_server_imports_what_it_needs_to_serve(tmp_path: Path) -> None:
     assert not imported & NOT_TO_SERVE
 
 
+def test_what_workers_are_forked_from_has_no_threads_and_no_store(tmp_path: Path) -> None:
+    prepared = (
+        "import threading; from app.application import prepare_app; "
+        "from app.bootstrap import open_contracts; from app.settings import read_settings; "
+        "settings = read_settings(); "
+        "prepared = prepare_app(settings, open_contracts(settings), ()); "
+        "print(threading.active_count())"
+    )
+    environment = {"TMF_STORE": f"sqlite:///{tmp_path}/start.db"}
+    assert run(prepared, environment).strip() == "1"
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("place", sorted({each.partition(":")[0] for each in PLACES.values()}))
 def test_a_command_imports_its_own_part(place: str) -> None:
     imported = modules_of("import app.cli; assert not {'app.contract'} & {*sys.modules}")

@@ -62,6 +62,12 @@ def callback_policy(settings: Settings) -> CallbackPolicy:
     return CallbackPolicy(settings.callback_allow)
 
 
+def import_delivery() -> None:
+    """Import what delivery needs beyond a server, so that a forked process shares its memory."""
+    import app.events.outbound.webhook
+    import app.events.outbound.worker  # noqa: F401 - for the memory
+
+
 def delivery_worker(
     settings: Settings,
     contracts: Sequence[Contract],
