@@ -7,6 +7,7 @@ case it has become a member of a replica set; meanwhile whoever reads the log lo
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ from pymongo import errors as failures
 from pymongo.database import Database
 
 from storage.mongo.envelope import DELETED, PENDING, Bson
-from storage.mongo.event_log import pinned
+from storage.mongo.event_log import WITHOUT_EVENTS, pinned
 from storage.mongo.failures import first_line
 
 _log = logging.getLogger(__name__)
@@ -28,8 +29,7 @@ _UPDATED = "updateDescription.updatedFields"
 _PIPELINE: list[Bson] = [
     {
         "$match": {
-            # What deliveries, limits and health checks keep causes no events.
-            "ns.coll": {"$regex": r"^(?!(events|limits|server)\.)"},
+            "ns.coll": {"$regex": f"^(?!{'|'.join(map(re.escape, WITHOUT_EVENTS))})"},
             "$or": [
                 {"operationType": "insert", f"fullDocument.{PENDING}": True},
                 # Every change raises the version; logging the events of an envelope does not.

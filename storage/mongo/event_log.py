@@ -34,6 +34,9 @@ from storage.port import Event
 
 LOG = "events.log"
 
+WITHOUT_EVENTS = ("events.", "limits.", "server.")
+"""How collections are named that this server keeps for itself, and that cause no events."""
+
 MOVED_AT_ONCE = 500
 """How many envelopes one round of moving reads."""
 

@@ -383,7 +383,9 @@ class MongoStore:
         return found.estimated_document_count() <= index_builds.SMALL
 
     def _move_events(self, *, wait: bool) -> None:
-        self._log.move(map(self._collection, sorted(self._scalars)), wait=wait)
+        every = map(self._collection, sorted(self._scalars))
+        found = (each for each in every if not each.name.startswith(event_log.WITHOUT_EVENTS))
+        self._log.move(found, wait=wait)
 
     def _move_in_background(self) -> None:
         self._move_events(wait=False)

@@ -2,7 +2,8 @@
 
 Events wait in the envelopes of their documents until they are moved into the log, by one process at
 a time. Three rates are measured, each in a database that is removed after: that of POST without
-delivery, that of the mover alone, and both together.
+delivery, that of the mover alone, and both together; and how soon an event is delivered when
+nothing else happens.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import statistics
 import sys
 import time
 import uuid
@@ -19,12 +21,14 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
+import httpx
 from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.uri_parser import parse_uri
 
 from app.settings import OPENAPI_FOLDER
 from storage.mongo import MongoStore
+from tests.app.events.receiver import receiving
 from tests.bench.events import SETTINGS, register, sink
 from tests.bench.http import BODY, CONNECTIONS, measure
 from tests.server import Server, running_server
@@ -33,6 +37,12 @@ SPEC = OPENAPI_FOLDER / "tmf683-v4.0.0.yaml"
 STOCK = 5_000
 MOST_SECONDS_BEHIND = 2.0
 """A mover keeps up when the events that wait at the end of the writes are moved in this time."""
+
+SINGLES = 30
+PAUSE = 0.3
+"""Seconds between events that are at rest."""
+MOST_MILLISECONDS_AT_REST = 100.0
+JSON = {"Content-Type": "application/json"}
 
 
 class WithoutMover(MongoStore):
@@ -110,6 +120,30 @@ def together(url: str, seconds: float) -> float:
     return behind
 
 
+def at_rest(url: str) -> float:
+    """Print how soon single events are delivered, and return the median in milliseconds."""
+    with (
+        own_database(url) as own,
+        receiving() as receiver,
+        running_server(SPEC, store=own, env=_delivery("server")) as server,
+        httpx.Client(base_url=server.base_url, trust_env=False) as client,
+    ):
+        register(server, receiver.url())
+        client.post("/partyInteraction", content=BODY, headers=JSON)
+        receiver.wait(lambda: len(receiver.got) == 1)  # the delivery process has begun
+        taken = []
+        for number in range(SINGLES):
+            time.sleep(PAUSE)
+            client.post("/partyInteraction", content=BODY, headers=JSON)
+            answered = time.time()
+            receiver.wait(lambda wanted=number + 2: len(receiver.got) == wanted)
+            taken.append(max(0.0, receiver.got[-1].at - answered) * 1000)
+    median = statistics.median(taken)
+    print(f"at rest: delivered {median:.0f} ms after the answer (median of {SINGLES}, ", end="")
+    print(f"{max(taken):.0f} ms at most)", flush=True)
+    return median
+
+
 def _delivery(which: str) -> dict[str, str]:
     return {**SETTINGS, "TMF_DELIVERY": which, "TMF_ACCESS_LOG": "false"}
 
@@ -126,7 +160,7 @@ def _seconds_until_moved(found: Collection[dict[str, Any]]) -> float:
 
 
 def main() -> int:
-    """Measure, print, and fail when the mover is slower than the writes."""
+    """Measure, print, and fail when the mover is slower than the writes, or delivery is late."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", required=True, help="a MongoDB's URL; its database is not used")
     parser.add_argument("--seconds", type=float, default=10.0, help="of writing")
@@ -141,7 +175,8 @@ def main() -> int:
     moved = mover_alone(options.store, options.stock)
     print(f"alone: {moved:.0f} events a second moved by one mover", flush=True)
     behind = together(options.store, options.seconds)
-    return int(moved < rate or behind > MOST_SECONDS_BEHIND)
+    late = at_rest(options.store) > MOST_MILLISECONDS_AT_REST
+    return int(moved < rate or behind > MOST_SECONDS_BEHIND or late)
 
 
 if __name__ == "__main__":

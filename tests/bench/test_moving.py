@@ -22,6 +22,7 @@ def test_the_benchmark_of_the_mover_prints_its_rates(mongo: str) -> None:
     assert done.stdout.count("POST a second") == 2, done.stderr
     assert "events a second moved by one mover" in done.stdout
     assert "events waited, moved in" in done.stdout
+    assert "at rest: delivered " in done.stdout
     client: MongoClient[dict[str, object]] = MongoClient(mongo)
     assert [name for name in client.list_database_names() if name.startswith("bench")] == []
     client.close()

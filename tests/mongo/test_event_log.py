@@ -137,6 +137,24 @@ def test_a_database_that_is_too_slow_for_a_round_gets_smaller_ones(
     assert database["things"].count_documents({"p": True}) == 0
 
 
+def test_what_the_server_keeps_for_itself_is_not_searched_for_events(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each search is a request to the server, between a write and its delivery."""
+    for collection in ("events/lane", "limits/buckets"):
+        store.prepare(collection, ())
+    searched: list[str] = []
+    waiting = store._log._waiting
+
+    def noted(collection: Collection[Any], where: Any) -> Any:
+        searched.append(collection.name)
+        return waiting(collection, where)
+
+    monkeypatch.setattr(store._log, "_waiting", noted)
+    store.last_event()
+    assert searched == ["things"]
+
+
 def test_looking_at_the_log_moves_nothing(store: MongoStore, database: Database[Any]) -> None:
     store.insert("things", "a", b'{"id":"a"}', events=[b"{}"])
     assert store.last_event(collect=False) == 0
