@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pymongo import errors as failures
+from pymongo.collection import Collection
 from pymongo.database import Database
 
 from storage.diagnosis import Check, State, index_check, size_check
 from storage.mongo import indexes as index_builds
 from storage.mongo.envelope import DELETED, PENDING, Bson
-from storage.mongo.event_log import LOG
+from storage.mongo.event_log import KEY_INDEX, LOG
 from storage.mongo.failures import first_line, translated
 from storage.mongo.store import MongoStore
 from storage.port import Index
@@ -100,6 +101,20 @@ def _write_concern(database: Database[Bson]) -> Check:
     return Check("writes", State.WARNING, f"wait for {text}: a failover may lose what was answered")
 
 
+def _log(log: Collection[Bson], waiting: int, milliseconds: int) -> Check:
+    logged = log.estimated_document_count(maxTimeMS=milliseconds)
+    text = f"{waiting:,} events wait in documents, {logged:,} are logged"
+    states = index_builds.states(log)
+    name = index_builds.name_of(KEY_INDEX)
+    if name in states.building:
+        return Check("log", State.WARNING, f"{text}; its unique index is being built")
+    if logged and name not in states.ready:
+        return Check(
+            "log", State.PROBLEM, f"{text}; its unique index is missing, `tmf683 serve` builds it"
+        )
+    return Check("log", State.WARNING if waiting > _MANY_WAITING else State.OK, text)
+
+
 def _contents(
     database: Database[Bson], wanted: Mapping[str, Sequence[Index]], milliseconds: int
 ) -> Iterator[Check]:
@@ -133,10 +148,7 @@ def _contents(
         yield Check("ghosts", State.PROBLEM, text)
     else:
         yield Check("ghosts", State.OK, "no tombstones without events")
-    state = State.WARNING if waiting > _MANY_WAITING else State.OK
-    logged = database[LOG].estimated_document_count(maxTimeMS=milliseconds)
-    text = f"{waiting:,} events wait in documents, {logged:,} are logged"
-    yield Check("log", state, text)
+    yield _log(database[LOG], waiting, milliseconds)
     if unmeasured:
         yield Check("documents", State.WARNING, unmeasured)
     else:

@@ -294,7 +294,8 @@ class MongoStore:
         with translated():
             written = health.find_one({"_id": "written"})
             if written is None or abs(time.time() - written["at"]) >= seconds:
-                health.replace_one({"_id": "written"}, {"at": time.time()}, upsert=True)
+                with suppress(failures.DuplicateKeyError):  # another process was first
+                    health.replace_one({"_id": "written"}, {"at": time.time()}, upsert=True)
 
     def close(self) -> None:
         """See `Store.close`."""

@@ -467,6 +467,32 @@ def test_the_doctor_finds_ghosts_and_says_what_it_looked_at(
     store.close()
 
 
+def test_the_doctor_finds_a_log_without_its_unique_index(
+    mongo: str, store: MongoStore, database: Database[Any]
+) -> None:
+    store.insert("things", "a", b'{"id":"a"}', events=[b"{}"])
+    assert store.last_event() == 1
+    command = ["doctor", "--spec", str(OURS), "--store", f"{mongo}{database.name}"]
+    assert "unique index" not in CliRunner().invoke(main, command).output
+    database["events.log"].drop_index("key")
+    output = CliRunner().invoke(main, command).output
+    assert "problem  log        0 events wait in documents, 1 are logged" in output
+    assert "its unique index is missing" in output
+
+
+def test_two_servers_that_check_writing_for_the_first_time_at_once_both_succeed(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace_one = Collection.replace_one
+
+    def second(self: Collection[Any], *others: Any, **options: Any) -> Any:
+        replace_one(self, *others, **options)
+        raise errors.DuplicateKeyError("E11000 duplicate key error", 11000)
+
+    monkeypatch.setattr(Collection, "replace_one", second)
+    store.check_write(0.0)
+
+
 def test_the_doctor_warns_of_writes_that_a_failover_may_lose(
     mongo: str, database: Database[Any]
 ) -> None:
