@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pymongo.errors import NetworkTimeout
+
 from storage import Query, SortKey
 from storage.mongo import MongoStore
 from tests.bench.shapes import PAGE, TIES, shapes
@@ -77,7 +79,12 @@ def plans(store: MongoStore, collection: str, total: int, *, judged: bool = True
         name = f"sorted {'-' if descending else ''}id"
         asked.append((name, Query(sort=sort, window=PAGE, count=False), True))
     for name, query, served in asked:
-        for answer in store.finder(collection).explain(query):
+        try:
+            answers = store.finder(collection).explain(query)
+        except NetworkTimeout:
+            yield Plan(name, ("no answer in time",), False, None, None, judged=False)
+            continue
+        for answer in answers:
             yield read(name, answer, query.window.limit + 1, judged=judged and served)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from pymongo.errors import NetworkTimeout
 
-from tests.bench.plans import read
+from storage import Query
+from storage.mongo import MongoStore
+from tests.bench.plans import plans, read
 
 STATS = {"nReturned": 21, "totalDocsExamined": 22}
 SCAN = {"stage": "FETCH", "inputStage": {"stage": "IXSCAN", "indexName": "status"}}
@@ -85,3 +88,18 @@ def test_a_server_that_gives_no_figures_has_none() -> None:
 def test_a_plan_tells_of_a_sort_in_memory(explained: dict[str, Any], sorts: bool) -> None:
     plan = read("status", explained, 21, judged=True)
     assert ("sorted in memory" in str(plan)) == sorts
+
+
+def test_a_server_that_does_not_explain_in_time_keeps_the_others_from_nothing() -> None:
+    class Late:
+        def explain(self, query: Query) -> list[Any]:
+            raise NetworkTimeout("timed out")
+
+    class Store:
+        def finder(self, collection: str) -> Late:
+            return Late()
+
+    found = list(plans(cast(MongoStore, Store()), "things", 100))
+    assert len(found) > 20
+    assert not any(plan.bad for plan in found)
+    assert "no answer in time" in str(found[0])
