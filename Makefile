@@ -65,8 +65,9 @@ conformance: $(VENV)/dev ## Run the conformance certificate's 18 requests agains
 generators: $(VENV)/dev ## Make clients of v4 and v5 with six code generators and run them
 	@$(BIN)/pytest -rs tests/generators
 
-fuzz: $(VENV)/dev ## Fuzz every document on both stores for long; EXAMPLES=1000, SEED=683
-	@$(BIN)/python -m tests.fuzz_run --examples $(or $(EXAMPLES),1000) $(if $(SEED),--seed $(SEED))
+fuzz: $(VENV)/dev ## Fuzz documents on both stores, for long: DOCUMENTS="TMF681 my.json", EXAMPLES=1000, SEED=683, STORE=sqlite
+	@$(BIN)/python -m tests.fuzz_run $(DOCUMENTS) --examples $(or $(EXAMPLES),1000) $(if $(SEED),--seed $(SEED)) \
+		$(if $(STORE),--store $(STORE)) $(if $(PHASES),--phases $(PHASES))
 
 bench: $(VENV)/dev ## Print requests per second beside stock connexion, in one run
 	@$(BIN)/python -m tests.bench.http

@@ -7,13 +7,16 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,9 @@ from tests.server import Server, running_server
 SEED = 683
 
 CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
+LOGS = Path(__file__).parents[1] / "build" / "fuzz"
+SECONDS = 7200
+"""How long the fuzzing of one document may take."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,24 @@ class Fuzzed:
 
     server: Server
     contract: Json
+
+
+@dataclass(frozen=True)
+class Run:
+    """A document under one profile on one store, at the URL of a MongoDB server or on SQLite."""
+
+    spec: Path
+    profile: str
+    store: str
+    url: str = ""
+
+    @property
+    def log(self) -> Path:
+        """The file with what schemathesis reported."""
+        return LOGS / f"{self.spec.stem}-{self.profile}-{self.store.lower()}.log"
+
+    def __str__(self) -> str:
+        return f"{self.spec.name}, {self.profile}, {self.store}"
 
 
 @contextmanager
@@ -89,43 +113,92 @@ def fuzz(
             file.write_text(json.dumps(fuzzed.contract))
             command += [str(file), "--url", fuzzed.server.base_url]
         done = subprocess.run(
-            command, capture_output=True, text=True, cwd=folder, check=False, timeout=7200
+            command, capture_output=True, text=True, cwd=folder, check=False, timeout=SECONDS
         )
     return done.returncode == 0, done.stdout + done.stderr
 
 
-def documents() -> list[Path]:
-    """Return our documents, and the official ones where they are at hand."""
+def documents(patterns: Sequence[str] = ()) -> list[Path]:
+    """Return our documents, and the official ones where they are at hand.
+
+    With `patterns`, those that one of them matches: paths of other documents, or what the name of a
+    file begins with (`TMF681`), `*` for any text. Raise ValueError for one that matches none.
+    """
     folder = os.environ.get("TMF_OFFICIAL_SPECS")
     official = sorted(Path(folder).glob("TMF*")) if folder else []
-    return [*sorted(OPENAPI_FOLDER.glob("*.yaml")), *official]
+    known = [*sorted(OPENAPI_FOLDER.glob("*.yaml")), *official]
+    chosen: list[Path] = []
+    for pattern in patterns:
+        if Path(pattern).is_file():
+            matched = [Path(pattern)]
+        else:
+            matched = [each for each in known if fnmatch(each.name.lower(), f"{pattern.lower()}*")]
+        if not matched:
+            raise ValueError(f"{pattern} is no document; there are {', '.join(map(str, known))}")
+        chosen += [each for each in matched if each not in chosen]
+    return chosen if patterns else known
+
+
+def runs_of(specs: Sequence[Path], stores: dict[str, str]) -> list[Run]:
+    """Return a run for each document, profile that it has, and store."""
+    found = []
+    for spec in specs:
+        strict = ("strict",) if spec.name.endswith("v4.0.0.yaml") else ()
+        for profile, (name, url) in itertools.product(("conformance", *strict), stores.items()):
+            found.append(Run(spec, profile, name, url))
+    return found
+
+
+def fuzz_one(run: Run, *, examples: int, seed: int, phases: str | None) -> bool:
+    """Fuzz one document, write its log and print a line; return whether nothing was found."""
+    started = time.monotonic()
+    store = f"{run.url}fuzz{uuid.uuid4().hex[:8]}" if run.url else None
+    with fuzzed_server(run.spec, run.profile, store=store) as server:
+        exact = run.profile == "strict"
+        clean, report = fuzz(server, examples, seed=seed, exact=exact, phases=phases)
+        errors = [line for line in server.server.log().splitlines() if '"level":"error"' in line]
+    run.log.parent.mkdir(parents=True, exist_ok=True)
+    run.log.write_text("\n".join([report, *errors]))
+    took = round(time.monotonic() - started)
+    print(f"{'clean' if clean else 'FAILED'}: {run}: {_counted(report)}, {took} s", flush=True)
+    if not clean:
+        print(f"  {run.log}", flush=True)
+    return clean
 
 
 def main() -> int:
-    """Fuzz every document under every profile that it has, on SQLite and on MongoDB."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Fuzz documents under every profile that they have, on SQLite and on MongoDB."""
+    parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
+    parser.add_argument("documents", nargs="*", help="files, or what their names begin with")
     parser.add_argument("--examples", type=int, default=1000, help="for each operation")
     parser.add_argument("--seed", type=int, default=SEED, help="another one makes other requests")
+    parser.add_argument("--phases", help="of examples,coverage,fuzzing,stateful; else all")
+    parser.add_argument("--store", choices=("sqlite", "mongodb"), help="else both")
     options = parser.parse_args()
-    failed = 0
+    try:
+        specs = documents(options.documents)
+    except ValueError as reason:
+        parser.error(str(reason))
     with contextlib.ExitStack() as stack:
-        stores = {"SQLite": ""}
-        try:
-            stores["MongoDB"] = stack.enter_context(mongo_url())
-        except pytest.skip.Exception as reason:
-            print(f"skipped on MongoDB: {reason.msg}", flush=True)
-        for spec in documents():
-            strict = ("strict",) if spec.name.endswith("v4.0.0.yaml") else ()
-            for profile, (name, url) in itertools.product(("conformance", *strict), stores.items()):
-                store = f"{url}fuzz{uuid.uuid4().hex[:8]}" if url else None
-                with fuzzed_server(spec, profile, store=store) as server:
-                    exact = profile == "strict"
-                    clean, report = fuzz(server, options.examples, seed=options.seed, exact=exact)
-                failed += not clean
-                print(report if not clean else "\n".join(report.splitlines()[-6:]))
-                where = f"{spec.name}, {profile}, {name}"
-                print(f"{'clean' if clean else 'FAILED'}: {where}", flush=True)
-    return int(failed > 0)
+        stores = {} if options.store == "mongodb" else {"SQLite": ""}
+        if options.store != "sqlite":
+            try:
+                stores["MongoDB"] = stack.enter_context(mongo_url())
+            except pytest.skip.Exception as reason:
+                print(f"skipped on MongoDB: {reason.msg}", flush=True)
+        outcomes = [
+            fuzz_one(each, examples=options.examples, seed=options.seed, phases=options.phases)
+            for each in runs_of(specs, stores)
+        ]
+    print(f"{outcomes.count(True)} of {len(outcomes)} runs clean; reports in {LOGS}")
+    return int(not outcomes or not all(outcomes))
+
+
+def _counted(report: str) -> str:
+    """Return how many operations were tested, and what became of the requests."""
+    tested = re.search(r"Tested: (\d+)", report)
+    cases = re.search(r"Test cases:\n\s*(.+)", report)
+    return f"{tested[1] if tested else 0} operations, {cases[1] if cases else 'no requests'}"
 
 
 if __name__ == "__main__":
