@@ -254,18 +254,18 @@ def _in_store(query: Query, position: Position, found: Sequence[Document]) -> Po
 
 
 def _with_ids(elements: list[Any]) -> list[Any]:
-    """Return elements of which every object has an id.
+    """Return elements of which every object has an id that a path can name.
 
     Those that were stored without are known by their content until the array is changed.
     """
     found: list[Any] = []
     same: Counter[bytes] = Counter()
     for element in elements:
-        if isinstance(element, dict) and "id" not in element:
+        if isinstance(element, dict) and element.get("id", "") == "":
             content = json.dumps(element)
             same[content] += 1
             salt = same[content].to_bytes(4, "big")
             id = blake2b(content, digest_size=16, salt=salt).hexdigest()
-            element = {"id": id, **element}
+            element = {"id": id} | {name: element[name] for name in element if name != "id"}
         found.append(element)
     return found

@@ -153,14 +153,22 @@ def fuzz_one(run: Run, *, examples: int, seed: int, phases: str | None) -> bool:
     """Fuzz one document, write its log and print a line; return whether nothing was found."""
     started = time.monotonic()
     store = f"{run.url}fuzz{uuid.uuid4().hex[:8]}" if run.url else None
-    with fuzzed_server(run.spec, run.profile, store=store) as server:
-        exact = run.profile == "strict"
-        clean, report = fuzz(server, examples, seed=seed, exact=exact, phases=phases)
-        errors = [line for line in server.server.log().splitlines() if '"level":"error"' in line]
+    errors: list[str] = []
+    try:
+        with fuzzed_server(run.spec, run.profile, store=store) as server:
+            exact = run.profile == "strict"
+            clean, report = fuzz(server, examples, seed=seed, exact=exact, phases=phases)
+            log = server.server.log()
+        # What goes wrong beside the requests, in the delivery of events above all, fails as well.
+        errors = [line for line in log.splitlines() if '"level":"error"' in line]
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        clean, report = False, str(error)
+    clean = clean and not errors
     run.log.parent.mkdir(parents=True, exist_ok=True)
     run.log.write_text("\n".join([report, *errors]))
     took = round(time.monotonic() - started)
-    print(f"{'clean' if clean else 'FAILED'}: {run}: {_counted(report)}, {took} s", flush=True)
+    told = f"{_counted(report)}, {len(errors)} errors in the server's log, {took} s"
+    print(f"{'clean' if clean else 'FAILED'}: {run}: {told}", flush=True)
     if not clean:
         print(f"  {run.log}", flush=True)
     return clean

@@ -78,6 +78,8 @@ class _IntegerIds:
 
 
 _integer_ids = _IntegerIds()
+_NEW_IDS = (NEW_ID, NEW_INTEGER_ID)
+"""What also takes the place of an empty text, which no path can name."""
 
 
 def changed(definition: ResourceDefinition, before: Resource, after: Resource) -> Resource:
@@ -110,7 +112,7 @@ def _fill(value: Any, path: tuple[str, ...], filler: Any, time: str) -> None:
     elif isinstance(value, dict):
         if len(path) > 1:
             _fill(value.get(path[0]), path[1:], filler, time)
-        elif path[0] not in value:
+        elif path[0] not in value or (filler in _NEW_IDS and value[path[0]] == ""):
             value[path[0]] = _rendered(filler, value, time)
 
 

@@ -250,6 +250,18 @@ def test_an_element_without_id_has_an_address(api: TestClient, database: str) ->
     assert [each["id"] for each in units_of(api, "site/old")] == [like_it["id"], last["id"]]
 
 
+def test_an_empty_id_is_none(api: TestClient, database: str) -> None:
+    house = site(api, {"id": "", "level": "1"})
+    (unit,) = api.get(f"{house}/unit").json()
+    assert unit["id"]
+    assert api.get(unit["href"]).json()["level"] == "1"
+    store = open_store(database)
+    store.insert("addressBook/v4/site", "empty", b'{"id":"empty","unit":[{"id":"","level":"2"}]}')
+    store.close()
+    (unit,) = api.get("site/empty/unit").json()
+    assert api.get(unit["href"]).json()["level"] == "2"
+
+
 def test_elements_that_are_references_lead_to_documents_of_their_own(api: TestClient) -> None:
     house = site(api, contact=[{"id": "1", "name": "Ada"}])
     assert api.get(f"{house}/contact").json() == []

@@ -16,7 +16,6 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from standardwebhooks.webhooks import Webhook
 from yarl import URL
@@ -25,6 +24,7 @@ from app.events.outbound.callback_policy import CallbackPolicy, parse_callback
 from app.events.outbound.payloads import OutgoingEvent
 from app.observability.metrics import Metrics
 from app.tmf630.errors import BadCallback
+from storage import json
 
 if TYPE_CHECKING:
     from app.observability.tracing import Tracing
@@ -115,7 +115,7 @@ class WebhookSender:
         return result
 
     async def _post(self, callback: str, event: OutgoingEvent) -> DeliveryResult:
-        body = orjson.dumps(event.body)
+        body = json.dumps(event.body)
         try:
             async with self._session.post(
                 self._checked(callback),

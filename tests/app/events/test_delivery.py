@@ -128,6 +128,13 @@ def is_about(got: Got, id: str) -> bool:
     return bool(got.body["event"]["partyInteraction"]["id"] == id)
 
 
+def test_an_integer_beyond_64_bits_is_delivered_as_it_is(local: Hub, receiver: Receiver) -> None:
+    local.register(receiver.url())
+    id = local.create(counter=2**70)
+    assert receiver.wait(lambda: about(receiver.got, id) == ["Create"])
+    assert receiver.got[-1].body["event"]["partyInteraction"]["counter"] == 2**70
+
+
 def test_every_change_is_told_once_and_in_order(hub: Hub, receiver: Receiver) -> None:
     hub.register(receiver.url())
     id = hub.create()
