@@ -26,6 +26,7 @@ from storage import (
     DocumentExists,
     DocumentNotFound,
     Documents,
+    Insertion,
     Page,
     Position,
     Query,
@@ -125,21 +126,30 @@ class EmbeddedDocuments:
         form: str = "",
         events: Sequence[bytes] = (),
     ) -> Document:
-        """Append an element; see `Documents.insert`.
+        """Append an element; see `Documents.insert` and `insert_all`."""
+        (document,) = self.insert_all(collection, [Insertion(id, content, form, tuple(events))])
+        return document
+
+    def insert_all(self, collection: str, insertions: Sequence[Insertion]) -> tuple[Document, ...]:
+        """Append elements; see `Documents.insert_all`.
 
         Raises:
             DocumentNotFound: there is no parent.
-            InvalidResource: the parent's schema does not allow such an element.
+            InvalidResource: the parent's schema does not allow such elements.
         """
-        element = self._element(Document(id, 1, content, form))
+        new = {each.id: Document(each.id, 1, each.content, each.form) for each in insertions}
+        elements = [self._element(each) for each in new.values()]
+        events = [event for each in insertions for event in each.events]
 
         def decide(parent: Document | None) -> Write:
             if parent is None:
                 raise DocumentNotFound(self._parent.collection, self._key)
             present = self._elements(parent)
-            if any(self._key_of(each) == id for each in present):
-                raise DocumentExists(collection, id)
-            return self._write(parent, [*present, element], events)
+            keys = [*map(self._key_of, present), *(each.id for each in insertions)]
+            for id in new:
+                if keys.count(id) > 1:
+                    raise DocumentExists(collection, id)
+            return self._write(parent, [*present, *elements], events)
 
         written = update(
             self._documents,
@@ -149,7 +159,7 @@ class EmbeddedDocuments:
             attempts=self._request.attempts,
         )
         assert written is not None  # noqa: S101 - `decide` deletes nothing
-        return Document(id, written.version, content, form)
+        return tuple(replace(each, version=written.version) for each in new.values())
 
     def replace(
         self,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from app.tmf630 import lifecycle, outbox, patching, row_access
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import PreconditionFailed
-from app.tmf630.representation import encode, href, in_form, render
+from app.tmf630.representation import encode, href, in_form, render, render_all
 from app.tmf630.selection import selected
 from handlers.handler_context import HandlerContext
 from handlers.listing import Listing
@@ -20,6 +20,7 @@ from storage import (
     Document,
     DocumentExists,
     DocumentNotFound,
+    Insertion,
     Write,
     update,
 )
@@ -41,33 +42,40 @@ class ResourceHandlers:
     def create(self, request: RequestContext) -> Response:
         """Answer 201, or as the contract has it, with the new resource, `Location` and `ETag`.
 
+        Of a list of bodies, all are created or none; the answer is the list of the new resources.
+
         Raises:
             InvalidResource: the body breaks a rule that only the whole resource shows.
             DocumentExists: the contract lets clients choose the id, and it is taken.
             RowAccessDenied: the caller would not see the resource itself.
             PreconditionFailed: it is taken, and the request says `If-None-Match: *`.
         """
-        resource = lifecycle.created(self._definition, request.body)
-        self._definition.check(resource)
-        content = encode(self._definition, resource)
-        row_access.check_written(self._definition, content, request.parties)
+        collection, created = self._definition.collection, self._definition.answers.created
         try:
+            if isinstance(request.body, list):
+                new = [self._new(request, each)[1] for each in request.body]
+                return self._answer_all(request, self._store.insert_all(collection, new), created)
+            id, one = self._new(request, request.body)
             document = self._store.insert(
-                self._definition.collection,
-                self._definition.key(resource["id"]),
-                content,
-                form=self._definition.forms.name,
-                events=outbox.created(
-                    self._definition, resource["id"], content, request.event_origin
-                ),
+                collection, one.id, one.content, form=one.form, events=one.events
             )
         except DocumentExists:
             if request.preconditions.creates_only:
                 raise PreconditionFailed("a resource with this id exists") from None
             raise
-        location = href(self._definition, request.base_url, resource["id"])
-        created = self._definition.answers.created
+        location = href(self._definition, request.base_url, id)
         return self._answer(request, document, created, {"Location": location})
+
+    def _new(self, request: RequestContext, body: Resource) -> tuple[str, Insertion]:
+        """Return the id of the resource that a body makes, and what adds it to the store."""
+        resource = lifecycle.created(self._definition, body)
+        self._definition.check(resource)
+        content = encode(self._definition, resource)
+        row_access.check_written(self._definition, content, request.parties)
+        id: str = resource["id"]
+        events = outbox.created(self._definition, id, content, request.event_origin)
+        key, form = self._definition.key(id), self._definition.forms.name
+        return id, Insertion(key, content, form, tuple(events))
 
     def retrieve(self, request: RequestContext, id: str) -> Response:
         """Answer 200 with the resource, or 304 when the client has this version already.
@@ -206,6 +214,16 @@ class ResourceHandlers:
         )
         assert document is not None  # noqa: S101 - `decide` deletes nothing
         return self._answer(request, document, status)
+
+    def _answer_all(
+        self, request: RequestContext, documents: tuple[Document, ...], status: int
+    ) -> Response:
+        """Return documents as a list, or what `fields` selects of each."""
+        if status == 204:
+            return empty_response(status)
+        select = selected(self._definition, request.values("fields"), strict=request.strict)
+        shown = tuple(in_form(self._definition, each).selected(select) for each in documents)
+        return json_response(render_all(self._definition, shown, request.base_url), status)
 
     def _answer(
         self,

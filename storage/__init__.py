@@ -29,6 +29,7 @@ from storage.port import (
     EventWatch,
     Group,
     Index,
+    Insertion,
     Page,
     Store,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "Group",
     "InForm",
     "Index",
+    "Insertion",
     "KeyInForms",
     "Leaf",
     "Matches",

@@ -39,6 +39,16 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Insertion:
+    """A document to be added at version 1, with the events that this causes."""
+
+    id: str
+    content: bytes
+    form: str = ""
+    events: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """The documents of a query's window, and how many match the query in all.
 
@@ -155,6 +165,17 @@ class Documents(Protocol):
 
         Raises:
             DocumentExists: the id is taken.
+        """
+
+    def insert_all(self, collection: str, insertions: Sequence[Insertion]) -> tuple[Document, ...]:
+        """Add documents, all of them or none.
+
+        A store without transactions over several documents looks for ids that are taken before it
+        adds the first one, and adds them one after the other: when it cannot serve any more, those
+        that were added stay.
+
+        Raises:
+            DocumentExists: the id of one is taken, or comes twice.
         """
 
     def get(self, collection: str, id: str) -> Document:

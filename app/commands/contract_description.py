@@ -10,7 +10,7 @@ from app.commands.contract_rules import RuleFile, rule_files, rules_without_effe
 from app.contract import Contract
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.patch_examples import patch_examples
-from app.contract.warnings import request_contradictions, warnings_of
+from app.contract.warnings import warnings_of
 from app.settings import Settings
 
 
@@ -136,7 +136,7 @@ def describe(contract: Contract, settings: Settings, *, rules: bool) -> Descript
                 }
             )
         ),
-        contradictions=tuple(request_contradictions(contract)),
+        contradictions=contract.request_contradictions,
         warnings=(*warnings_of(contract), *rules_without_effect(contract, settings)),
     )
 

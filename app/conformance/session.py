@@ -20,9 +20,16 @@ from app.contract import Binding, Contract, Kind
 from app.contract.binding.operation_kinds import collection_of
 from app.contract.document.examples import examples_of
 from app.contract.schema.sample import sample
-from app.contract.schema.schemas import attributes, body_schema, follow, success_schema
+from app.contract.schema.schemas import (
+    attributes,
+    body_schema,
+    element_of,
+    follow,
+    success_schema,
+)
 from app.tmf630.definitions import Resource, ResourceDefinition
 
+_JSON = "application/json"
 _WITHIN = (Kind.LIST, Kind.CREATE, Kind.RETRIEVE, Kind.PATCH, Kind.REPLACE, Kind.DELETE)
 """Operations that are tried on resources within others too."""
 
@@ -156,8 +163,14 @@ class Session:
         return {name: created[name] for name in sorted(required) if name in created}
 
     def request_schema(self, binding: Binding) -> Resource | None:
-        """Return the schema of an operation's JSON body."""
-        return body_schema(self.document["paths"][binding.path][binding.method])
+        """Return the schema of an operation's JSON body; of an element where it takes a list."""
+        schema = body_schema(self.document["paths"][binding.path][binding.method])
+        several = schema is not None and binding.several
+        return element_of(self.document, schema or {}) if several else schema
+
+    def accepts(self, binding: Binding, body: Any) -> bool:
+        """Whether the contract allows a body of one resource."""
+        return binding.bodies[_JSON].accepts([body] if binding.several else body)
 
     def sample(self, binding: Binding, *, mark: str = "sample", whole: bool = True) -> Any:
         """Return a body that an operation accepts, None where the contract has no schema for it.
@@ -167,10 +180,11 @@ class Session:
         """
         operation = self._published_operation(binding)
         published, schema = body_schema(operation), self.request_schema(binding)
-        validator = binding.bodies.get("application/json")
         if published is not None:
+            if binding.several:
+                published = element_of(self._published, published)
             body = sample(self._published, published, mark=mark, whole=whole)
-            if validator is None or validator.accepts(body):
+            if _JSON not in binding.bodies or self.accepts(binding, body):
                 return body
         return sample(self.document, schema, mark=mark, whole=whole) if schema else None
 
@@ -186,8 +200,7 @@ class Session:
             return body
         items = follow(self.document, schema).get("items", {})
         whole = {**body, array: [sample(self.document, items)]}
-        validator = binding.bodies.get("application/json")
-        return whole if validator is None or validator.accepts(whole) else body
+        return whole if _JSON not in binding.bodies or self.accepts(binding, whole) else body
 
     def refusals(self, binding: Binding) -> tuple[int, ...]:
         """Return the statuses that refuse a body which breaks the contract."""
@@ -248,15 +261,17 @@ class Session:
     ) -> Any:
         """Make one request, assert its status and that its answer follows the contract.
 
+        A creation that takes a list gets one of the body, whose answer counts as that of the body.
         Return the body of an answer with an expected status, None for any other.
         """
         for name, id in self._within.items():
             target = target.replace(f"{{{name}}}", quote(id, safe=":"), 1)
+        several = method == "POST" and body is not None and binding.several
         request = Request(method, target)  # type: ignore[arg-type]
         url = self._base_url + target
         exchange = Exchange(request, (), url, operation=label_of(binding), purpose=purpose)
         try:
-            answer = send(self._client, method, url, body, headers)
+            answer = send(self._client, method, url, [body] if several else body, headers)
         except NoAnswer as error:
             failed = (Assertion("Request is answered", str(error)),)
             self.done.append(replace(exchange, assertions=failed, sent=error.sent))
@@ -272,6 +287,8 @@ class Session:
         received = answer.headers.get("content-type")
         found += of_media_type(declared, received, answer.content, f"{place}/{answer.status}")
         found += of_contract(binding, answer.status, value, place, selected=selected)
+        if several and isinstance(value, list) and len(value) == 1:
+            value = value[0]  # of the one that was sent
         if returns is not None and not isinstance(value, returns):
             kind = "an array" if returns is list else "an object"
             found.append(Assertion(f"Body is {kind}", shown(answer.content), place))

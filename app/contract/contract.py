@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.contract.answers import with_true_answers
 from app.contract.binding.event_definitions import EventDefinition, events_of
 from app.contract.binding.operations import Binding, bind, bind_by_name
 from app.contract.binding.resource_definitions import resource_name
@@ -19,6 +20,7 @@ from app.contract.document.load import Json, load
 from app.contract.document.overlay import Applied, Overlay, apply
 from app.contract.document.patch_media_types import declare_merge_patches
 from app.contract.document.repair import repair
+from app.contract.document.repair_alternatives import repair_alternatives
 from app.contract.document.repair_schemas import repair_schemas
 from app.contract.document.request_rules import declare_request_rules
 from app.contract.document.responses import declare_responses
@@ -46,7 +48,9 @@ class Contract:
 
     `document` is the effective one: upgraded, normalised, overlaid. `base_path` has no trailing
     slash and includes the server's root path. `repaired` lists the repairs made to it,
-    `contradictions` which examples were left out because they break their own schemas. `announced`
+    `contradictions` which examples were left out because they break their own schemas, and
+    `request_contradictions` what requests may have and the document excludes from their answers:
+    it is accepted, and answered as it is. `announced`
     are the resources that have events, `moved_from` is the base path of the document where another
     contract is served there, and `major` is the number that versions share which are not
     to break clients.
@@ -61,6 +65,7 @@ class Contract:
     repaired: tuple[Problem, ...]
     overlays: tuple[Applied, ...]
     contradictions: tuple[Problem, ...]
+    request_contradictions: tuple[str, ...]
     bindings: tuple[Binding, ...]
     announced: tuple[Announced, ...]
     major: str
@@ -103,7 +108,7 @@ def open_contract(
         ContractError: the document is broken; file, JSON pointers and rules say where.
     """
     document, repaired = read_document(file)
-    repaired += repair_schemas(document)
+    repaired += repair_schemas(document) + repair_alternatives(document)
     authentication = authentication or Authentication()
     features = ("authentication",) if authentication else ()
     document, applied = apply(document, overlays, profile, features)
@@ -118,6 +123,7 @@ def open_contract(
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
     lenient = profile == "conformance"
     bindings = bind(document, base, compiler, mappings, null_is_absent=lenient, any_event=lenient)
+    document, self_contradictions = with_true_answers(document, bindings)
     definitions = {each.definition.path: each.definition for each in bindings if each.definition}
     document["servers"] = [{"url": base or "/"}]
     return Contract(
@@ -130,6 +136,7 @@ def open_contract(
         repaired=repaired,
         overlays=applied,
         contradictions=contradictions,
+        request_contradictions=self_contradictions,
         bindings=bindings,
         announced=tuple(
             Announced(
@@ -175,6 +182,7 @@ def open_own_api(
         repaired=(),
         overlays=applied,
         contradictions=(),
+        request_contradictions=(),
         bindings=bind_by_name(document, SchemaCompiler(document, UnknownTypes.KEEP)),
         announced=(),
         major=normalise.major_version(document),

@@ -1,15 +1,10 @@
-"""Warnings about a contract: what of it is not served as it says, and what contradicts itself."""
+"""Warnings about a contract: what of it is not served as it says."""
 
 from __future__ import annotations
 
 from app.contract.binding.event_definitions import unplaced_listeners
-from app.contract.binding.operation_kinds import Kind
 from app.contract.binding.resource_definitions import resource_name
 from app.contract.contract import Contract
-from app.contract.schema.contradictions import contradictions_of
-from app.contract.schema.schemas import body_schema, success_schema
-
-_WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
 
 
 def warnings_of(contract: Contract) -> list[str]:
@@ -30,27 +25,3 @@ def warnings_of(contract: Contract) -> list[str]:
             f"another contract is served at {contract.moved_from}; this one at {contract.base_path}"
         )
     return warnings
-
-
-def request_contradictions(contract: Contract) -> list[str]:
-    """Return what requests may have, by their schema, that the schema of the answer excludes.
-
-    Such requests are accepted, and answered with the resource as it is.
-    """
-    found = []
-    for each in contract.bindings:
-        definition = each.definition
-        if each.kind not in _WHOLE or definition is None or each.unserved is not None:
-            continue
-        operation = contract.document["paths"][each.path][each.method]
-        request, answer = body_schema(operation), success_schema(operation)
-        if request is None or answer is None:
-            continue
-        filled = (fill.path for fill in (*definition.fills, *definition.initial))
-        named = ((name,) for name in ("id", "href", "@type", *definition.managed))
-        given = frozenset((*filled, *named))
-        found += [
-            f"{each.method.upper()} {each.path}: {sentence}"
-            for sentence in contradictions_of(contract.document, request, answer, given)
-        ]
-    return found

@@ -20,7 +20,7 @@ from app.tmf630 import lifecycle
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.errors import InvalidResource
 from app.tmf630.representation import encode
-from storage import Document
+from storage import Document, json
 
 _LARGEST_WHOLE = 128 * 1024 * 1024
 """Bytes of a file that must be parsed at once."""
@@ -106,7 +106,7 @@ def _resources(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
     while first and not first.strip():
         first = file.readline(LONGEST_LINE)
     try:
-        parsed = orjson.loads(first) if first.strip() else []
+        parsed = _value(first) if first.strip() else []
     except orjson.JSONDecodeError:
         parsed = None  # an array or an object that is written in several lines
     if isinstance(parsed, dict):
@@ -130,9 +130,15 @@ def _resources(file: IO[bytes]) -> Iterator[tuple[int, Any]]:
 
 def _parsed(text: bytes, where: str) -> Any:
     try:
-        return orjson.loads(text)
+        return _value(text)
     except orjson.JSONDecodeError as error:
         raise ArchiveError(f"{where} is not JSON: {error}") from None
+
+
+def _value(text: bytes) -> Any:
+    """Return the value of JSON text, integers beyond 64 bits as they are."""
+    orjson.loads(text)  # is strict
+    return json.loads(text)
 
 
 def _entry(definition: ResourceDefinition, line: int, resource: Resource) -> tuple[Entry, Resource]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
@@ -9,7 +10,7 @@ from typing import Any
 
 from app.contract.document.examples import examples_of
 from app.contract.schema.sample import Values, sample
-from app.contract.schema.schemas import body_schema
+from app.contract.schema.schemas import body_schema, element_of
 from app.maintenance.new_resource import NewResource, integer_id, rfc3339, uuid7
 from app.maintenance.seed import SeedError, Target
 from app.tmf630.definitions import Resource
@@ -32,7 +33,8 @@ def samples(
     """
     random = Random(f"{seed} {target.path}")  # noqa: S311 - sample data, no secrets
     end = datetime.combine(until, time(), UTC)
-    examples = examples_of(target.document, target.path, "post")
+    shown = examples_of(target.document, target.path, "post")
+    examples = [body for each in shown for body in (each if isinstance(each, list) else [each])]
     for number in range(count):
         moment = end - timedelta(days=random.random() * months * _DAYS)
         example = examples[number % len(examples)] if examples else {}
@@ -66,11 +68,11 @@ class _RandomValues(Values):
                 return moment.date().isoformat()
         return super().text(format)
 
-    def number(self, least: float) -> float:
-        return round(least + self._random.uniform(0, 100), 2)
+    def number(self, least: float, most: float = math.inf) -> float:
+        return min(round(least + self._random.uniform(0, min(100, most - least)), 2), most)
 
-    def integer(self, least: int) -> int:
-        return least + self._random.randrange(100)
+    def integer(self, least: int, most: float = math.inf) -> int:
+        return least + self._random.randrange(int(min(100, max(1, most - least + 1))))
 
     def boolean(self) -> bool:
         return self._random.random() < 0.5
@@ -79,7 +81,7 @@ class _RandomValues(Values):
 def _body(target: Target, random: Random, moment: datetime, example: Resource) -> Resource:
     """Return the liveliest body that the contract accepts."""
     operation = target.document["paths"][target.path]["post"]
-    schema = body_schema(operation) or {}
+    schema = element_of(target.document, body_schema(operation) or {})
     lively = sample(target.document, schema, values=_RandomValues(random, moment))
     nested = {name: value for name, value in example.items() if isinstance(value, list | dict)}
     plain = sample(target.document, schema)

@@ -55,8 +55,9 @@ class Target:
     def violations(self, body: Resource) -> list[str]:
         """Return the rules that a body breaks; none when it would be accepted."""
         validator = self.binding.bodies[_JSON]
-        if not validator.accepts(body):
-            return [str(each) for each in validator.violations(body)]
+        sent = [body] if self.binding.several else body
+        if not validator.accepts(sent):
+            return [str(each) for each in validator.violations(sent)]
         try:
             self.definition.check(lifecycle.created(self.definition, body))
         except InvalidResource as error:

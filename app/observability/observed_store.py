@@ -14,7 +14,18 @@ from app.observability.log_events import LogEvent, log_event
 from app.observability.metrics import Metrics
 from app.observability.query_shape import shape_of
 from app.observability.rate_limit import RateLimit
-from storage import Document, Event, EventReaders, EventWatch, Group, Index, Page, Query, Store
+from storage import (
+    Document,
+    Event,
+    EventReaders,
+    EventWatch,
+    Group,
+    Index,
+    Insertion,
+    Page,
+    Query,
+    Store,
+)
 
 Span: TypeAlias = Callable[[str, str], AbstractContextManager[object]]
 """Begins the span of a call, given the method and the collection."""
@@ -101,6 +112,11 @@ class ObservedStore:
         """See `Store.insert`."""
         with self._watch("insert", collection):
             return self._store.insert(collection, id, content, form=form, events=events)
+
+    def insert_all(self, collection: str, insertions: Sequence[Insertion]) -> tuple[Document, ...]:
+        """See `Store.insert_all`."""
+        with self._watch("insert_all", collection):
+            return self._store.insert_all(collection, insertions)
 
     def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
         """See `Store.insert_many`."""

@@ -17,6 +17,7 @@ from app.web.bridge import current_scope
 from app.web.negotiation import wants_html
 from handlers.responses import Response as PlainResponse
 from handlers.responses import json_response
+from storage import json
 
 _ASSETS = Path(flask_swagger_ui.__file__).parent / "dist"
 _ASSET_NAMES = frozenset(
@@ -144,7 +145,7 @@ class ApiPages:
         self._contract = contract
         self._contracts = contracts
         self._base_url = base_url
-        self._document = orjson.dumps(published(contract.document))
+        self._document = json.dumps(published(contract.document))
 
     def entry(self) -> PlainResponse:
         """Answer 200 with links to the collections, the contract and its documentation.

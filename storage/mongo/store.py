@@ -32,7 +32,7 @@ from storage.mongo.event_readers import Readers
 from storage.mongo.failures import is_too_large, translated
 from storage.mongo.finding import WITHOUT_EVENTS, Finder
 from storage.mongo.indexes import IndexBuilder
-from storage.port import Document, Event, EventReaders, Index, Page
+from storage.port import Document, Event, EventReaders, Index, Insertion, Page
 from storage.query import Path, Query
 
 _DEFAULTS = {"journal": True, "retryWrites": True, "w": "majority", "appname": "tmf683"}
@@ -132,6 +132,24 @@ class MongoStore:
             self._insert(self._collection(collection), envelope, collection)
         self._mover.count(len(events))
         return Document(id, 1, content, form)
+
+    def insert_all(self, collection: str, insertions: Sequence[Insertion]) -> tuple[Document, ...]:
+        """See `Store.insert_all`; one request for each, after one that looks for taken ids."""
+        ids = [each.id for each in insertions]
+        again = next((id for place, id in enumerate(ids) if id in ids[:place]), None)
+        if again is None:
+            with translated():
+                found = self._of_primary(collection)
+                taken = found.find_one({"_id": {"$in": ids}, DELETED: None}, {"_id": 1})
+            again = taken["_id"] if taken else None
+        if again is not None:
+            raise DocumentExists(collection, again)
+        return tuple(
+            [
+                self.insert(collection, each.id, each.content, form=each.form, events=each.events)
+                for each in insertions
+            ]
+        )
 
     def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
         """See `Store.insert_many`; one request for all, and one for each whose id is taken."""

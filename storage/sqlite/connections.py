@@ -195,6 +195,20 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     commit(connection)
 
 
+@contextmanager
+def savepoint(connection: sqlite3.Connection) -> Iterator[None]:
+    """Run a part of the open transaction, which alone is undone on an exception."""
+    connection.execute("SAVEPOINT part")
+    try:
+        yield
+    except BaseException:
+        if connection.in_transaction:  # some failures have rolled all of it back
+            connection.execute("ROLLBACK TO part")
+            connection.execute("RELEASE part")
+        raise
+    connection.execute("RELEASE part")
+
+
 def commit(connection: sqlite3.Connection) -> None:
     """Commit the open transaction; when that fails, nothing of it stays."""
     try:

@@ -15,12 +15,12 @@ from typing import Any
 from storage import json
 from storage.errors import DocumentExists, DocumentNotFound, StoreError, VersionConflict
 from storage.evaluation import holds
-from storage.port import Document, Event, EventReaders, Index, Page
+from storage.port import Document, Event, EventReaders, Index, Insertion, Page
 from storage.query import Condition, Path, Position, Query
 from storage.sqlite import conditions, ordering, schema, writing
 from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql, joined
-from storage.sqlite.connections import Connections, Durability, commit, transaction
+from storage.sqlite.connections import Connections, Durability, commit, savepoint, transaction
 from storage.sqlite.group import SqliteGroup
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
@@ -111,6 +111,21 @@ class SqliteStore:
         except sqlite3.IntegrityError as error:
             raise DocumentExists(collection, id) from error
         return Document(id, 1, content, form)
+
+    def insert_all(self, collection: str, insertions: Sequence[Insertion]) -> tuple[Document, ...]:
+        """See `Store.insert_all`."""
+        with self._connections.use() as connection:
+            self._join_batch(connection)
+            whole = savepoint if connection.in_transaction else transaction
+            with whole(connection):
+                return tuple(
+                    [
+                        self.insert(
+                            collection, each.id, each.content, form=each.form, events=each.events
+                        )
+                        for each in insertions
+                    ]
+                )
 
     def insert_many(self, collection: str, documents: Sequence[Document]) -> tuple[bool, ...]:
         """See `Store.insert_many`; all are added in one transaction."""

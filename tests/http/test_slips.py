@@ -90,6 +90,7 @@ CONTRACT = {
         **paths_of("single", listed=ref("single")),
         **paths_of("plural", read=many(ref("plural"))),
         **paths_of("batch", create=many(ref("batch"))),
+        **paths_of("several", create=many(ref("several_Create")), created=many(ref("several"))),
         **paths_of("loose", create=thing(due=TEXT, kind=TEXT)),
         **paths_of("engine"),
         **paths_of("motor", create=ref("Drive"), created=ref("Drive"), read=ref("Drive")),
@@ -121,6 +122,8 @@ CONTRACT = {
         "single": thing(id=TEXT, name=TEXT),
         "plural": thing(id=TEXT, name=TEXT),
         "batch": thing(id=TEXT, name=TEXT),
+        "several": thing("id", "href", id=TEXT, href=TEXT, name=TEXT, status=TEXT),
+        "several_Create": thing("name", "href", id=TEXT, href=TEXT, name=TEXT),
         "loose": thing(
             id=TEXT,
             due={"type": "string", "format": "date-time"},
@@ -142,6 +145,10 @@ REPAIRED = [
     "/components/schemas/nested: requires ghost without declaring it; left out",
     "/components/schemas/PartRef: requires id without declaring it; left out",
     "/components/schemas/Base: requires size without declaring it; left out",
+    "/paths/~1several/post/requestBody/content/application~1json: requires href, which no client"
+    " can send; no longer required",
+    "/paths/~1several~1{id}/patch/requestBody/content/application~1json: requires href, id, which"
+    " no client can send; no longer required",
 ]
 
 
@@ -208,8 +215,28 @@ def test_one_resource_is_answered_as_one_and_a_collection_as_a_list(api: TestCli
 
 def test_a_creation_of_several_is_not_served(api: TestClient) -> None:
     refused = created(api, "batch", [{"name": "a"}], 501)
-    assert refused["message"] == "it takes a list of resources"
+    assert refused["message"] == "it takes a list of resources, and does not answer with one"
     assert "501" in api.get("openapi.json").json()["paths"]["/batch"]["post"]["responses"]
+
+
+def test_a_list_of_resources_is_created_whole_or_not_at_all(api: TestClient) -> None:
+    made = created(api, "several", [{"name": "a", "id": "1"}, {"name": "b"}])
+    assert [each["name"] for each in made] == ["a", "b"]
+    assert [api.get(each["href"]).json() for each in made] == made
+    assert created(api, "several?fields=name", [{"name": "c"}])[0].keys() == {"id", "href", "name"}
+    there = api.get("several").json()
+    assert len(there) == 3
+    for refused, status in [
+        ([{"name": "d"}, {"name": 5}], 400),
+        ([{"name": "d"}, {}], 400),
+        ([{"name": "d"}, {"name": "e", "id": "1"}], 409),
+        ([{"name": "d", "id": "2"}, {"name": "e", "id": "2"}], 409),
+        ({"name": "d"}, 400),
+        ([{"name": "d", "id": "/"}], 400),
+    ]:
+        created(api, "several", refused, status)
+    assert created(api, "several", []) == []
+    assert api.get("several").json() == there
 
 
 def test_a_resource_has_the_state_that_its_attributes_are_named_by(contract: Contract) -> None:
@@ -223,7 +250,9 @@ def test_events_may_be_named_by_the_class_of_a_resource(contract: Contract) -> N
     assert {each: event.type for each, event in motor.events.items()} == {
         Change.DELETE: "DriveRemoveEvent"
     }
-    assert warnings_of(contract) == ["POST /batch is not served: it takes a list of resources"]
+    assert warnings_of(contract) == [
+        "POST /batch is not served: it takes a list of resources, and does not answer with one"
+    ]
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +27,7 @@ from storage import (
     EventReaders,
     Index,
     InForm,
+    Insertion,
     KeyInForms,
     Matches,
     Not,
@@ -199,6 +201,29 @@ class StoreContract:
             assert store.insert_many(collection, [Document("e", 1, b'{"id":"e"}')]) == (True,)
             assert store.insert_many(collection, [Document("e", 1, b'{"id":"e"}')]) == (False,)
         assert store.get(collection, "e").content == b'{"id":"e"}'
+        assert len(store.events(start, 10)) == 2
+
+    @pytest.mark.parametrize("grouped", [False, True])
+    def test_documents_are_added_all_or_none(
+        self, store: Store, collection: str, grouped: bool
+    ) -> None:
+        store.prepare(collection, INDEXES)
+        start = store.last_event()
+        store.insert(collection, "b", b'{"id":"b"}')
+        new = {id: Insertion(id, b'{"id":"%b"}' % id.encode(), "f", (b"{}",)) for id in "abcd"}
+        with store.batch() if grouped else nullcontext():
+            store.insert(collection, "e", b'{"id":"e"}')
+            for refused in ("ab", "bc", "cc"):
+                with pytest.raises(DocumentExists):
+                    store.insert_all(collection, [new[each] for each in refused])
+            added = store.insert_all(collection, [new["c"], new["d"]])
+            assert store.insert_all(collection, ()) == ()
+        assert [(each.id, each.version, each.form) for each in added] == [
+            ("c", 1, "f"),
+            ("d", 1, "f"),
+        ]
+        found = store.find(collection, Query(sort=(SortKey(("id",)),))).documents
+        assert [each.id for each in found] == ["b", "c", "d", "e"]
         assert len(store.events(start, 10)) == 2
 
     def test_a_document_keeps_the_form_it_was_written_in(

@@ -97,9 +97,9 @@ def unplaced_listeners(document: Json, resources: Iterable[str]) -> tuple[str, .
 def event_types(document: Json) -> tuple[str, ...]:
     """Return what `eventType` may say, for every event that a contract declares."""
     return tuple(
-        _type(path.rpartition("/")[2])
+        _type(path.rpartition("/")[2], schema)
         for path, method, operation in operations(document)
-        if kind_of(path, method) is Kind.LISTEN and body_schema(operation) is not None
+        if kind_of(path, method) is Kind.LISTEN and (schema := body_schema(operation)) is not None
     )
 
 
@@ -158,7 +158,7 @@ def _definition(
     payload = attributes(document, described.properties.get("event", {})).properties
     return EventDefinition(
         change=change,
-        type=_type(name),
+        type=_type(name, schema),
         class_name=_class_name(document, schema) if "@type" in described.properties else None,
         attributes=frozenset(described.properties),
         payload=_payload_name(tuple(payload), resource),
@@ -166,8 +166,10 @@ def _definition(
     )
 
 
-def _type(listener: str) -> str:
-    return listener[:1].upper() + listener[1:]
+def _type(listener: str, schema: Json) -> str:
+    """Return the type of a listener's event: its name, with the capitals that the schema's has."""
+    called = name_of(schema) or ""
+    return called if called.lower() == listener.lower() else listener[:1].upper() + listener[1:]
 
 
 def _payload_name(names: Sequence[str], resource: str) -> str:

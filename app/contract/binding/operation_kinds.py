@@ -67,12 +67,13 @@ def unserved(document: Json, kind: Kind, operation: Json) -> str | None:
     body = body_schema(operation)
     if kind in CHANGES and body is None:
         return "it has no JSON request body"
-    if kind in WHOLE and follow(document, body or {}).get("type") == "array":
-        return "it takes a list of resources"
     answer = follow(document, success_schema(operation) or {})
+    several = kind in WHOLE and follow(document, body or {}).get("type") == "array"
+    if several and (kind is not Kind.CREATE or answer.get("type") != "array"):
+        return "it takes a list of resources, and does not answer with one"
     if kind in (Kind.LIST, Kind.SUBSCRIPTIONS) and answer.get("type", "array") != "array":
         return "it answers one object, and no id in the path says which"
-    if kind is Kind.CREATE and answer.get("type") == "array":
+    if kind is Kind.CREATE and answer.get("type") == "array" and not several:
         return "it answers a list to one resource sent"
     return None
 

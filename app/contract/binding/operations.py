@@ -21,7 +21,7 @@ from app.contract.document.listener_bodies import ANY_EVENT
 from app.contract.document.load import Json
 from app.contract.evolution.mapping import Mapping as VersionMapping
 from app.contract.schema.parameters import Parameter
-from app.contract.schema.schemas import follow, success_schema
+from app.contract.schema.schemas import body_schema, follow, success_schema
 from app.contract.schema.validators import SchemaCompiler, Validator, View
 from app.tmf630.definitions import ListenerDefinition, ResourceDefinition
 from app.tmf630.errors import InvalidResource
@@ -32,7 +32,8 @@ class Binding:
     """One operation of the contract, ready to be served.
 
     `bodies` holds a validator for each media type the operation accepts. `definition` is the
-    collection it works on; `unserved` says why there is none. `null_is_absent` says that a null
+    collection it works on; `unserved` says why there is none. `several`: a
+    creation takes a list of resources, and answers with one. `null_is_absent` says that a null
     which the contract does not allow in a body means that the attribute is not there.
     """
 
@@ -47,6 +48,7 @@ class Binding:
     definition: ResourceDefinition | None
     listener: ListenerDefinition | None
     unserved: str | None
+    several: bool = False
     null_is_absent: bool = False
 
     def requests_allow(self, answer: Any) -> bool:
@@ -140,7 +142,7 @@ def _binding(
         listener = _listener(document, base_path, path, operation)
     elif definition is None and reason is None:
         reason = "no collection is at this path"
-    body = operation.get("requestBody", {})
+    body, sent = operation.get("requestBody", {}), body_schema(operation) or {}
     listens = any_event and listener is not None
     return Binding(
         path=path,
@@ -161,6 +163,7 @@ def _binding(
         definition=definition,
         listener=listener,
         unserved=reason,
+        several=kind is Kind.CREATE and follow(document, sent).get("type") == "array",
     )
 
 

@@ -19,6 +19,7 @@ from app.contract.schema.schemas import (
     AttributePaths,
     attributes,
     body_schema,
+    element_of,
     follow,
     name_of,
     success_schema,
@@ -67,8 +68,8 @@ def _definition(
 ) -> ResourceDefinition:
     item = document["paths"].get(path, {})
     member = _member(document, path)
-    create = body_schema(item.get("post", {"responses": {}})) or {}
-    resource = _resource_schema(document, item, member) or create
+    create = element_of(document, body_schema(item.get("post", {"responses": {}})) or {})
+    resource = element_of(document, _resource_schema(document, item, member) or create)
     update = body_schema(member.get("patch", {"responses": {}}))
     replacement = body_schema(member.get("put", {"responses": {}}))
     described = attributes(document, resource)
@@ -118,7 +119,7 @@ def _definition(
         frozen=_read_only(document, update),
         frozen_in_put=_read_only(document, replacement)
         | _left_out(document, resource, replacement),
-        identity=(*IDENTITY, *sorted(described.required.difference(IDENTITY))),
+        identity=(*IDENTITY, *sorted(_required(document, resource).difference(IDENTITY))),
         indexes=indexes,
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
@@ -151,6 +152,14 @@ def _states(paths: Attributed) -> frozenset[str]:
         if each.endswith(("Status", "State")) and paths.type_of((each,)) == "string"
     )
     return STATES & names or frozenset(named) or STATES
+
+
+def _required(document: Json, resource: Json) -> frozenset[str]:
+    """Return the attributes that a resource has to have, whichever of its classes it is of."""
+    plain = follow(document, resource)
+    unions = [each for word in ("oneOf", "anyOf", "allOf") for each in plain.get(word, ())]
+    classes = [resource, *_classes(document, resource), *unions]
+    return frozenset[str]().union(*(attributes(document, each).required for each in classes))
 
 
 def _class_name(schema: Json) -> str | None:

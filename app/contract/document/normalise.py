@@ -11,12 +11,16 @@ from app.contract.document.load import Json
 from app.contract.document.upgrade import METHODS
 from app.contract.document.validate import resolve
 
+_ANY = dict.fromkeys(("*/*", "application/*", "application/*+json"), "application/json")
+"""Ranges of media types; of what they allow, JSON is what is read and answered."""
+
 
 def normalise(document: Json) -> Json:
-    """Return the document with plain media types, inlined parameters and named operations.
+    """Return the document with plain paths, media types, parameters and named operations.
 
+    - paths have no slash at their end: requests with one are served as those without.
     - `application/json;charset=utf-8` becomes `application/json`: a media type's parameters must
-      not decide whether a request is understood (RFC 9110 §8.3.1).
+      not decide whether a request is understood (RFC 9110 §8.3.1). So do `*/*` and its like.
     - parameters, request bodies and responses that are references are written out, and those a
       path shares move into its operations; schemas stay references.
     - the format `base64` gets the name that OpenAPI gives it, `byte`.
@@ -24,20 +28,28 @@ def normalise(document: Json) -> Json:
     """
     paths: Json = {}
     taken: set[str] = set()
-    for path, item in document["paths"].items():
+    for stated, item in document["paths"].items():
+        path = stated.rstrip("/") or "/"
         item = _followed(document, item)
         shared = item.get("parameters", [])
-        paths[path] = {
+        methods = {
             method: _operation(document, path, method, item[method], shared)
             for method in METHODS
             if method in item
         }
-        for method, operation in paths[path].items():
+        paths[path] = methods | paths.get(path, {})
+        for method, operation in methods.items():
             if operation["operationId"] in taken:
                 operation["operationId"] = _operation_id(path, method)
             taken.add(operation["operationId"])
     normalised: Json = _with_named_formats({**document, "paths": paths})
     return normalised
+
+
+def is_json(media_type: str) -> bool:
+    """Whether a media type without parameters is JSON, or written as JSON (RFC 6839 §3.1)."""
+    subtype = media_type.rpartition("/")[2]
+    return subtype == "json" or subtype.endswith("+json")
 
 
 def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
@@ -145,5 +157,6 @@ def _with_plain_media_types(part: Json) -> Json:
         return part
     content: Json = {}
     for media_type, definition in part["content"].items():
-        content.setdefault(media_type.split(";")[0].strip().lower(), definition)
+        plain = media_type.split(";")[0].strip().lower()
+        content.setdefault(_ANY.get(plain, plain), definition)
     return {**part, "content": content}

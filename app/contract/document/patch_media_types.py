@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 
-from app.contract.binding.operation_kinds import Kind, kind_of
+from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
 from app.contract.schema.discriminator import OPEN
@@ -30,7 +30,7 @@ def declare_merge_patches(document: Json) -> Json:
             resource = success_schema(operation) or update
             if follow(document, update).get("type") == "array":  # that of the operations
                 update = resource
-            create = document["paths"].get(path.rsplit("/", 1)[0], {}).get("post", {})
+            create = document["paths"].get(collection_of(path), {}).get("post", {})
             mandatory = attributes(document, body_schema(create) or {}).required
             schema = _resource_patch(document, update, resource, mandatory)
             content = operation["requestBody"]["content"]

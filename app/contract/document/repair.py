@@ -23,6 +23,9 @@ _PARAMETER = re.compile(r"\{([^/{}]+)\}")
 _DATA = frozenset({"example", "examples", "enum", "default"})
 _SCHEMAS_IN = frozenset({"items", "additionalProperties", "not", "allOf", "oneOf", "anyOf"})
 
+_TYPE = frozenset({"type", "enum"})
+_RULES = _TYPE | {"format", "pattern", "minLength", "maxLength", "minimum", "maximum"}
+
 Place = tuple[str | int, ...]
 
 
@@ -122,18 +125,19 @@ def _repair_schema(schema: Json, place: Place) -> Iterator[Problem]:
     if "name" not in schema and (isinstance(required, bool) or required == []):
         del schema["required"]
         yield Problem(pointer((*place, "required")), "is not a list of names; left out")
-    for name in ("default", "example"):
-        if name in schema and not _fits(schema, schema[name]):
+    for name, rules in (("default", _RULES), ("example", _TYPE)):
+        if name in schema and not _fits(schema, schema[name], rules):
             del schema[name]
             yield Problem(pointer((*place, name)), "is not of the attribute's type; left out")
 
 
-def _fits(schema: Json, value: Any) -> bool:
-    rules: Json = {name: schema[name] for name in ("type", "enum") if name in schema}
+def _fits(schema: Json, value: Any, rules: frozenset[str]) -> bool:
+    """Whether a value breaks none of a schema's own rules with these names."""
+    stated: Json = {name: schema[name] for name in schema.keys() & rules}
     if value is None and schema.get("nullable") is True:
         return True
     try:
-        return jsonschema_rs.is_valid(rules, value)
+        return jsonschema_rs.is_valid(stated, value, validate_formats=True)
     except ValueError:
         return True  # the schema itself is broken
 

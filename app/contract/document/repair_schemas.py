@@ -14,7 +14,14 @@ from app.contract.document.load import Json
 from app.contract.document.normalise import operations
 from app.contract.document.repair import Place, schemas_of
 from app.contract.errors import Problem, pointer
-from app.contract.schema.schemas import attributes, body_schema, follow, name_of, success_schema
+from app.contract.schema.schemas import (
+    attributes,
+    body_schema,
+    element_of,
+    follow,
+    name_of,
+    success_schema,
+)
 
 _REQUESTS = (Kind.CREATE, Kind.SUBSCRIBE, Kind.PATCH, Kind.REPLACE)
 _OF_ONE = (Kind.CREATE, Kind.RETRIEVE, Kind.PATCH, Kind.REPLACE)
@@ -194,13 +201,18 @@ def _repair_requests(document: Json) -> Iterator[Problem]:
         given = {"href"} if kind is Kind.CREATE else {"href", "id"}
         content = operation.get("requestBody", {}).get("content", {})
         for media_type, definition in content.items():
-            schema = definition.get("schema", {})
+            whole = definition.get("schema", {})
+            schema = element_of(document, whole)
             described = attributes(document, schema)
             undeclared = described.required - described.properties.keys()
             wrong = frozenset(undeclared | (described.required & given))
             if described.properties and wrong:
                 suffix = "_Request" if kind is Kind.CREATE else "_Change"
-                definition["schema"] = _Relaxed(document, wrong, suffix).schema(schema)
+                relaxed = _Relaxed(document, wrong, suffix).schema(schema)
+                several = schema is not whole
+                definition["schema"] = (
+                    {**follow(document, whole), "items": relaxed} if several else relaxed
+                )
                 place = ("paths", path, method, "requestBody", "content", media_type)
                 names = ", ".join(sorted(wrong))
                 rule = f"requires {names}, which no client can send; no longer required"

@@ -122,8 +122,8 @@ def _request_body(parameters: list[Json], consumes: list[str]) -> Json:
         upgraded: Json = {name: body[name] for name in ("description", "required") if name in body}
         upgraded["content"] = {media: {"schema": _schema(body["schema"])} for media in consumes}
         return upgraded
-    files = any(each.get("type") == "file" for each in parameters)
-    media = "multipart/form-data" if files else "application/x-www-form-urlencoded"
+    parts = "multipart/form-data" in consumes or any(map(_is_file, parameters))
+    media = "multipart/form-data" if parts else "application/x-www-form-urlencoded"
     schema: Json = {
         "type": "object",
         "properties": {each["name"]: _inline_schema(each) for each in parameters},
@@ -132,6 +132,10 @@ def _request_body(parameters: list[Json], consumes: list[str]) -> Json:
     if required:
         schema["required"] = required
     return {"content": {media: {"schema": schema}}}
+
+
+def _is_file(parameter: Json) -> bool:
+    return parameter.get("type") == "file" or parameter.get("format") == "binary"
 
 
 def _parameter(parameter: Json) -> Json:

@@ -17,7 +17,13 @@ from app.contract.document.load import Json
 from app.contract.document.normalise import api_name, major_version, operations
 from app.contract.evolution.diff_schemas import SchemaComparison
 from app.contract.evolution.mapping import Mapping, Side
-from app.contract.schema.schemas import body_schema, failure_schema, follow, name_of, success_schema
+from app.contract.schema.schemas import (
+    body_schema,
+    element_of,
+    failure_schema,
+    name_of,
+    success_schema,
+)
 
 _PARAMETER = re.compile(r"\{[^{}]+\}")
 _LOST_FORMAT = re.compile(r"format \S+ became any text")
@@ -191,7 +197,7 @@ def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> It
         if mine is None or others is None:
             continue
         comparison = SchemaComparison(old, new, sent=sent, apart=resources)
-        for found in comparison.schemas(place, _one(old, mine), _one(new, others)):
+        for found in comparison.schemas(place, element_of(old, mine), element_of(new, others)):
             yield Change("attributes", found.place, found.what, found.breaking, (use,))
 
 
@@ -202,17 +208,10 @@ def _served(old: Json, new: Json) -> frozenset[tuple[str, str]]:
     for key in before.keys() & after.keys():
         mine, others = success_schema(before[key]), success_schema(after[key])
         if not _is_event(key) and mine is not None and others is not None:
-            names = name_of(_one(old, mine)), name_of(_one(new, others))
+            names = name_of(element_of(old, mine)), name_of(element_of(new, others))
             if names[0] is not None and names[1] is not None:
                 pairs.add((names[0], names[1]))
     return frozenset(pairs)
-
-
-def _one(document: Json, schema: Json) -> Json:
-    """Return the schema of one resource, where a body is a list of them."""
-    followed = follow(document, schema)
-    items: Json = followed.get("items", {}) if followed.get("type") == "array" else schema
-    return items
 
 
 class _Fates:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
+
+import jsonschema_rs
 
 from app.contract.document.load import Json
 from app.contract.schema.discriminator import discriminator_of
@@ -11,6 +14,7 @@ from app.contract.schema.schemas import attributes, follow, name_of
 
 _DEEPEST = 12
 _SCALARS = frozenset({"string", "number", "integer", "boolean"})
+_OF_TEXTS = ("pattern", "minLength", "maxLength")
 _TEXTS = {
     "date-time": "2026-03-02T09:30:00Z",
     "date": "2026-03-02",
@@ -18,9 +22,20 @@ _TEXTS = {
     "uri": "https://example.com/sample",
     "url": "https://example.com/sample",
     "email": "sample@example.com",
+    "duration": "PT1H",
+    "hostname": "sample.example.com",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
     "byte": "c2FtcGxl",
     "uuid": "0b9d3f0a-2c1e-4f57-8f0a-6f6a3c1d9e21",
 }
+_LIKELY = (
+    *("1", "12", "123", "1234", "12345", "1234567890", "123456789012345", "1.0", "1.0.0"),
+    *("a", "A", "ab", "DE", "de", "de-DE", "EUR", "DEU", "ABCD", "true", "active", "ACTIVE"),
+    *("+491234567890", "00491234567890", "/sample", "#", "#/", "09:30", "09:30:00", "P1D"),
+    *("sample-1", "Sample", "SAMPLE", "sample_1", "192.0.2.1", "00:00:5e:00:53:01", "1a2b3c4d5e6f"),
+)
+"""What patterns of documents allow: numbers, codes of countries, languages and currencies, …"""
 _LEFT_OUT = frozenset({"id", "href", "@baseType", "@schemaLocation"})
 """What a sample has only where it must: servers give these, or links and classes need sense.
 
@@ -42,13 +57,13 @@ class Values:
         """Return a text of a format; a free one for a format that is not known."""
         return _TEXTS.get(format, self.mark)
 
-    def number(self, least: float) -> float:
-        """Return a number that is not smaller."""
-        return max(1.5, least)
+    def number(self, least: float, most: float = math.inf) -> float:
+        """Return a number that is not smaller than one, and not greater than another."""
+        return min(max(1.5, least), most)
 
-    def integer(self, least: int) -> int:
-        """Return an integer that is not smaller."""
-        return max(1, least)
+    def integer(self, least: int, most: float = math.inf) -> int:
+        """Return an integer that is not smaller than one, and not greater than another."""
+        return int(min(max(1, least), most))
 
     def boolean(self) -> bool:
         """Return true or false."""
@@ -84,6 +99,8 @@ def _value(
     schema = follow(document, schema)
     if "enum" in schema:
         return values.one_of(schema["enum"])
+    if "const" in schema:
+        return schema["const"]
     if "default" in schema and not isinstance(schema["default"], dict | list):
         return schema["default"]
     chosen = _chosen(document, schema, name)
@@ -95,7 +112,7 @@ def _value(
             return made | {"@type": value} if "@type" in made else made
         return made
     if schema.get("type") == "array":
-        count = max(schema.get("minItems", 0), 1 if depth == 1 else 0)
+        count = max(schema.get("minItems", 0), 1 if depth <= 1 else 0)
         items = schema.get("items", {})
         return [_value(document, items, values, depth + 1, False) for _ in range(count)]
     described = attributes(document, schema)
@@ -122,7 +139,10 @@ def _object(
             )
         )
         if wanted and depth < _DEEPEST:
-            made[attribute] = _value(document, inner, values, depth + 1, False)
+            value = _value(document, inner, values, depth + 1, False)
+            plain = follow(document, inner)
+            if attribute in described.required or "pattern" not in plain or _fits(plain, value):
+                made[attribute] = value
     if "@type" in made:
         made["@type"] = _type(document, schema, name)
     for attribute in described.required - made.keys():
@@ -158,11 +178,47 @@ def _chosen(document: Json, schema: Json, name: str | None) -> tuple[str, Json] 
 def _scalar(schema: Json, values: Values) -> Any:
     match schema.get("type"):
         case "integer":
-            return values.integer(int(schema.get("minimum", 1)))
+            least, most = _bounds(schema, 1)
+            return values.integer(math.ceil(least), math.floor(most) if most < math.inf else most)
         case "number":
-            return values.number(float(schema.get("minimum", 1.5)))
+            return values.number(*_bounds(schema, 1.5))
         case "boolean":
             return values.boolean()
     text = values.text(schema.get("format", ""))
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength")
-    return (text + "x" * (shortest - len(text)))[:longest]
+    text = (text + "x" * (shortest - len(text)))[:longest]
+    if "pattern" not in schema:
+        return text
+    stated = [each for each in (schema.get("example"),) if isinstance(each, str)]
+    texts = (*stated, text, text.replace("-", ""), *_LIKELY, *_TEXTS.values())
+    return next((each for each in texts if _fits(schema, each)), text)
+
+
+def _bounds(schema: Json, usual: float) -> tuple[float, float]:
+    """Return the least number that a schema allows, `usual` where it states none, and the greatest.
+
+    What excludes its bound is a boolean beside it, or another bound since OpenAPI 3.1.
+    """
+    least, most = schema.get("minimum"), schema.get("maximum", math.inf)
+    step = 1 if schema.get("type") == "integer" else 0.25
+    low, high = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if low is True and least is not None:
+        least += step
+    elif not isinstance(low, bool) and low is not None:
+        least = low + step
+    if high is True:
+        most -= step
+    elif not isinstance(high, bool) and high is not None:
+        most = high - step
+    if least is None:
+        least = min(usual, most)
+    return least, most
+
+
+def _fits(schema: Json, text: str) -> bool:
+    """Whether a text has the length and the pattern of a schema; no text has a broken pattern."""
+    rules = {name: schema[name] for name in _OF_TEXTS if name in schema}
+    try:
+        return jsonschema_rs.is_valid(rules, text)
+    except ValueError:
+        return False

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from app.contract.document.load import Json
+from app.contract.document.normalise import is_json
 from app.contract.document.validate import resolve
 
 _MOST_REMEMBERED = 10_000
@@ -26,6 +27,13 @@ def follow(document: Json, schema: Json) -> Json:
     while "$ref" in schema:
         schema = resolve(document, schema["$ref"])
     return schema
+
+
+def element_of(document: Json, schema: Json) -> Json:
+    """Return the schema of a list's elements; the schema itself where it is no list's."""
+    followed = follow(document, schema)
+    items: Json = followed.get("items", {}) if followed.get("type") == "array" else schema
+    return items
 
 
 def name_of(schema: Json) -> str | None:
@@ -181,8 +189,9 @@ def _type_of(schema: Json) -> str | None:
 
 
 def body_schema(operation: Json) -> Json | None:
-    """Return the schema of an operation's JSON request body."""
-    return _json_schema(operation.get("requestBody", {}).get("content", {}))
+    """Return the schema of an operation's JSON request body; None for one that is not JSON."""
+    content = operation.get("requestBody", {}).get("content", {})
+    return _json_schema({name: each for name, each in content.items() if is_json(name)})
 
 
 def success_schema(operation: Json) -> Json | None:

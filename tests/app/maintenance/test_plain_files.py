@@ -92,6 +92,17 @@ def test_a_plain_file_fills_a_collection_without_post(
         assert found[str(bill["id"])].items() >= bill.items()
 
 
+def test_integers_beyond_64_bits_are_kept(tmp_path: Path, contract: Path) -> None:
+    store = f"sqlite:///{tmp_path}/bills.db"
+    for id, form in (("b3", "{}\n"), ("b4", "[{}]")):
+        file = tmp_path / "plain"
+        file.write_text(form.format(json.dumps({"id": id, "billNo": "1", "counter": 2**70})))
+        arguments = ("import", str(file), "--resource", "customerBill")
+        done = tmf683(*arguments, "--spec", str(contract), "--store", store)
+        assert done.returncode == 0, done.stderr
+    assert [each["counter"] for each in content(store).values()] == [2**70, 2**70]
+
+
 def test_what_breaks_the_contract_is_rejected_with_its_line(tmp_path: Path, contract: Path) -> None:
     file = tmp_path / "plain.ndjson"
     file.write_text('{"id": "good", "billNo": "1"}\n{"id": "bad", "billNo": 5}\n')
