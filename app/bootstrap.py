@@ -85,7 +85,11 @@ def _open_all(
             moved = opened(file, base_path=conventional_path(contract.document))
             contract = replace(moved, moved_from=contract.base_path)
         if contract.base_path in taken:
-            rule = f"would be served at {contract.base_path}, as {taken[contract.base_path]} is"
+            rule = (
+                f"would be served at {contract.base_path}, as {taken[contract.base_path]} is: one"
+                " server has one document of a version of an API; serve one of them, or the other"
+                " by a server with a store of its own"
+            )
             raise ContractError(str(file), [Problem("", rule)])
         taken[contract.base_path] = file
         yield contract

@@ -15,7 +15,7 @@ from app.contract.binding.operations import Binding
 from app.contract.document.load import Json
 from app.contract.document.normalise import operations
 from app.contract.document.validate import resolve
-from app.contract.schema.contradictions import contradictions_of, widen
+from app.contract.schema.contradictions import Contradiction, contradictions_of, widen
 from app.contract.schema.schemas import body_schema, success_schema
 
 _WHOLE = (Kind.CREATE, Kind.REPLACE, Kind.SUBSCRIBE)
@@ -26,9 +26,18 @@ def with_true_answers(document: Json, bindings: Sequence[Binding]) -> tuple[Json
 
     Each contradiction is a sentence. Schemas that requests have as well stay as they are.
     """
-    original, document = document, copy.deepcopy(document)
-    fixed = _of_requests(document, bindings)
-    sentences: list[str] = []
+    sentences = tuple(sentence for sentence, _ in _contradictions(document, bindings))
+    if sentences:
+        document = copy.deepcopy(document)
+        fixed = _of_requests(document, bindings)
+        for _, found in list(_contradictions(document, bindings)):
+            widen(document, found, fixed)
+    return document, sentences
+
+
+def _contradictions(
+    document: Json, bindings: Sequence[Binding]
+) -> Iterator[tuple[str, Contradiction]]:
     for each in bindings:
         definition = each.definition
         if each.kind not in _WHOLE or definition is None or each.unserved is not None:
@@ -41,9 +50,7 @@ def with_true_answers(document: Json, bindings: Sequence[Binding]) -> tuple[Json
         named = ((name,) for name in ("id", "href", "@type", *definition.managed))
         given = frozenset((*filled, *named))
         for found in contradictions_of(document, request, answer, given):
-            sentences.append(f"{each.method.upper()} {each.path}: {found.sentence}")
-            widen(document, found, fixed)
-    return (document if sentences else original), tuple(sentences)
+            yield f"{each.method.upper()} {each.path}: {found.sentence}", found
 
 
 def _of_requests(document: Json, bindings: Sequence[Binding]) -> frozenset[int]:

@@ -45,7 +45,11 @@ def test_two_contracts_at_one_address_stop_the_start(tmp_path: Path) -> None:
     done = tmf683("serve", "--spec", str(OURS), "--spec", str(other), "--store", "memory:")
     assert done.returncode == 2
     place = "/tmf-api/partyInteraction/v4"
-    assert done.stderr == f"tmf683: {other}: /: would be served at {place}, as {OURS} is\n"
+    assert done.stderr == (
+        f"tmf683: {other}: /: would be served at {place}, as {OURS} is: one server has one document"
+        " of a version of an API; serve one of them, or the other by a server with a store of its"
+        " own\n"
+    )
 
 
 @pytest.mark.slow

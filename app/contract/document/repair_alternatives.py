@@ -28,13 +28,14 @@ def repair_alternatives(document: Json) -> tuple[Problem, ...]:
 
 
 def _repaired(document: Json) -> Iterator[Problem]:
-    compiler = SchemaCompiler(document)
+    compiler: SchemaCompiler | None = None  # few documents need it
     seen: set[int] = set()
     for place, schema in schemas_of(document):
         alternatives = schema.get("oneOf", ())
         if id(schema) in seen or len(alternatives) < 2 or schema.keys() & {"discriminator", OPEN}:
             continue
         seen.add(id(schema))
+        compiler = compiler or SchemaCompiler(document)
         if "anyOf" not in schema and _overlap(document, compiler, alternatives):
             schema["anyOf"] = schema.pop("oneOf")
             rule = "has alternatives that exclude each other and are not told apart; read as anyOf"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Mapping as MappingType
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+from app.contract.binding.event_definitions import change_of
 from app.contract.binding.operation_kinds import Kind, collection_of, kind_of
 from app.contract.document.load import Json
 from app.contract.document.normalise import api_name, major_version, operations
@@ -26,6 +28,7 @@ from app.contract.schema.schemas import (
 )
 
 _PARAMETER = re.compile(r"\{[^{}]+\}")
+Names: TypeAlias = MappingType[str, str]
 _LOST_FORMAT = re.compile(r"format \S+ became any text")
 
 
@@ -48,9 +51,12 @@ class Change:
 
 
 def differences(old: Json, new: Json, mappings: Sequence[Mapping] = ()) -> tuple[Change, ...]:
-    """Return what changes from one normalised document to another, each change once."""
+    """Return what changes from one normalised document to another, each change once.
+
+    A resource that a mapping renames is one change, and compared under its older name.
+    """
     found: dict[tuple[str, str, str], Change] = {}
-    for change in _all(old, new):
+    for change in _all(old, new, _renames(old, new, mappings)):
         key = (change.group, change.place, change.what)
         found[key] = _together(found[key], change) if key in found else change
     notes = _Fates(old, new, mappings)
@@ -86,18 +92,46 @@ def _together(one: Change, other: Change) -> Change:
     return replace(one, uses=tuple(dict.fromkeys((*one.uses, *other.uses))))
 
 
-def _all(old: Json, new: Json) -> Iterator[Change]:
+def _all(old: Json, new: Json, renames: Names) -> Iterator[Change]:
     before, after = _operations(old), _operations(new)
+    for name, newer in renames.items():
+        yield Change("operations", f"/{name}", f"renamed to /{newer}", True)
+        after = {_under(name, newer, key): operation for key, operation in after.items()}
     for key in before.keys() - after.keys():
         yield Change("operations", key, "removed", True)
     for key in after.keys() - before.keys():
         yield Change("operations", key, "added", False)
+    resources = _served(old, new, before, after)
     for key in sorted(before.keys() & after.keys()):
         yield from _parameters(key, old, new, before[key], after[key])
         yield from _statuses(key, before[key], after[key])
         yield from _requests(key, before[key], after[key])
         yield from _answers(key, before[key], after[key])
-        yield from _attributes(key, old, new, before[key], after[key])
+        # An event tells of a resource, which is compared where it is served itself.
+        apart = resources if _is_event(key) else frozenset[tuple[str, str]]()
+        yield from _attributes(key, old, new, before[key], after[key], apart)
+
+
+def _renames(old: Json, new: Json, mappings: Sequence[Mapping]) -> Names:
+    """Return what the newer document calls resources that it has under another name."""
+    for mapping in mappings:
+        sides = [mapping.side_of(api_name(each), major_version(each)) for each in (old, new)]
+        if sides == [Side.OLDER, Side.NEWER]:
+            return mapping.renamed
+        if sides == [Side.NEWER, Side.OLDER]:
+            return {newer: older for older, newer in mapping.renamed.items()}
+    return {}
+
+
+def _under(name: str, newer: str, key: str) -> str:
+    """Return an operation, by method and path, as it is called where a resource has a name."""
+    method, _, path = key.partition(" ")
+    first, _, rest = path[1:].partition("/")
+    if first == newer:
+        first = name
+    elif first == "listener" and change_of(rest, newer) is not None:
+        rest = f"{name}{rest[len(newer) :]}"
+    return f"{method} /{first}{'/' if rest else ''}{rest}"
 
 
 def _operations(document: Json) -> dict[str, Json]:
@@ -181,7 +215,14 @@ def _media_types(place: str, old: Json, new: Json) -> Iterator[Change]:
         yield Change("bodies", f"{place} {name}", "added", False)
 
 
-def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> Iterator[Change]:
+def _attributes(
+    key: str,
+    old: Json,
+    new: Json,
+    before: Json,
+    after: Json,
+    apart: frozenset[tuple[str, str]],
+) -> Iterator[Change]:
     method, _, path = key.partition(" ")
     subject = collection_of(path).strip("/").removeprefix("listener/")
     event = _is_event(key)
@@ -190,20 +231,19 @@ def _attributes(key: str, old: Json, new: Json, before: Json, after: Json) -> It
         (subject, f"{method} answer", False, success_schema),
         ("error", "error answer", False, failure_schema),
     ]
-    # An event tells of a resource, which is compared where it is served itself.
-    resources = _served(old, new) if event else frozenset()
     for place, use, sent, schema_of in bodies:
         mine, others = schema_of(before), schema_of(after)
         if mine is None or others is None:
             continue
-        comparison = SchemaComparison(old, new, sent=sent, apart=resources)
+        comparison = SchemaComparison(old, new, sent=sent, apart=apart)
         for found in comparison.schemas(place, element_of(old, mine), element_of(new, others)):
             yield Change("attributes", found.place, found.what, found.breaking, (use,))
 
 
-def _served(old: Json, new: Json) -> frozenset[tuple[str, str]]:
-    """Return the components, of both documents, that answers consist of."""
-    before, after = _operations(old), _operations(new)
+def _served(
+    old: Json, new: Json, before: MappingType[str, Json], after: MappingType[str, Json]
+) -> frozenset[tuple[str, str]]:
+    """Return the components, of both documents, that answers of their operations consist of."""
     pairs = set()
     for key in before.keys() & after.keys():
         mine, others = success_schema(before[key]), success_schema(after[key])

@@ -14,7 +14,7 @@ from app.contract.document.normalise import normalise
 from app.contract.document.upgrade import upgrade
 from app.contract.evolution import diff_report
 from app.contract.evolution.diff import Change, differences
-from app.contract.evolution.mapping import read_mappings
+from app.contract.evolution.mapping import Mapping, Shape, Side, read_mappings
 from app.settings import OPENAPI_FOLDER
 from tests.conftest import OURS, OURS_V5
 
@@ -343,6 +343,31 @@ def test_what_becomes_of_stored_data_is_said() -> None:
     added = {each.place: each.data for each in of_our_versions() if "added" in each.what}
     assert added["partyInteraction.relatedChannel"] == "read from channel"
     assert added["partyInteraction.externalIdentifier"] == ""
+
+
+def test_a_resource_that_a_mapping_renames_is_compared_under_its_older_name() -> None:
+    old, new = contract(), contract()
+    new["info"]["version"] = "2.0"
+    event = {"post": {"requestBody": body(TEXT), "responses": {"204": {"description": ""}}}}
+    old["paths"]["/listener/thingCreateEvent"] = event
+    new["paths"] = {
+        path.replace("/thing", "/object"): item for path, item in new["paths"].items()
+    } | {"/listener/objectCreateEvent": event}
+    new["components"]["schemas"]["Thing"]["properties"]["weight"] = TEXT
+    mapping = Mapping(
+        title="",
+        file="",
+        apis=dict.fromkeys(Side, "thing"),
+        versions={Side.OLDER: "1", Side.NEWER: "2"},
+        resources={"thing": Shape()},
+        renamed={"thing": "object"},
+    )
+    documents = normalise(old), normalise(new)
+    told = {(each.place, each.what) for each in differences(*documents, [mapping])}
+    assert told == {("/thing", "renamed to /object"), ("thing.weight", "added")}
+    back = {(each.place, each.what) for each in differences(*documents[::-1], [mapping])}
+    assert back == {("/object", "renamed to /thing"), ("object.weight", "removed")}
+    assert len(differences(*documents)) > 2
 
 
 def test_the_page_in_the_documentation_is_what_the_command_writes() -> None:
