@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 
@@ -30,6 +30,8 @@ from app.contract.schema.schemas import (
 from app.tmf630.definitions import Resource, ResourceDefinition
 
 _JSON = "application/json"
+_OF_HTTP = frozenset({"accept", "content-type", "authorization"})
+"""Headers that are not parameters, whatever a document says (OpenAPI 3.0.3, Parameter Object)."""
 _WITHIN = (Kind.LIST, Kind.CREATE, Kind.RETRIEVE, Kind.PATCH, Kind.REPLACE, Kind.DELETE)
 """Operations that are tried on resources within others too."""
 
@@ -141,10 +143,13 @@ class Session:
     def demanded(self, listing: Binding, created: Resource) -> Resource:
         """Return the query parameters that a list cannot do without, so that it has `created`."""
         operation = self.document["paths"][listing.path][listing.method]
+        allowed = {each.name: each.validator.accepts for each in listing.parameters}
         return {
-            each["name"]: created.get(each["name"], sample(self.document, each["schema"]))
+            name: created[name]
+            if name in created and allowed[name](created[name])
+            else sample(self.document, each["schema"])
             for each in operation.get("parameters", [])
-            if each["in"] == "query" and each.get("required")
+            if each["in"] == "query" and each.get("required") and (name := each["name"])
         }
 
     def declared_parameters(self, binding: Binding) -> set[str]:
@@ -266,6 +271,7 @@ class Session:
         """
         for name, id in self._within.items():
             target = target.replace(f"{{{name}}}", quote(id, safe=":"), 1)
+        target, headers = self._with_required(binding, target, headers)
         several = method == "POST" and body is not None and binding.several
         request = Request(method, target)  # type: ignore[arg-type]
         url = self._base_url + target
@@ -309,6 +315,25 @@ class Session:
         if method == "DELETE" and answer.status < 300 and url in self.created:
             self.created.remove(url)
         return value if as_expected else None
+
+    def _with_required(
+        self, binding: Binding, target: str, headers: Mapping[str, str] | None
+    ) -> tuple[str, Mapping[str, str] | None]:
+        """Return a target and headers with the parameters that the operation cannot do without."""
+        operation = self.document["paths"][binding.path][binding.method]
+        stated = parse_qs(urlsplit(target).query, keep_blank_values=True)
+        sent = {name.lower() for name in headers or ()}
+        for each in operation.get("parameters", ()):
+            name, place = each["name"], each["in"]
+            if not each.get("required") or place not in ("query", "header"):
+                continue
+            value = sample(self.document, each.get("schema", {}))
+            if place == "query" and name not in stated:
+                added = query_string({name: value})
+                target += added.replace("?", "&", 1) if "?" in target else added
+            elif place == "header" and name.lower() not in {*sent, *_OF_HTTP}:
+                headers = {**(headers or {}), name: str(value)}
+        return target, headers
 
     def _note_created(self, binding: Binding, target: str, value: Resource) -> None:
         id = value.get("id")

@@ -182,6 +182,8 @@ class ResourceDefinition:
     - `identity`: attributes in every response, whatever `fields` selects.
     - `partial`: the contract declares 206 for a page that is not the whole list.
     - `announces`: the changes that have an event.
+    - `directives`: parameters of lists that the contract declares and that are no attributes; they
+      are no conditions.
     - `parties`: the paths at which a resource names its parties.
     - `event_types`: for a hub, the events that its API declares.
     - `embedded_in`: for a resource that is an element of an array of its parent, the parent's
@@ -210,6 +212,7 @@ class ResourceDefinition:
     partial: bool = False
     answers: Answers = Answers()
     announces: frozenset[Change] = frozenset()
+    directives: frozenset[str] = frozenset()
     parties: tuple[Path, ...] = ()
     event_types: tuple[str, ...] = ()
     forms: Forms = OneForm()  # noqa: RUF009 - it never changes

@@ -129,7 +129,7 @@ def _decode(text: str) -> str:
 def _is_reserved(definition: ResourceDefinition, term: Term) -> bool:
     if term.name in DIRECTIVES:
         return not definition.attributes.knows(term.path)
-    return term.name in RESERVED
+    return term.name in RESERVED or term.name in definition.directives
 
 
 def _term(definition: ResourceDefinition, part: str) -> Term:

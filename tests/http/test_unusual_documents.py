@@ -37,6 +37,17 @@ def answer(schema: dict[str, Any], media_type: str = "application/json") -> dict
     return {"description": "", "content": {media_type: {"schema": schema}}}
 
 
+TENANT = [
+    {"name": "X-Tenant", "in": "header", "required": True, "schema": TEXT},
+    {"name": "tenantId", "in": "query", "required": True, "schema": TEXT},
+]
+
+
+def with_parameters(paths: dict[str, Any]) -> dict[str, Any]:
+    """Return paths of which every operation demands a header and a parameter of the query."""
+    return {path: {**item, "parameters": TENANT} for path, item in paths.items()}
+
+
 def paths_of(name: str, *media_types: str, end: str = "", create: str = "") -> dict[str, Any]:
     """Return the paths of a resource; `media_types` are those of its request bodies."""
     one, place = ref(name), {"name": "id", "in": "path", "required": True, "schema": TEXT}
@@ -78,6 +89,7 @@ CONTRACT = {
         **paths_of("formed"),
         **paths_of("large"),
         **paths_of("reference", create="reference_FVO"),
+        **with_parameters(paths_of("tenanted")),
         "/upload": {
             "post": {
                 "requestBody": {
@@ -142,6 +154,7 @@ CONTRACT = {
             "PartyCreateEvent": thing(
                 eventType=TEXT, event=thing(party={"type": "object"}), eventId=TEXT
             ),
+            "tenanted": thing(id=TEXT, name=TEXT),
             "Error": {"type": "object"},
         }
     },
@@ -250,6 +263,15 @@ def test_the_answer_is_published_as_it_is_where_its_schema_excludes_what_request
     assert created(api, "reference", sent).items() >= sent.items()
 
 
+def test_a_declared_parameter_that_is_no_attribute_is_no_condition(api: TestClient) -> None:
+    error_of(api.get("tenanted?tenantId=1"), 400)
+    headers = {"X-Tenant": "1"}
+    made = api.post("tenanted?tenantId=1", json={"name": "a"}, headers=headers).json()
+    found = api.get("tenanted?tenantId=1&name=a", headers=headers)
+    assert found.json() == [made]
+    assert api.get("tenanted?tenantId=1&name=b", headers=headers).json() == []
+
+
 def test_an_event_has_the_capitals_of_its_schema(contract: Contract) -> None:
     (party,) = (each for each in contract.announced if each.definition.path.endswith("/party"))
     assert party.events[Change.CREATE].type == "PartyCreateEvent"
@@ -262,3 +284,4 @@ def test_a_derived_run_finds_nothing_wrong(spec: Path, contract: Contract) -> No
     assert outcome.failed == 0, text_report(outcome)
     tried = {each.purpose for each in outcome.exchanges if each.operation == "POST /formed"}
     assert "create with all plain attributes" in tried
+    assert {each.operation for each in outcome.exchanges} >= {"DELETE /tenanted/{id}"}

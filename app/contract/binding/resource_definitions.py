@@ -124,6 +124,7 @@ def _definition(
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
         announces=frozenset(events_of(document, compiler, resource_name(path), type)),
+        directives=frozenset(_directives(item.get("get", {}), paths)),
         parties=tuple(
             place
             for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
@@ -141,6 +142,14 @@ def _definition(
         parents=parents,
         within=_stored_under(document, path.rpartition("/{")[0], mappings) if parents else None,
     )
+
+
+def _directives(listing: Json, paths: Attributed) -> Iterator[str]:
+    """Yield the query parameters of a list that name no attribute, with an operator or without."""
+    for each in listing.get("parameters", ()):
+        path = tuple(each["name"].split("."))
+        if each["in"] == "query" and not paths.knows(path) and not paths.knows(path[:-1] or path):
+            yield each["name"]
 
 
 def _states(paths: Attributed) -> frozenset[str]:

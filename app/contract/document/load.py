@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,17 +16,32 @@ Json: TypeAlias = dict[str, Any]
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """YAML as JSON: dates stay the strings they were written as."""
+    """YAML 1.2 as JSON has it (Core Schema), which OpenAPI wants.
+
+    Dates stay the strings they were written as; so do `yes`, `NO`, `010` and `12:30`, which YAML
+    1.1 takes for booleans and for numbers of other bases.
+    """
 
 
 _DEEPEST = 100
 _MOST_VALUES = 2_000_000
 """Few bytes of YAML can stand for endless values, by anchors that repeat each other."""
 
+_TAG = "tag:yaml.org,2002:"
+_OF_YAML_1_1 = frozenset(f"{_TAG}{name}" for name in ("timestamp", "bool", "int", "float"))
+_SCALARS = {
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?(0|[1-9][0-9]*)", "-+0123456789"),
+    "float": (r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+}
+"""What is no text: the pattern of each type, and the characters that begin it."""
+
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    first: [(tag, pattern) for tag, pattern in resolvers if tag not in _OF_YAML_1_1]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+for _name, (_pattern, _first) in _SCALARS.items():
+    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(f"^({_pattern})$"), [*_first])
 
 
 def load(file: Path) -> Json:

@@ -8,6 +8,7 @@ errors are left for `validate` to report.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -125,10 +126,34 @@ def _repair_schema(schema: Json, place: Place) -> Iterator[Problem]:
     if "name" not in schema and (isinstance(required, bool) or required == []):
         del schema["required"]
         yield Problem(pointer((*place, "required")), "is not a list of names; left out")
+    if isinstance(schema.get("enum"), list):
+        values = [_in_type(schema.get("type"), each) for each in schema["enum"]]
+        if values != schema["enum"]:
+            schema["enum"] = values
+            rule = f"has values that are not of type {schema['type']}; read as such"
+            yield Problem(pointer((*place, "enum")), rule)
     for name, rules in (("default", _RULES), ("example", _TYPE)):
         if name in schema and not _fits(schema, schema[name], rules):
             del schema[name]
             yield Problem(pointer((*place, name)), "is not of the attribute's type; left out")
+
+
+def _in_type(type: Any, value: Any) -> Any:
+    """Return the value of an enumeration in its type, where it is one that was quoted, or was not.
+
+    Numbers stay as they are where their type is another number's.
+    """
+    if type == "string" and isinstance(value, int | float):
+        return json.dumps(value)
+    wanted = {"integer": int, "number": int | float, "boolean": bool}.get(type)
+    if wanted is not None and isinstance(value, str):
+        try:
+            read = json.loads(value)
+        except ValueError:
+            return value
+        sound = isinstance(read, wanted) and isinstance(read, bool) is (type == "boolean")
+        return read if sound else value
+    return value
 
 
 def _fits(schema: Json, value: Any, rules: frozenset[str]) -> bool:

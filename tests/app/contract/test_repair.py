@@ -70,6 +70,13 @@ SLIPS: list[tuple[str, Any, str]] = [
     (f"{LID}/example", ["glass"], f"{LID}/example: "),
     (f"{LID}/required", True, f"{LID}/required: is not a list of names"),
     ("/definitions/Pot/required", [], "/definitions/Pot/required: "),
+    (f"{LID}/format", "date", f"{LID}/default: "),
+    (f"{LID}/enum", ["tin", "glass", 2], f"{LID}/enum: has values that are not of type string"),
+    (
+        "/definitions/Pot/properties/sizes/items/enum",
+        ["1", 2],
+        "/definitions/Pot/properties/sizes/items/enum: has values that are not of type integer",
+    ),
     (
         "/definitions/Pot/properties/sizes/items/default",
         "big",

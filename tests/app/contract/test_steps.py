@@ -106,6 +106,14 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
     return file
 
 
+def test_what_older_yaml_takes_for_booleans_and_numbers_is_text(tmp_path: Path) -> None:
+    text = "a: [yes, NO, on, y, 010, 12:30:00, 0x1F, 1_000, .inf]\nb: [-1, 0, 2.50, 1e3, True]\n"
+    assert load(write(tmp_path, "x.yaml", text)) == {
+        "a": ["yes", "NO", "on", "y", "010", "12:30:00", "0x1F", "1_000", ".inf"],
+        "b": [-1, 0, 2.5, 1000.0, True],
+    }
+
+
 def test_yaml_is_read_as_json_would_be(tmp_path: Path) -> None:
     text = "a: 2026-11-23T10:00:00Z\nb: 2026-11-23\n200: {301: x}\nc: [1, true, null, 1.5]\n"
     assert load(write(tmp_path, "x.yaml", text)) == {
