@@ -124,7 +124,7 @@ def _definition(
         partial="206" in item.get("get", {}).get("responses", {}),
         answers=_answers(item, member),
         announces=frozenset(events_of(document, compiler, resource_name(path), type)),
-        directives=frozenset(_directives(item.get("get", {}), paths)),
+        directives=frozenset(_directives(item.get("get", {}), paths, demanded.properties)),
         parties=tuple(
             place
             for place in (tuple(each.split(".")) for each in document.get("x-party-paths", ()))
@@ -144,11 +144,15 @@ def _definition(
     )
 
 
-def _directives(listing: Json, paths: Attributed) -> Iterator[str]:
-    """Yield the query parameters of a list that name no attribute, with an operator or without."""
+def _directives(listing: Json, paths: Attributed, sent: Json) -> Iterator[str]:
+    """Yield the query parameters of a list that name no attribute, with an operator or without.
+
+    What creations may have, `sent`, is an attribute as well.
+    """
     for each in listing.get("parameters", ()):
         path = tuple(each["name"].split("."))
-        if each["in"] == "query" and not paths.knows(path) and not paths.knows(path[:-1] or path):
+        known = path[0] in sent or paths.knows(path) or paths.knows(path[:-1] or path)
+        if each["in"] == "query" and not known:
             yield each["name"]
 
 
