@@ -13,7 +13,13 @@ from app.web.limits.admission import Slots
 from app.web.operation_call import Execution, OperationCall, set_call
 from handlers.request_context import RequestContext, TooMuchForEventLoop
 from handlers.responses import Response, json_response
-from storage import open_store
+from storage import Store, open_store
+
+
+def opened_bridge(store: Store) -> FlaskBridge:
+    bridge = FlaskBridge("x", {}, threads=1, slots=Slots(1), client_of=lambda _: "", within=None)
+    bridge.open(store)
+    return bridge
 
 
 def test_connexion_still_has_the_names_the_bridge_replaces() -> None:
@@ -23,10 +29,9 @@ def test_connexion_still_has_the_names_the_bridge_replaces() -> None:
     assert hasattr(plain, "_middleware_app"), moved
     assert plain.middleware.app is plain._middleware_app, moved
     assert isinstance(plain.app, flask.Flask), moved
+    assert callable(plain.middleware._build_middleware_stack), moved
     store = open_store("memory:")
-    bridge = FlaskBridge(
-        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
-    )
+    bridge = opened_bridge(store)
     ours = ContractApp("x", bridge=bridge, store=store)
     assert ours.middleware.app is ours._middleware_app is ours.bridge
     store.close()
@@ -86,9 +91,7 @@ async def call(bridge: FlaskBridge, execution: Execution) -> tuple[int, list[int
 @pytest.mark.parametrize("execution", list(Execution))
 def test_what_is_too_much_for_the_event_loop_is_done_in_a_thread(execution: Execution) -> None:
     store = open_store("memory:")
-    bridge = FlaskBridge(
-        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
-    )
+    bridge = opened_bridge(store)
     status, bounds = asyncio.run(call(bridge, execution))
     bridge.close()
     store.close()
@@ -99,9 +102,7 @@ def test_what_is_too_much_for_the_event_loop_is_done_in_a_thread(execution: Exec
 @pytest.mark.parametrize("execution", [None, *Execution])
 def test_a_request_that_fails_gives_back_its_slot(execution: Execution | None) -> None:
     store = open_store("memory:")
-    bridge = FlaskBridge(
-        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
-    )
+    bridge = opened_bridge(store)
 
     def fail(_: RequestContext) -> Response:
         raise ZeroDivisionError
@@ -128,9 +129,7 @@ def test_a_request_that_fails_gives_back_its_slot(execution: Execution | None) -
 def test_a_store_that_waits_for_its_answers_has_no_bounds_of_the_event_loop() -> None:
     store = open_store("memory:")
     store.reads_without_io_wait = False
-    bridge = FlaskBridge(
-        "x", {}, threads=1, store=store, slots=Slots(1), client_of=lambda _: "", within=None
-    )
+    bridge = opened_bridge(store)
     assert asyncio.run(call(bridge, Execution.EVENT_LOOP)) == (200, [None])
     bridge.close()
     store.close()

@@ -31,9 +31,8 @@ def store(tmp_path: Path) -> Iterator[SqliteStore]:
 
 @pytest.fixture
 def bridge(store: SqliteStore) -> Iterator[FlaskBridge]:
-    bridge = FlaskBridge(
-        "x", {}, threads=4, store=store, slots=Slots(9), client_of=lambda _: "", within=None
-    )
+    bridge = FlaskBridge("x", {}, threads=4, slots=Slots(9), client_of=lambda _: "", within=None)
+    bridge.open(store)
     yield bridge
     bridge.close()
 
