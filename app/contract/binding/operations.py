@@ -32,9 +32,9 @@ class Binding:
     """One operation of the contract, ready to be served.
 
     `bodies` holds a validator for each media type the operation accepts. `definition` is the
-    collection it works on; `unserved` says why there is none. `several`: a
-    creation takes a list of resources, and answers with one. `null_is_absent` says that a null
-    which the contract does not allow in a body means that the attribute is not there.
+    collection it works on; `unserved` says why there is none. `several` says that a creation takes
+    a list of resources, and answers with one. `null_is_absent` says that a null which the contract
+    does not allow in a body means that the attribute is not there.
     """
 
     path: str
