@@ -23,6 +23,7 @@ from app.conformance.resource_assertions import (
 from app.conformance.session import Session, member, query_string
 from app.contract import Binding, Kind
 from app.contract.binding.operation_kinds import parents_of
+from app.contract.document.examples import bodies_of
 from app.contract.schema.schemas import attributes
 from app.tmf630.definitions import Resource, ResourceDefinition
 from app.tmf630.filtering import RESERVED
@@ -112,9 +113,8 @@ class CollectionChecks:
             sent = dict(stated)
             created = self._create(binding, definition, sent, "the body of --data")
         else:
-            examples = self._run.published_examples(binding)
-            bodies = [body for each in examples for body in _several(each)]
-            for number, example in enumerate(bodies, 1):
+            examples = bodies_of(self._run.published_examples(binding))
+            for number, example in enumerate(examples, 1):
                 self._create(binding, definition, without_id(example), f"example {number}")
             # Other texts than the next one has, so that a filter has something to leave out.
             small = self._run.sample(binding, mark=f"{mark}-least", whole=False)
@@ -427,8 +427,3 @@ def _first_with_id(listed: list[Any]) -> Resource | None:
         each for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str | int)
     )
     return next(found, None)
-
-
-def _several(example: Any) -> list[Any]:
-    """Return the bodies of an example, which has several where a creation takes a list."""
-    return example if isinstance(example, list) else [example]

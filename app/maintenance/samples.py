@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from app.contract.document.examples import examples_of
+from app.contract.document.examples import bodies_of, examples_of
 from app.contract.schema.sample import Values, sample
 from app.contract.schema.schemas import body_schema, element_of
 from app.maintenance.new_resource import NewResource, integer_id, rfc3339, uuid7
@@ -33,8 +33,7 @@ def samples(
     """
     random = Random(f"{seed} {target.path}")  # noqa: S311 - sample data, no secrets
     end = datetime.combine(until, time(), UTC)
-    shown = examples_of(target.document, target.path, "post")
-    examples = [body for each in shown for body in (each if isinstance(each, list) else [each])]
+    examples = bodies_of(examples_of(target.document, target.path, "post"))
     for number in range(count):
         moment = end - timedelta(days=random.random() * months * _DAYS)
         example = examples[number % len(examples)] if examples else {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.application import create_app
-from app.bootstrap import open_contracts
 from app.conformance import DerivedRun, run_derived, text_report
 from app.contract import Contract
 from app.contract.warnings import warnings_of
-from app.settings import Settings, read_settings
 from app.tmf630.definitions import Change
+from tests.http.own_documents import created, opened, serving, thing, written
 from tests.server import running_server
 
 TEXT = {"type": "string"}
@@ -26,11 +23,6 @@ BASE = "/tmf-api/slips/v4"
 
 def ref(name: str) -> dict[str, str]:
     return {"$ref": f"#/definitions/{name}"}
-
-
-def thing(*required: str, **properties: Any) -> dict[str, Any]:
-    needs = {"required": list(required)} if required else {}
-    return {"type": "object", "properties": properties, **needs}
 
 
 def many(schema: dict[str, Any]) -> dict[str, Any]:
@@ -154,28 +146,18 @@ REPAIRED = [
 
 @pytest.fixture(scope="module")
 def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("contract") / "slips.json"
-    file.write_text(json.dumps(CONTRACT))
-    return file
+    return written(CONTRACT, tmp_path_factory.mktemp("contract"), "slips.json")
 
 
 @pytest.fixture(scope="module")
 def contract(spec: Path) -> Contract:
-    (opened,) = open_contracts(read_settings(spec=(spec,)))
-    return opened
+    return opened(spec)
 
 
 @pytest.fixture(scope="module")
 def api(spec: Path) -> Iterator[TestClient]:
-    settings = Settings(spec=(spec,), store="memory:", validate_responses=True, delivery="off")
-    with TestClient(create_app(settings), base_url=f"http://127.0.0.1:8080{BASE}/") as client:
+    with serving(spec, BASE) as client:
         yield client
-
-
-def created(api: TestClient, resource: str, sent: Any, status: int = 201) -> Any:
-    answer = api.post(resource, json=sent)
-    assert answer.status_code == status, answer.text
-    return answer.json()
 
 
 def test_each_slip_is_told(contract: Contract) -> None:

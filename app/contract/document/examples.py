@@ -7,7 +7,7 @@ be refused for following it.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.contract.document.load import Json
@@ -43,6 +43,11 @@ def examples_of(document: Json, path: str, method: str) -> list[Any]:
     body = document["paths"][path][method].get("requestBody", {})
     content = body.get("content", {}).get("application/json", {})
     return [value for _, value in example_values(document, content)]
+
+
+def bodies_of(examples: Iterable[Any]) -> list[Any]:
+    """Return the bodies of single resources in examples, some of which may be lists."""
+    return [body for each in examples for body in (each if isinstance(each, list) else [each])]
 
 
 def example_values(document: Json, content: Json) -> Iterator[tuple[str, Any]]:
