@@ -142,15 +142,18 @@ class Session:
 
     def demanded(self, listing: Binding, created: Resource) -> Resource:
         """Return the query parameters that a list cannot do without, so that it has `created`."""
-        operation = self.document["paths"][listing.path][listing.method]
         allowed = {each.name: each.validator.accepts for each in listing.parameters}
         return {
-            name: created[name]
-            if name in created and allowed[name](created[name])
-            else sample(self.document, each["schema"])
-            for each in operation.get("parameters", [])
-            if each["in"] == "query" and each.get("required") and (name := each["name"])
+            name: created[name] if name in created and allowed[name](created[name]) else value
+            for name, value in self._required(listing, "query")
         }
+
+    def _required(self, binding: Binding, place: str) -> Iterator[tuple[str, Any]]:
+        """Yield the name of each parameter that an operation demands, and a value for it."""
+        operation = self.document["paths"][binding.path][binding.method]
+        for each in operation.get("parameters", ()):
+            if each["in"] == place and each.get("required"):
+                yield each["name"], sample(self.document, each.get("schema", {}))
 
     def declared_parameters(self, binding: Binding) -> set[str]:
         """Return the names of the parameters that the published document declares."""
@@ -320,18 +323,14 @@ class Session:
         self, binding: Binding, target: str, headers: Mapping[str, str] | None
     ) -> tuple[str, Mapping[str, str] | None]:
         """Return a target and headers with the parameters that the operation cannot do without."""
-        operation = self.document["paths"][binding.path][binding.method]
         stated = parse_qs(urlsplit(target).query, keep_blank_values=True)
-        sent = {name.lower() for name in headers or ()}
-        for each in operation.get("parameters", ()):
-            name, place = each["name"], each["in"]
-            if not each.get("required") or place not in ("query", "header"):
-                continue
-            value = sample(self.document, each.get("schema", {}))
-            if place == "query" and name not in stated:
+        for name, value in self._required(binding, "query"):
+            if name not in stated:
                 added = query_string({name: value})
                 target += added.replace("?", "&", 1) if "?" in target else added
-            elif place == "header" and name.lower() not in {*sent, *_OF_HTTP}:
+        sent = {name.lower() for name in headers or ()}
+        for name, value in self._required(binding, "header"):
+            if name.lower() not in {*sent, *_OF_HTTP}:
                 headers = {**(headers or {}), name: str(value)}
         return target, headers
 

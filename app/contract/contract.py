@@ -50,10 +50,9 @@ class Contract:
     slash and includes the server's root path. `repaired` lists the repairs made to it,
     `contradictions` which examples were left out because they break their own schemas, and
     `request_contradictions` what requests may have and the document excludes from their answers:
-    it is accepted, and answered as it is. `announced`
-    are the resources that have events, `moved_from` is the base path of the document where another
-    contract is served there, and `major` is the number that versions share which are not
-    to break clients.
+    it is accepted, and answered as it is. `announced` are the resources that have events,
+    `moved_from` is the base path of the document where another contract is served there, and
+    `major` is the number that versions share which are not to break clients.
     """
 
     file: str
@@ -123,7 +122,7 @@ def open_contract(
     base = root_path + (normalise.base_path(document) if base_path is None else base_path)
     lenient = profile == "conformance"
     bindings = bind(document, base, compiler, mappings, null_is_absent=lenient, any_event=lenient)
-    document, self_contradictions = with_true_answers(document, bindings)
+    document, request_contradictions = with_true_answers(document, bindings)
     definitions = {each.definition.path: each.definition for each in bindings if each.definition}
     document["servers"] = [{"url": base or "/"}]
     return Contract(
@@ -136,7 +135,7 @@ def open_contract(
         repaired=repaired,
         overlays=applied,
         contradictions=contradictions,
-        request_contradictions=self_contradictions,
+        request_contradictions=request_contradictions,
         bindings=bindings,
         announced=tuple(
             Announced(
