@@ -67,6 +67,7 @@ class PreparedApp:
 
     app: ContractApp
     store: ObservedStore
+    metrics: Metrics
     access_log: AccessLog | None
     health: Health
     delivery: Callable[[], Background] | None
@@ -78,7 +79,9 @@ class PreparedApp:
         `deliver` is that of `create_app`.
         """
         self.store.observe(store)
-        background: list[Background] = [] if self.access_log is None else [self.access_log]
+        background: list[Background] = [self.metrics]
+        if self.access_log is not None:
+            background.append(self.access_log)
         if self.delivery and (store.single_process if deliver is None else deliver):
             background.append(self.delivery())
         if not store.reads_without_io_wait:
@@ -187,7 +190,7 @@ def prepare_app(
     for blueprint in (listing, *(pages.blueprints if pages else ())):
         app.app.register_blueprint(blueprint)
     app.build()
-    return PreparedApp(app, store, access_log, health, delivery)
+    return PreparedApp(app, store, metrics, access_log, health, delivery)
 
 
 def _delivery(

@@ -3,10 +3,14 @@
 Each process writes its numbers to files in a shared folder; the process that answers `/metrics`
 adds them up, those of ended processes included. Labels have few values (operations, statuses,
 rules, codes), never a path, an id or a caller.
+
+The numbers of requests and of calls to the store are written once a second, or when this process
+is asked for them.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterable
@@ -15,16 +19,20 @@ from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 
+from app.observability.observation_batch import ObservationBatch
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.metrics_core import Metric
 
 TESTED = {"prometheus-client": "0.26"}
-"""The minor release whose internals are used: `values.MultiProcessValue`, `values.ValueClass`."""
+"""The minor release whose internals are used: `values.MultiProcessValue`, `values.ValueClass`, and
+of `Histogram` the bounds, buckets and sum (`observation_batch`)."""
 
 _FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _STORE_SECONDS = (0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0)
+_FLUSH_SECONDS = 1.0
 OPEN_METRICS = "application/openmetrics-text"
 
 
@@ -82,7 +90,7 @@ _process_id = _ProcessId()
 
 
 class Metrics:
-    """The numbers of one process."""
+    """The numbers of one process; between `start` and `stop` they are written in batches."""
 
     def __init__(self) -> None:
         from prometheus_client import CollectorRegistry, Counter, Histogram, values
@@ -138,6 +146,25 @@ class Metrics:
         )
         self._known: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
         self._methods: dict[str, Histogram] = {}
+        self._batch = ObservationBatch()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Write in batches from now on, as long as the running event loop runs."""
+        loop = asyncio.get_running_loop()
+
+        def flush() -> None:
+            self._batch.flush()
+            self._timer = loop.call_later(_FLUSH_SECONDS, flush)
+
+        flush()
+
+    def stop(self) -> None:
+        """Write what is left."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._batch.flush()
 
     def request(self, operation: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
@@ -147,8 +174,9 @@ class Metrics:
                 self._requests.labels(operation, str(status)),
                 self._request_seconds.labels(operation),
             )
-        children[0].inc()
-        children[1].observe(seconds)
+        self._batch.add(*children, seconds)
+        if self._timer is None:
+            self._batch.flush()
 
     def refusal(self, code: str, keywords: Iterable[str]) -> None:
         """Count an answer that is an error, and the rules that were broken."""
@@ -161,7 +189,9 @@ class Metrics:
         child = self._methods.get(method)
         if child is None:
             child = self._methods[method] = self._store_seconds.labels(method)
-        child.observe(seconds)
+        self._batch.add(None, child, seconds)
+        if self._timer is None:
+            self._batch.flush()
 
     def delivery(self, *, delivered: bool) -> None:
         """Count an attempt to deliver."""
@@ -187,6 +217,7 @@ class Metrics:
         from prometheus_client.multiprocess import MultiProcessCollector
         from prometheus_client.openmetrics import exposition as open_metrics
 
+        self._batch.flush()
         registry: CollectorRegistry = self._registry
         if _FOLDER in os.environ:
             registry = CollectorRegistry()

@@ -234,7 +234,8 @@ def metrics() -> str:
     ]
     return page(
         "Metrics and alerts",
-        "`/metrics` answers in OpenMetrics or Prometheus' text format, all workers together."
+        "`/metrics` answers in OpenMetrics or Prometheus' text format, all workers together;"
+        " what another worker has counted in the last second may be missing."
         " Histograms have `_bucket`, `_sum` and `_count`.",
         table(["metric", "type", "meaning"], rows),
         "## Alerts\n\nFor Prometheus, in"
