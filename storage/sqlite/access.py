@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.sqlite.conditions import Indexed, Listed, Sql, joined
+from storage.sqlite.covering import CoveringIndex
 
 _BOUNDS = (100, 1_000, 10_000)
 """How many rows a condition may select to be started from; the smallest bound is tried first."""
@@ -46,11 +47,12 @@ def choose_access(
     *,
     counts: bool,
     newest: bool = False,
+    covering: CoveringIndex | None = None,
 ) -> Access:
     """Return how to read the rows of a collection for which every part holds.
 
     `counts` says that all of them are read anyway, to be counted, and `newest` that they are asked
-    for in the order of their numbers.
+    for in the order of their numbers. `covering` is the collection's, if the database has it.
     """
     within = Sql("collection = ?", (collection,))
     first, rows = _most_selective(connection, collection, parts, counts=counts)
@@ -59,10 +61,14 @@ def choose_access(
         ordered = parts and newest and not counts
         table = "document INDEXED BY document_newest" if ordered else "document"
         return Access(table, joined(" AND ", "1", [within, *parts]))
-    others = [_member(part) for part in parts if part is not first]
+    others = [part for part in parts if part is not first]
     # No index but the one of the first condition: rows are looked up by their numbers.
-    where = joined(" AND ", "1", [_selected(first, collection), within, *others])
-    return Access("document NOT INDEXED", where, few=rows <= _FEW)
+    table = "document NOT INDEXED"
+    if covering is not None and (not others or any(map(covering.covers, others))):
+        table, within = f"document INDEXED BY {covering.name}", Sql(covering.within())
+    members = [_member(part) for part in others]
+    where = joined(" AND ", "1", [_selected(first, collection), within, *members])
+    return Access(table, where, few=rows <= _FEW)
 
 
 def _most_selective(

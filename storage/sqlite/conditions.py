@@ -30,6 +30,8 @@ Hints: TypeAlias = Mapping[Path, int]
 """The number of each path whose values through arrays are rows of the element table."""
 
 
+WRITTEN = "document AS written ON written.seq = element.seq"
+
 _KEPT_CONDITIONS = 512
 _LONGEST_KEPT = 4096
 """Compiled conditions that are kept for each collection, and the characters of the longest."""
@@ -82,12 +84,17 @@ class Compiler:
 
     `scalars` are the paths known to cross no array, which are read (and indexed) as one value;
     `hints` those with rows in the element table; `indexed` those that an index begins with, as
-    instants or as they are.
+    instants or as they are. `written` joins the document of a row of the element table.
     """
 
     def __init__(
-        self, scalars: frozenset[Path], hints: Hints, indexed: frozenset[tuple[Path, bool]]
+        self,
+        scalars: frozenset[Path],
+        hints: Hints,
+        indexed: frozenset[tuple[Path, bool]],
+        written: str = WRITTEN,
     ) -> None:
+        self._written = written
         self._scalars = scalars
         self._indexed = indexed
         self._hints = hints
@@ -113,11 +120,12 @@ class Compiler:
                 return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
             case And((InForm(forms), condition)):
                 found = self.condition(condition, content)
-                return _limited(found, forms) or joined(" AND ", "1", [_in_form(forms), found])
+                limited = self._limited(found, forms)
+                return limited or joined(" AND ", "1", [_in_form(forms), found])
             case And(conditions):
                 return joined(" AND ", "1", [self.condition(each, content) for each in conditions])
             case Or(conditions):
-                return _either([self.condition(each, content) for each in conditions])
+                return self._either([self.condition(each, content) for each in conditions])
 
     def conjuncts(self, tree: Condition) -> list[Sql]:
         """Compile a condition as parts that must all hold, those that an index decides apart."""
@@ -223,8 +231,34 @@ class Compiler:
                 return [found for each in conditions for found in self._narrowed(each, path)]
             case Or(conditions) if conditions:
                 branches = [self._narrowed(each, path) for each in conditions]
-                return [_either([branch[0] for branch in branches])] if all(branches) else []
+                return [self._either([branch[0] for branch in branches])] if all(branches) else []
         return []
+
+    def _either(self, parts: list[Sql]) -> Sql:
+        """Join alternatives; those that the element table decides alone stay one look into it."""
+        listed = [part for part in parts if isinstance(part, Listed)]
+        if len(listed) > 1 and len(listed) == len(parts):
+            asked = {(part.holds, part.values) for part in listed}
+            forms = {hint: each for part in listed for hint, each in part.forms.items()}
+            hints = tuple(sorted(hint for part in listed for hint in part.hints))
+            if len(asked) == 1 and listed[0].holds and (not forms or len({*hints}) == len(hints)):
+                hints = tuple(dict.fromkeys(hints))
+                return _rows_of_elements(
+                    hints, listed[0].holds, listed[0].values, forms, self._written
+                )
+            rows = " UNION ".join(part.rows for part in listed)
+            probe = " UNION ALL ".join(part.probe for part in listed)
+            values = tuple(value for part in listed for value in part.values)
+            member = " OR ".join(part.member for part in listed)
+            return Listed(f"seq IN ({rows})", values, rows, probe, f"({member})")
+        return joined(" OR ", "0", parts)
+
+    def _limited(self, found: Sql, forms: tuple[str, ...]) -> Listed | None:
+        """Limit a condition to documents of some forms, if the element table can decide that."""
+        if not isinstance(found, Listed) or not found.holds or found.forms:
+            return None
+        limits = dict.fromkeys(found.hints, forms)
+        return _rows_of_elements(found.hints, found.holds, found.values, limits, self._written)
 
     @staticmethod
     def _exists(path: Path, content: str, row: str, holds: Sql) -> Sql:
@@ -243,9 +277,13 @@ class CompiledConditions:
     """
 
     def __init__(
-        self, scalars: frozenset[Path], hints: Hints, indexed: frozenset[tuple[Path, bool]]
+        self,
+        scalars: frozenset[Path],
+        hints: Hints,
+        indexed: frozenset[tuple[Path, bool]],
+        written: str = WRITTEN,
     ) -> None:
-        self._paths = scalars, hints, indexed
+        self._paths = scalars, hints, indexed, written
         self._known: dict[int, tuple[Condition, list[Sql]]] = {}
 
     def parts(self, tree: Condition) -> list[Sql]:
@@ -306,24 +344,6 @@ def joined(word: str, empty: str, parts: Sequence[Sql]) -> Sql:
     )
 
 
-def _either(parts: list[Sql]) -> Sql:
-    """Join alternatives; those that the element table decides alone stay one look into it."""
-    listed = [part for part in parts if isinstance(part, Listed)]
-    if len(listed) > 1 and len(listed) == len(parts):
-        asked = {(part.holds, part.values) for part in listed}
-        forms = {hint: each for part in listed for hint, each in part.forms.items()}
-        hints = tuple(sorted(hint for part in listed for hint in part.hints))
-        if len(asked) == 1 and listed[0].holds and (not forms or len({*hints}) == len(hints)):
-            hints = tuple(dict.fromkeys(hints))
-            return _rows_of_elements(hints, listed[0].holds, listed[0].values, forms)
-        rows = " UNION ".join(part.rows for part in listed)
-        probe = " UNION ALL ".join(part.probe for part in listed)
-        values = tuple(value for part in listed for value in part.values)
-        member = " OR ".join(part.member for part in listed)
-        return Listed(f"seq IN ({rows})", values, rows, probe, f"({member})")
-    return joined(" OR ", "0", parts)
-
-
 def _is_long(value: Value) -> bool:
     """Whether a number is an integer beyond those of SQLite."""
     return isinstance(value, int) and not -(2**63) <= value < 2**63
@@ -351,26 +371,16 @@ def _rows_of_elements(
     holds: str,
     values: tuple[str | int | float, ...],
     forms: Mapping[int, tuple[str, ...]] | None = None,
+    written: str = WRITTEN,
 ) -> Listed:
     where = f"hint IN ({', '.join(map(str, hints))}) AND {holds}"
     rows = probe = f"SELECT seq FROM element WHERE {where}"
     if forms:
         cases = (f"WHEN {hint} THEN written.form IN ({_texts(forms[hint])})" for hint in forms)
         where += f" AND CASE hint {' '.join(cases)} ELSE 1 END"
-        rows = (
-            "SELECT written.seq FROM element CROSS JOIN document AS written"
-            f" ON written.seq = element.seq WHERE {where}"
-        )
+        rows = f"SELECT written.seq FROM element CROSS JOIN {written} WHERE {where}"
     member = f"EXISTS ({rows} AND element.seq = document.seq)"
     return Listed(f"seq IN ({rows})", values, rows, probe, member, hints, holds, forms or {})
-
-
-def _limited(found: Sql, forms: tuple[str, ...]) -> Listed | None:
-    """Return a condition for the documents of some forms, if the element table can decide that."""
-    if not isinstance(found, Listed) or not found.holds or found.forms:
-        return None
-    limits = dict.fromkeys(found.hints, forms)
-    return _rows_of_elements(found.hints, found.holds, found.values, limits)
 
 
 def _in_form(forms: tuple[str, ...]) -> Sql:

@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from storage.errors import StoreError
 from storage.port import Index
 from storage.query import Path
 from storage.sqlite import paths
 from storage.sqlite.connections import transaction
+from storage.sqlite.covering import CoveringIndex
 from storage.sqlite.ordering import key_of
 
 _log = logging.getLogger(__name__)
@@ -124,7 +126,7 @@ def add_collection(
     """
     if connection.execute("SELECT 1 FROM collection WHERE name = ?", (name,)).fetchone() is None:
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
-    known = read_hints(connection, name)
+    known, indexes = read_hints(connection, name), tuple(indexes)
     for index in indexes:
         if index.name in known:
             if index.many:
@@ -133,7 +135,13 @@ def add_collection(
         if index.many:
             _build_elements(connection, name, index)
         else:
-            _build_index(connection, name, index, seconds)
+            with _limited(connection, f"index {index.name} of {name}", seconds):
+                _add_index(connection, name, index)
+        _let_others_write(connection, name)
+    covering = CoveringIndex.of(name, indexes)
+    if covering is not None and not covering.is_in(connection):
+        with _limited(connection, f"index {covering.name}", seconds):
+            _add_covering(connection, covering)
         _let_others_write(connection, name)
 
 
@@ -146,10 +154,9 @@ def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int
     return {name: hint for name, hint in names if not name.endswith(_UNFINISHED)}
 
 
-def _build_index(
-    connection: sqlite3.Connection, collection: str, index: Index, seconds: float | None
-) -> None:
-    """Build an index on expressions, which SQLite does while nobody writes, if time allows."""
+@contextmanager
+def _limited(connection: sqlite3.Connection, index: str, seconds: float | None) -> Iterator[None]:
+    """Build an index on expressions inside, while which nobody can write, if time allows."""
     if seconds is not None:
         latest = time.monotonic() + seconds
         connection.set_progress_handler(
@@ -157,15 +164,14 @@ def _build_index(
         )
     try:
         with transaction(connection):
-            _add_index(connection, collection, index)
+            yield
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
         _log.warning(
-            "index %s of %s is not built, since other processes that have the store open would"
-            " wait for it longer than they may: the next start builds it, once they have ended",
-            index.name,
-            collection,
+            "%s is not built, since other processes that have the store open would wait for it"
+            " longer than they may: the next start builds it, once they have ended",
+            index,
         )
     finally:
         if seconds is not None:
@@ -180,6 +186,14 @@ def _add_index(connection: sqlite3.Connection, collection: str, index: Index) ->
         return  # another process was quicker
     keys = [key_of(path, instant=path in index.instants) for path in index.paths]
     _create_index(connection, f"document_by_{index.name}", ["collection", *keys])
+
+
+def _add_covering(connection: sqlite3.Connection, covering: CoveringIndex) -> None:
+    """Create a covering index, in place of one that lacks some of its attributes."""
+    if covering.is_in(connection):
+        return  # another process was quicker
+    connection.execute(f"DROP INDEX IF EXISTS {covering.name}")
+    connection.execute(covering.statement)
 
 
 def _build_elements(connection: sqlite3.Connection, collection: str, index: Index) -> None:

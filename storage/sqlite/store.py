@@ -21,6 +21,7 @@ from storage.sqlite import conditions, ordering, schema, writing
 from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql, joined
 from storage.sqlite.connections import Connections, Durability, commit, savepoint, transaction
+from storage.sqlite.covering import CoveringIndex
 from storage.sqlite.group import SqliteGroup
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
@@ -79,7 +80,10 @@ class SqliteStore:
                 connection, collection, indexes, seconds=self._connections.others_wait_seconds
             )
             hints = schema.read_hints(connection, collection)
-        self._known[collection] = _Known.of(indexes, hints)
+            covering = CoveringIndex.of(collection, indexes)
+            if covering is not None and not covering.is_in(connection):
+                covering = None
+        self._known[collection] = _Known.of(indexes, hints, covering)
 
     def collections(self) -> frozenset[str]:
         """See `Store.collections`."""
@@ -261,7 +265,12 @@ class SqliteStore:
             self._connections.wait_for_log(self._query_seconds)
         with self._connections.use() as connection, self._timed(connection, query.seconds):
             access = choose_access(
-                connection, collection, parts, counts=query.count, newest=not query.sort
+                connection,
+                collection,
+                parts,
+                counts=query.count,
+                newest=not query.sort,
+                covering=known.covering,
             )
             start, total = access.where, None
             if query.after is not None:
@@ -404,9 +413,15 @@ class _Known:
 
     scalars: frozenset[Path]
     conditions: conditions.CompiledConditions
+    covering: CoveringIndex | None = None
 
     @classmethod
-    def of(cls, indexes: Iterable[Index] = (), hints: Mapping[str, int] | None = None) -> _Known:
+    def of(
+        cls,
+        indexes: Iterable[Index] = (),
+        hints: Mapping[str, int] | None = None,
+        covering: CoveringIndex | None = None,
+    ) -> _Known:
         """Return what indexes tell; `hints` are the numbers of those that exist, by name."""
         numbers = hints or {}
         singles = [each for each in indexes if not each.many]
@@ -417,7 +432,9 @@ class _Known:
             if each.name in numbers
         )
         listed = {each.paths[0]: numbers[each.name] for each in indexes if each.many}
-        return cls(scalars, conditions.CompiledConditions(scalars, listed, indexed))
+        written = covering.written() if covering else conditions.WRITTEN
+        compiled = conditions.CompiledConditions(scalars, listed, indexed, written)
+        return cls(scalars, compiled, covering)
 
 
 _NOTHING_KNOWN = _Known.of()

@@ -1,0 +1,77 @@
+"""The covering index of a collection: what most conditions ask of a document, without reading it.
+
+A query starts from the rows that one condition selects, and tests them by the others. Here are the
+values of all hinted attributes of a row in one place, some fifty bytes, where the document would
+have to be looked up and its JSON parsed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from storage.port import Index
+from storage.sqlite import paths
+from storage.sqlite.conditions import Indexed, Sql
+from storage.sqlite.ordering import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringIndex:
+    """The index of one collection; `keys` are the expressions of the attributes in it."""
+
+    collection: str
+    keys: tuple[str, ...]
+
+    @classmethod
+    def of(cls, collection: str, indexes: Iterable[Index]) -> CoveringIndex | None:
+        """Return the index that goes with others; None where none of them leads through an array.
+
+        Instants are not in it: they would make every change of a document slower.
+        """
+        indexes = tuple(indexes)
+        if not any(each.many for each in indexes):
+            return None
+        keys = (
+            key_of(path, instant=False)
+            for each in indexes
+            if not each.many
+            for path in each.paths
+            if path not in each.instants and path != ("id",)
+        )
+        return cls(collection, tuple(dict.fromkeys(keys)))
+
+    @property
+    def name(self) -> str:
+        """The name in SQL, quoted."""
+        return '"' + f"covering {self.collection}".replace('"', '""') + '"'
+
+    @property
+    def statement(self) -> str:
+        """The statement that creates it."""
+        columns = ", ".join(["seq", "form", *self.keys])
+        return f"CREATE INDEX {self.name} ON document ({columns}) WHERE {self.within()}"
+
+    def within(self, alias: str = "") -> str:
+        """Return the condition on rows without which SQLite does not use the index."""
+        return f"{alias}collection = {paths.literal(self.collection)}"
+
+    def written(self) -> str:
+        """Return `conditions.WRITTEN`, as this index has what conditions ask of a document."""
+        return (
+            f"document AS written INDEXED BY {self.name}"
+            f" ON written.seq = element.seq AND {self.within('written.')}"
+        )
+
+    def covers(self, part: Sql) -> bool:
+        """Whether the index decides a condition."""
+        return isinstance(part, Indexed) and part.key in self.keys
+
+    def is_in(self, connection: sqlite3.Connection) -> bool:
+        """Whether the database has the index, or one of more attributes, of another release."""
+        row = connection.execute(
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?",
+            (f"covering {self.collection}",),
+        ).fetchone()
+        return row is not None and all(key in row[0].decode() for key in self.keys)
