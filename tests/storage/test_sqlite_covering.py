@@ -37,10 +37,7 @@ def content(number: int) -> bytes:
         "n": number,
         "status": "opened" if number % 2 else "closed",
         "reason": number if number > 3 else True,
-        "party": [
-            {"id": f"p{number % 3 if number < 15 else 9}"},
-            {"id": "p1"} if number == 1 else 3,
-        ],
+        "party": [{"id": party}, {"id": "p1"} if number == 1 else 3],
     }
     return json.dumps(body)
 
