@@ -7,6 +7,7 @@ import logging.config
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -47,7 +48,8 @@ def format_line(
     JSON: `{"time": …, "level": …, "logger": …, "message": …}` and the fields. Text, for people:
     `18:03:12 info tmf683.access request operation="GET …" status=200`.
     """
-    time = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    second, milliseconds = divmod(int(at * 1000 + 0.0005), 1000)  # half of a microsecond: rounded
+    time = f"{_second(second)}.{milliseconds:03}Z"
     if json:
         line = {"time": time, "level": level, "logger": logger, "message": message, **fields}
         return orjson.dumps(line, default=str).decode()
@@ -55,6 +57,11 @@ def format_line(
         f" {name}={orjson.dumps(value, default=str).decode()}" for name, value in fields.items()
     )
     return f"{time[11:19]} {level} {logger} {_escaped(message + text)}"
+
+
+@lru_cache(maxsize=2)
+def _second(at: int) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat()[:-6]
 
 
 def wants_json(settings: Settings) -> bool:

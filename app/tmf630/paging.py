@@ -161,6 +161,7 @@ def links(raw_query: str, url: str, window: Window, page: Page, next_: str | Non
     Pages reached by a cursor know only their first and next. What does not fit into the bytes that
     proxies take is left out, `next` last; "" when nothing fits.
     """
+    raw_query = _uri(raw_query)
     others = without_position(raw_query)
     found = {"self": raw_query, "first": others}
     if next_ is not None:
@@ -181,7 +182,7 @@ def offset_links(raw_query: str, url: str, window: Window, total: int) -> str:
 
     See `links`; there are no more than prev and next.
     """
-    others, found = without_position(raw_query), {}
+    others, found = without_position(_uri(raw_query)), {}
     if window.offset:
         before = max(0, window.offset - window.limit)
         found["prev"] = _added(others, "offset", str(before) if before else None)
@@ -192,7 +193,7 @@ def offset_links(raw_query: str, url: str, window: Window, total: int) -> str:
 
 def _link_header(url: str, found: Mapping[str, str]) -> str:
     written = {
-        relation: f'<{url}{"?" + _uri(query) if query else ""}>; rel="{relation}"'
+        relation: f'<{url}{"?" + query if query else ""}>; rel="{relation}"'
         for relation, query in found.items()
     }
     length = sum(len(link) + 2 for link in written.values())
@@ -216,6 +217,8 @@ def without_position(raw_query: str, *, but: str = "") -> str:
 
     Of the parameters that say where a page begins, one may stay.
     """
+    if not ("after" in raw_query or "offset" in raw_query or "%" in raw_query or "+" in raw_query):
+        return raw_query
     return "&".join([piece for piece in raw_query.split("&") if piece and not _pages(piece, but)])
 
 

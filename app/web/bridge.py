@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Protocol, TypeAlias
 
 import flask
@@ -197,8 +197,7 @@ class FlaskBridge(FlaskASGIApp):
     def _run(call: OperationCall) -> Answer:
         response = call.run()
         headers = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in response.headers.items()
+            (_field_name(name), value.encode("latin-1")) for name, value in response.headers.items()
         ]
         return response.status, headers, response.content
 
@@ -250,6 +249,12 @@ class FlaskBridge(FlaskASGIApp):
             self._writes.stop()
         self._pool.stop()
         self._page_pool.stop()
+
+
+@lru_cache(maxsize=64)
+def _field_name(name: str) -> bytes:
+    """Return the name of a header that handlers set, as ASGI has it."""
+    return name.lower().encode("latin-1")
 
 
 class Background(Protocol):

@@ -64,6 +64,11 @@ class RouteTable:
 def _find(
     node: _Node, segments: list[str], index: int, method: str, values: list[str]
 ) -> _Node | None:
+    while index < len(segments) and node.parameter is None:  # there is no choice
+        literal = node.literals.get(segments[index])
+        if literal is None:
+            return None
+        node, index = literal, index + 1
     if index == len(segments):
         return node if method in node.routes else None
     segment = segments[index]

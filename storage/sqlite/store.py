@@ -277,20 +277,24 @@ class SqliteStore:
                 behind = ordering.behind(query.sort, terms, query.after)
                 start = joined(" AND ", "1", [start, behind])
             order = ordering.order(query.sort, terms)
-            # Numbers are sorted, not documents: those are read once it is known which.
-            numbers = Sql(
-                f"SELECT seq FROM {access.table} WHERE {start.text} ORDER BY {order}"
-                " LIMIT ? OFFSET ?",
+            selected = Sql(
+                f"{start.text} ORDER BY {order} LIMIT ? OFFSET ?",
                 (*start.values, limit + 1, offset),
             )
-            if access.few and query.count and query.after is None:
-                matching = connection.execute(numbers.text, (*start.values, -1, 0)).fetchall()
-                total = len(matching)
-                numbers = _listed_numbers(matching[offset : offset + limit + 1])
+            if parts or query.sort:
+                # Numbers are sorted, not documents: those are read once it is known which.
+                numbers = Sql(
+                    f"SELECT seq FROM {access.table} WHERE {selected.text}", selected.values
+                )
+                if access.few and query.count and query.after is None:
+                    matching = connection.execute(numbers.text, (*start.values, -1, 0)).fetchall()
+                    total = len(matching)
+                    numbers = _listed_numbers(matching[offset : offset + limit + 1])
+                selected = Sql(f"seq IN ({numbers.text}) ORDER BY {order}", numbers.values)
             found = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
-                f" FROM document WHERE seq IN ({numbers.text}) ORDER BY {order}",
-                numbers.values,
+                f" FROM document WHERE {selected.text}",
+                selected.values,
             )
             rows, more = _page_of(found, limit, query.most_bytes)
             if query.count and total is None:
@@ -300,7 +304,11 @@ class SqliteStore:
         documents = [Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows]
         if query.where is not None:
             number = len(documents)
-            documents = [each for each in documents if _is_meant(each, query.where)]
+            documents = [
+                each
+                for each in documents
+                if b"\\u0000" not in each.content or _is_meant(each, query.where)
+            ]
             if total is not None:
                 total -= number - len(documents)
         if query.select:
@@ -494,13 +502,11 @@ def _page_of(
 
 
 def _is_meant(document: Document, where: Condition) -> bool:
-    """Whether a document that SQLite found meets the condition when read whole.
+    """Whether a document with U+0000 that SQLite found meets the condition when read whole.
 
     SQLite before 3.45 cuts text at U+0000, which earlier releases stored, and takes what comes
     before for the whole.
     """
-    if b"\\u0000" not in document.content:
-        return True
     return holds(where, json.loads(document.content), document.id, form=document.form)
 
 
