@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import AbstractContextManager
 
 from storage.errors import StoreBusy
+from storage.sqlite.checkpoints import AUTOMATIC_FRAMES
 from storage.sqlite.connections import Connections, commit, roll_back
 
 
@@ -42,6 +43,7 @@ class SqliteGroup:
         """See `Group.commit`."""
         with self._connections.explained():
             commit(self._own)
+            self._connections.checkpoints.committed(self._own)
             self._connections.bound_log(self._own)
 
     @property
@@ -50,4 +52,5 @@ class SqliteGroup:
             self._opened = self._connections.open()
             # What a statement keeps to undo itself, of a few pages, needs no file.
             self._opened.execute("PRAGMA temp_store = MEMORY")
+            self._opened.execute(f"PRAGMA wal_autocheckpoint = {AUTOMATIC_FRAMES}")
         return self._opened

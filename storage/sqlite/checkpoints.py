@@ -1,0 +1,103 @@
+"""Checkpoints: the write-ahead log is moved into the database while commits go on.
+
+SQLite does that within the commit that makes the log long: this one, and all writes that wait for
+it, take a hundred times as long as others.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from storage.errors import StoreError
+
+AUTOMATIC_FRAMES = 16_000
+"""Pages in the log at which a commit does it all the same, where no thread has come to it."""
+
+_COMMITS = 100
+"""Commits from one checkpoint to the next."""
+_MOST_ROUNDS = 5
+_FEW_FRAMES = 64
+"""Pages that a commit may move: about as many as it writes."""
+_MOST_ENDINGS = 20
+
+
+class Moved(NamedTuple):
+    """The pages in the log, and how many of them the database has; none where others are at it."""
+
+    frames: int
+    done: int
+
+
+class Checkpointer:
+    """Makes checkpoints in a thread, for the connection that commits.
+
+    Pages that are written meanwhile stay in the log, which can begin anew only when the database
+    has all of it. So the last few are moved after a commit, when nobody else writes.
+    """
+
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._connect = connect
+        self._commits = 0
+        self._frames = 0
+        self._endings = 0
+        self._thread: threading.Thread | None = None
+        self._wanted = threading.Event()
+        self._idle = True
+        self._stopping = False
+
+    def committed(self, connection: sqlite3.Connection) -> None:
+        """Note a commit, and do what can be done quickly; always in the same thread."""
+        self._commits += 1
+        if not self._idle:
+            return
+        if self._endings:
+            self._end(connection)
+        elif self._commits >= _COMMITS:
+            self._commits = 0
+            self._idle = False
+            self._wanted.set()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._stopping = True
+        self._wanted.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _end(self, connection: sqlite3.Connection) -> None:
+        """Move the last pages; once that is done, the log begins anew with some commit."""
+        moved = checkpoint(connection)
+        self._endings = 0 if moved.frames < self._frames else self._endings - 1
+
+    def _work(self) -> None:
+        try:
+            connection = self._connect()
+        except StoreError:  # the file is gone: the next write says so
+            return
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            if self._stopping:
+                return
+            for _ in range(_MOST_ROUNDS):
+                moved = checkpoint(connection)
+                if moved.frames - moved.done <= _FEW_FRAMES:
+                    break
+            self._frames = moved.frames
+            self._endings = _MOST_ENDINGS if moved.frames else 0
+            self._idle = True
+
+
+def checkpoint(connection: sqlite3.Connection) -> Moved:
+    """Move what no reader prevents, without waiting for anybody."""
+    try:
+        busy, frames, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    except sqlite3.OperationalError:  # the next commit fails for the same reason, and says so
+        return Moved(0, 0)
+    return Moved(0, 0) if busy else Moved(frames, done)
