@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from app.tmf630 import filtering, jsonpath, paging, row_access, stored_query
 from app.tmf630.caller import Identity
@@ -32,17 +32,19 @@ _LONGEST_PARSED_QUERY = 1024
 their query, and so do clients that look again and again."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ListQuery:
-    """A list request as the store is asked: which documents, in which order, and what of them.
+    """A list request as the store is asked: which documents, in which order, and what of them."""
 
-    `fingerprint` ties cursors to it; see `paging.fingerprint`.
-    """
-
+    definition: ResourceDefinition
     where: Condition | None
     sort: tuple[SortKey, ...]
     select: tuple[Path, ...]
-    fingerprint: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The text that ties cursors to the query; a list of one page needs none."""
+        return paging.fingerprint(self.definition, self.where, self.sort)
 
 
 class Listing:
@@ -120,12 +122,7 @@ class Listing:
         if (rule := self._rule(identity)) is not None:
             where = rule if where is None else And((rule, where))
         keys = paging.sort_keys(definition, sort, limits, strict=strict)
-        return ListQuery(
-            where,
-            keys,
-            selected(definition, fields, strict=strict),
-            paging.fingerprint(definition, where, keys),
-        )
+        return ListQuery(definition, where, keys, selected(definition, fields, strict=strict))
 
     def _rule(self, identity: Identity | None) -> Condition | None:
         """Return the condition on what the caller may see; None when it may see all."""

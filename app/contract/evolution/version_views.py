@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence, Set
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from app.contract.document.load import Json
@@ -47,6 +48,7 @@ _SUBSTITUTES = {
     "must be base64 text": "",
 }
 _MOST_REPAIRS = 1000
+_MAPPED_LEAVES = 512
 _ANY_HREF = "http://localhost/"
 
 
@@ -77,6 +79,7 @@ class MappedForms:
             _forms_of(mapping.versions[side.other], first=side is Side.NEWER)
             for mapping, side, _ in self._ways
         ]
+        self._mapped = lru_cache(_MAPPED_LEAVES)(self._map)
 
     def aliases(self, path: Path) -> tuple[Path, ...]:
         """See `Forms.aliases`."""
@@ -90,6 +93,12 @@ class MappedForms:
 
     def stored(self, leaf: Leaf) -> Condition:
         """See `Forms.stored`."""
+        if isinstance(leaf, Comparison):
+            return self._mapped(leaf, type(leaf.value).__name__)
+        return self._map(leaf)
+
+    def _map(self, leaf: Leaf, type_name: str = "") -> Condition:
+        """Return what `stored` does; `type_name` tells values apart that are equal in Python."""
         own: tuple[str, ...] = self._own_forms
         others: list[Condition] = []
         for (_, side, shape), forms in zip(self._ways, self._other_forms, strict=True):
