@@ -3,7 +3,8 @@
 Four fifths are reads (by id, lists, lists of a party), one fifth writes. The capacity is what some
 connections that wait for each answer get. Then requests are sent at a constant rate, whether or not
 those before them are answered, and each is timed from when it was due: a pause of the server counts
-for all requests that fell into it.
+for all requests that fell into it. What is created belongs to many other parties, so that each list
+of a party stays as long as it is.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.bench.interactions import interaction
 from tests.server import Server, running_server
 
 STORED = 2_000
+CREATED = 1_000_000
+"""As many interactions would belong to the parties of those that are created."""
 KEPT = 500
 CONNECTIONS = 8
 MOST_CONNECTIONS = 200
@@ -94,7 +97,7 @@ class Load:
         elif kind == "party":
             path += f"?relatedParty.id=party-{number % (STORED // 20)}&status=opened&limit=10"
         if kind == "post":
-            body = _body(number)
+            body = _body(number, CREATED)
         elif kind == "patch":
             body = json.dumps({"description": f"changed {number}"}).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
@@ -151,8 +154,8 @@ class Load:
             each.close()
 
 
-def _body(number: int) -> bytes:
-    made = interaction(number, STORED)
+def _body(number: int, total: int) -> bytes:
+    made = interaction(number, total)
     return json.dumps({name: made[name] for name in made if name != "id"}).encode()
 
 
@@ -161,7 +164,9 @@ def fill(server: Server) -> list[str]:
     ids = []
     with httpx.Client(trust_env=False, headers={"Content-Type": "application/json"}) as client:
         for number in range(STORED):
-            answer = client.post(f"{server.base_url}/partyInteraction", content=_body(number))
+            answer = client.post(
+                f"{server.base_url}/partyInteraction", content=_body(number, STORED)
+            )
             ids.append(answer.raise_for_status().json()["id"])
     return ids[:KEPT]
 
