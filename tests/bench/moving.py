@@ -2,8 +2,8 @@
 
 Events wait in the envelopes of their documents until they are moved into the log, by one process at
 a time. Three rates are measured, each in a database that is removed after: that of POST without
-delivery, that of the mover alone, and both together; and how soon an event is delivered when
-nothing else happens.
+delivery, that of the mover alone, and both together; how soon an event is delivered when nothing
+else happens; and how long probes take while many events wait and are moved.
 """
 
 from __future__ import annotations
@@ -27,12 +27,14 @@ from pymongo.collection import Collection
 from pymongo.uri_parser import parse_uri
 
 from app.settings import OPENAPI_FOLDER
+from storage import Insertion
 from storage.mongo import MongoStore
 from tests.app.events.receiver import receiving
 from tests.bench.events import SETTINGS, register, sink
 from tests.bench.http import BODY, CONNECTIONS, measure
 from tests.server import Server, running_server
 
+COLLECTION = "partyInteraction/partyInteraction"
 SPEC = OPENAPI_FOLDER / "tmf683-v4.0.0.yaml"
 STOCK = 5_000
 MOST_SECONDS_BEHIND = 2.0
@@ -42,6 +44,11 @@ SINGLES = 30
 PAUSE = 0.3
 """Seconds between events that are at rest."""
 MOST_MILLISECONDS_AT_REST = 100.0
+
+WAITING = 100_000
+PROBES = 200
+BETWEEN_PROBES = 0.05
+MOST_MILLISECONDS_OF_PROBES = 50.0
 JSON = {"Content-Type": "application/json"}
 
 
@@ -106,15 +113,13 @@ def together(url: str, seconds: float) -> float:
         sink() as target,
         running_server(SPEC, store=own, env=_delivery("server")) as server,
     ):
-        client: MongoClient[dict[str, Any]] = MongoClient(own)
-        found = client[parse_uri(own)["database"]]["partyInteraction.partyInteraction"]
+        found = collection_of(own)
         register(server, target.url)
         writes(server, 1.0)
         _seconds_until_moved(found)  # the delivery process has begun
         rate = writes(server, seconds)
         waiting = _waiting(found)
         behind = _seconds_until_moved(found)
-        client.close()
     print(f"together: {rate:.0f} POST a second; at their end {waiting} events waited, ", end="")
     print(f"moved in {behind:.1f} s", flush=True)
     return behind
@@ -144,6 +149,43 @@ def at_rest(url: str) -> float:
     return median
 
 
+def probes(url: str, waiting: int) -> float:
+    """Print how long probes take while events wait, and return that of one of a hundred in ms."""
+    with own_database(url) as own:
+        store = WithoutMover(own)
+        for first in range(0, waiting, 1000):
+            ids = map(str, range(first, min(first + 1000, waiting)))
+            store.insert_all(COLLECTION, [Insertion(id, BODY, events=(BODY,)) for id in ids])
+        store.close()
+        taken = []
+        with (
+            running_server(SPEC, store=own, env=_delivery("server")) as server,
+            httpx.Client(trust_env=False) as client,
+        ):
+            found = collection_of(own)
+            at_start = _waiting(found)
+            for _ in range(PROBES):
+                begin = time.perf_counter()
+                client.get(f"{server.url}/health/ready").raise_for_status()
+                taken.append((time.perf_counter() - begin) * 1000)
+                time.sleep(BETWEEN_PROBES)
+            at_end = _waiting(found)
+    taken.sort()
+    slow = taken[PROBES * 99 // 100]
+    print(
+        f"probes: {statistics.median(taken):.1f} ms (median of {PROBES}; one of a hundred ", end=""
+    )
+    print(f"{slow:.1f}, {taken[-1]:.1f} at most) while events waited: ", end="")
+    print(f"{at_start:,} at their beginning, {at_end:,} at their end", flush=True)
+    return slow
+
+
+def collection_of(url: str) -> Collection[dict[str, Any]]:
+    """Return the collection of interactions in a database."""
+    client: MongoClient[dict[str, Any]] = MongoClient(url)
+    return client[parse_uri(url)["database"]][COLLECTION.replace("/", ".")]
+
+
 def _delivery(which: str) -> dict[str, str]:
     return {**SETTINGS, "TMF_DELIVERY": which, "TMF_ACCESS_LOG": "false"}
 
@@ -160,11 +202,12 @@ def _seconds_until_moved(found: Collection[dict[str, Any]]) -> float:
 
 
 def main() -> int:
-    """Measure, print, and fail when the mover is slower than the writes, or delivery is late."""
+    """Measure, print, and fail when the mover is slower than the writes, or something is late."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", required=True, help="a MongoDB's URL; its database is not used")
     parser.add_argument("--seconds", type=float, default=10.0, help="of writing")
     parser.add_argument("--stock", type=int, default=STOCK, help="events for the mover alone")
+    parser.add_argument("--waiting", type=int, default=WAITING, help="events during probes")
     options = parser.parse_args()
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},", end=""
@@ -176,7 +219,8 @@ def main() -> int:
     print(f"alone: {moved:.0f} events a second moved by one mover", flush=True)
     behind = together(options.store, options.seconds)
     late = at_rest(options.store) > MOST_MILLISECONDS_AT_REST
-    return int(moved < rate or behind > MOST_SECONDS_BEHIND or late)
+    slow = probes(options.store, options.waiting) > MOST_MILLISECONDS_OF_PROBES
+    return int(moved < rate or behind > MOST_SECONDS_BEHIND or late or slow)
 
 
 if __name__ == "__main__":
