@@ -9,6 +9,7 @@ else happens; and how long probes take while many events wait and are moved.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import statistics
@@ -27,8 +28,9 @@ from pymongo.collection import Collection
 from pymongo.uri_parser import parse_uri
 
 from app.settings import OPENAPI_FOLDER
-from storage import Insertion
 from storage.mongo import MongoStore
+from storage.mongo.envelope import encode
+from storage.mongo.event_log import nested, pending
 from tests.app.events.receiver import receiving
 from tests.bench.events import SETTINGS, register, sink
 from tests.bench.http import BODY, CONNECTIONS, measure
@@ -152,17 +154,18 @@ def at_rest(url: str) -> float:
 def probes(url: str, waiting: int) -> float:
     """Print how long probes take while events wait, and return that of one of a hundred in ms."""
     with own_database(url) as own:
-        store = WithoutMover(own)
-        for first in range(0, waiting, 1000):
-            ids = map(str, range(first, min(first + 1000, waiting)))
-            store.insert_all(COLLECTION, [Insertion(id, BODY, events=(BODY,)) for id in ids])
-        store.close()
-        taken = []
+        MongoStore(own).close()  # the indexes by which events are found
+        found, content, taken = collection_of(own), encode(json.loads(BODY)), []
+        for first in range(0, waiting, 1000):  # as writes leave them, many at once
+            found.insert_many(
+                {"_id": str(number), "v": 1, "n": number, "f": "", "d": content}
+                | nested(pending([BODY], 1))
+                for number in range(first, min(first + 1000, waiting))
+            )
         with (
             running_server(SPEC, store=own, env=_delivery("server")) as server,
             httpx.Client(trust_env=False) as client,
         ):
-            found = collection_of(own)
             at_start = _waiting(found)
             for _ in range(PROBES):
                 begin = time.perf_counter()
