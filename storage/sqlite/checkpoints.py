@@ -98,6 +98,6 @@ def checkpoint(connection: sqlite3.Connection) -> Moved:
     """Move what no reader prevents, without waiting for anybody."""
     try:
         busy, frames, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    except sqlite3.OperationalError:  # the next commit fails for the same reason, and says so
+    except sqlite3.Error:  # the next commit fails for the same reason, and says so
         return Moved(0, 0)
     return Moved(0, 0) if busy else Moved(frames, done)
