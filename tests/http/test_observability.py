@@ -39,6 +39,9 @@ def observed() -> Iterator[Server]:
         for body, status in ((MINIMAL, 201), (MINIMAL | {"channel": []}, 400)):
             answer = httpx.post(server.url + COLLECTION, json=body, trust_env=False)
             assert answer.status_code == status, answer.text
+        # Each worker writes its numbers once a second.
+        operations = {f"POST {COLLECTION},201", f"POST {COLLECTION},400"}
+        assert eventually(lambda: operations <= samples(server, "tmf_http_requests_total").keys())
         yield server
 
 
