@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 _EXTERNAL = re.compile(r"[a-z][a-z0-9+.-]*:|#|//", re.IGNORECASE)
 _COMMENT = re.compile(r"<!--.*?-->\n*", re.DOTALL)
@@ -47,6 +48,8 @@ def rendered(text: str, path: str, address: Callable[[str], str | None]) -> Rend
     `path` is the file's, relative to the project. `address` returns the address of the page made of
     a file; a link to a file without a page (source code) becomes text.
     """
+    from markdown_it import MarkdownIt  # 62 modules that only a reader of the documentation needs
+
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(_COMMENT.sub("", text))
     headings = _mark_headings(tokens)
