@@ -173,6 +173,7 @@ def probes(url: str, waiting: int) -> float:
                 taken.append((time.perf_counter() - begin) * 1000)
                 time.sleep(BETWEEN_PROBES)
             at_end = _waiting(found)
+        _wait_until_nothing_moves(found)
     taken.sort()
     slow = taken[PROBES * 99 // 100]
     print(
@@ -195,6 +196,14 @@ def _delivery(which: str) -> dict[str, str]:
 
 def _waiting(found: Collection[dict[str, Any]]) -> int:
     return found.count_documents({"p": True})
+
+
+def _wait_until_nothing_moves(found: Collection[dict[str, Any]]) -> None:
+    """Wait until the database has finished what a server asked of it before it ended."""
+    left = None
+    while (now := _waiting(found)) != left:
+        left = now
+        time.sleep(1.0)
 
 
 def _seconds_until_moved(found: Collection[dict[str, Any]]) -> float:
