@@ -39,9 +39,10 @@ def observed() -> Iterator[Server]:
         for body, status in ((MINIMAL, 201), (MINIMAL | {"channel": []}, 400)):
             answer = httpx.post(server.url + COLLECTION, json=body, trust_env=False)
             assert answer.status_code == status, answer.text
-        # Each worker writes its numbers once a second.
-        operations = {f"POST {COLLECTION},201", f"POST {COLLECTION},400"}
-        assert eventually(lambda: operations <= samples(server, "tmf_http_requests_total").keys())
+        # Each worker writes its numbers once a second; until then they are 0.
+        operations = {f"POST {COLLECTION},201": 1.0, f"POST {COLLECTION},400": 1.0}
+        counted = partial(samples, server, "tmf_http_requests_total")
+        assert eventually(lambda: operations.items() <= counted().items()), counted()
         yield server
 
 
