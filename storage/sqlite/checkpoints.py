@@ -7,8 +7,9 @@ it, take a hundred times as long as others.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from storage.errors import StoreError
@@ -38,60 +39,46 @@ class Checkpointer:
     has all of it. So the last few are moved after a commit, when nobody else writes.
     """
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        self._connect = connect
+    def __init__(self, use: Callable[[], AbstractContextManager[sqlite3.Connection]]) -> None:
+        self._use = use
+        self._executor = ThreadPoolExecutor(1, "checkpoint")
+        self._running: Future[None] | None = None
         self._commits = 0
         self._frames = 0
         self._endings = 0
-        self._thread: threading.Thread | None = None
-        self._wanted = threading.Event()
-        self._idle = True
-        self._stopping = False
 
     def committed(self, connection: sqlite3.Connection) -> None:
         """Note a commit, and do what can be done quickly; always in the same thread."""
         self._commits += 1
-        if not self._idle:
+        if self._running is not None and not self._running.done():
             return
         if self._endings:
             self._end(connection)
         elif self._commits >= _COMMITS:
             self._commits = 0
-            self._idle = False
-            self._wanted.set()
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="checkpoint", daemon=True)
-                self._thread.start()
+            self._running = self._executor.submit(self._move)
 
     def stop(self) -> None:
         """End the thread."""
-        self._stopping = True
-        self._wanted.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._executor.shutdown()
 
     def _end(self, connection: sqlite3.Connection) -> None:
         """Move the last pages; once that is done, the log begins anew with some commit."""
         moved = checkpoint(connection)
         self._endings = 0 if moved.frames < self._frames else self._endings - 1
 
-    def _work(self) -> None:
+    def _move(self) -> None:
+        """Move all but the last few pages, in the thread."""
         try:
-            connection = self._connect()
+            with self._use() as connection:
+                for _ in range(_MOST_ROUNDS):
+                    moved = checkpoint(connection)
+                    if moved.frames - moved.done <= _FEW_FRAMES:
+                        break
         except StoreError:  # the file is gone: the next write says so
             return
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._stopping:
-                return
-            for _ in range(_MOST_ROUNDS):
-                moved = checkpoint(connection)
-                if moved.frames - moved.done <= _FEW_FRAMES:
-                    break
-            self._frames = moved.frames
-            self._endings = _MOST_ENDINGS if moved.frames else 0
-            self._idle = True
+        self._frames = moved.frames
+        self._endings = _MOST_ENDINGS if moved.frames else 0
 
 
 def checkpoint(connection: sqlite3.Connection) -> Moved:

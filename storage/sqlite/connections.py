@@ -47,7 +47,7 @@ class Connections:
         self._next_wait = 0.0
         self._identity = FileIdentity(file) if file is not None else None
         self._shared = None if file else self.open()
-        self.checkpoints = Checkpointer(self._open_again)
+        self.checkpoints = Checkpointer(self.use)
 
     @contextmanager
     def use(self) -> Iterator[sqlite3.Connection]:
@@ -59,7 +59,12 @@ class Connections:
                 return
             connection = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._local.connection = self._open_again()
+                # Before: opening a file that took the place of the first, SQLite would take the
+                # log of the first for its own, and lose what is in it.
+                self.check_file()
+                connection = self.open()
+                self.check_file()
+                self._local.connection = connection
             yield connection
 
     def check_file(self) -> None:
@@ -154,18 +159,6 @@ class Connections:
                 self._opened.pop().close()
             if self._identity is not None:
                 self._identity.close()
-
-    def _open_again(self) -> sqlite3.Connection:
-        """Return one more connection to the file.
-
-        Raises:
-            FileReplaced: it is another file, or there is none. SQLite would take the log of the
-                first for its own, and lose what is in it.
-        """
-        self.check_file()
-        connection = self.open()
-        self.check_file()
-        return connection
 
     def open(self) -> sqlite3.Connection:
         """Return a new connection, which `close` closes."""
