@@ -44,8 +44,12 @@ class CoveringIndex:
 
     @property
     def name(self) -> str:
-        """The name in SQL, quoted."""
-        return '"' + f"covering {self.collection}".replace('"', '""') + '"'
+        """The name as an SQL identifier."""
+        return paths.identifier(self._name)
+
+    @property
+    def _name(self) -> str:
+        return f"covering {self.collection}"
 
     @property
     def statement(self) -> str:
@@ -71,7 +75,6 @@ class CoveringIndex:
     def is_in(self, connection: sqlite3.Connection) -> bool:
         """Whether the database has the index, or one of more attributes, of another release."""
         row = connection.execute(
-            "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?",
-            (f"covering {self.collection}",),
+            "SELECT sql FROM sqlite_master WHERE type = 'index' AND name = ?", (self._name,)
         ).fetchone()
         return row is not None and all(key in row[0].decode() for key in self.keys)

@@ -18,6 +18,11 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''").replace("\0", "\ufffd") + "'"
 
 
+def identifier(name: str) -> str:
+    """Quote a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def child(parent: str, name: str) -> str:
     """Return the expression for an attribute's value as JSON text; NULL when it is absent.
 

@@ -118,11 +118,11 @@ def add_collection(
     indexes: Iterable[Index],
     *,
     seconds: float | None = None,
-) -> None:
+) -> CoveringIndex | None:
     """Register a collection and build those of its indexes that are not there.
 
     `seconds` is how long others may wait for one that is built in one statement: what takes longer
-    is left out. None builds them all.
+    is left out. None builds them all. Return the covering index, if the database has it then.
     """
     if connection.execute("SELECT 1 FROM collection WHERE name = ?", (name,)).fetchone() is None:
         connection.execute("INSERT OR IGNORE INTO collection VALUES (?, 0)", (name,))
@@ -139,10 +139,12 @@ def add_collection(
                 _add_index(connection, name, index)
         _let_others_write(connection, name)
     covering = CoveringIndex.of(name, indexes)
-    if covering is not None and not covering.is_in(connection):
-        with _limited(connection, f"index {covering.name}", seconds):
-            _add_covering(connection, covering)
-        _let_others_write(connection, name)
+    if covering is None or covering.is_in(connection):
+        return covering
+    with _limited(connection, f"index {covering.name}", seconds):
+        _add_covering(connection, covering)
+    _let_others_write(connection, name)
+    return covering if covering.is_in(connection) else None
 
 
 def read_hints(connection: sqlite3.Connection, collection: str) -> dict[str, int]:
@@ -302,7 +304,7 @@ def _adding(hint: int, seq: str, source: str, condition: str = "1") -> str:
 
 def _create_index(connection: sqlite3.Connection, name: str, keys: list[str]) -> None:
     """Make an index of all collections, in place of one that another release made of other keys."""
-    quoted = '"' + name.replace('"', '""') + '"'
+    quoted = paths.identifier(name)
     statement = f"CREATE INDEX {quoted} ON document ({', '.join(keys)})"
     there = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", (name,)).fetchone()
     if there is not None and there[0].decode() == statement:

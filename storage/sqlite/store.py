@@ -76,13 +76,10 @@ class SqliteStore:
         """See `Store.prepare`."""
         indexes = tuple(indexes)
         with self._connections.use() as connection:
-            schema.add_collection(
+            covering = schema.add_collection(
                 connection, collection, indexes, seconds=self._connections.others_wait_seconds
             )
             hints = schema.read_hints(connection, collection)
-            covering = CoveringIndex.of(collection, indexes)
-            if covering is not None and not covering.is_in(connection):
-                covering = None
         self._known[collection] = _Known.of(indexes, hints, covering)
 
     def collections(self) -> frozenset[str]:
