@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from app.observability.observation_batch import ObservationBatch
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Counter, Histogram
     from prometheus_client.metrics_core import Metric
 
 TESTED = {"prometheus-client": "0.26"}
@@ -174,9 +174,7 @@ class Metrics:
                 self._requests.labels(operation, str(status)),
                 self._request_seconds.labels(operation),
             )
-        self._batch.add(*children, seconds)
-        if self._timer is None:
-            self._batch.flush()
+        self._observe(*children, seconds)
 
     def refusal(self, code: str, keywords: Iterable[str]) -> None:
         """Count an answer that is an error, and the rules that were broken."""
@@ -189,7 +187,10 @@ class Metrics:
         child = self._methods.get(method)
         if child is None:
             child = self._methods[method] = self._store_seconds.labels(method)
-        self._batch.add(None, child, seconds)
+        self._observe(None, child, seconds)
+
+    def _observe(self, counter: Counter | None, histogram: Histogram, seconds: float) -> None:
+        self._batch.add(counter, histogram, seconds)
         if self._timer is None:
             self._batch.flush()
 
