@@ -122,6 +122,7 @@ def together(url: str, seconds: float) -> float:
         rate = writes(server, seconds)
         waiting = _waiting(found)
         behind = _seconds_until_moved(found)
+        found.database.client.close()
     print(f"together: {rate:.0f} POST a second; at their end {waiting} events waited, ", end="")
     print(f"moved in {behind:.1f} s", flush=True)
     return behind
@@ -174,6 +175,7 @@ def probes(url: str, waiting: int) -> float:
                 time.sleep(BETWEEN_PROBES)
             at_end = _waiting(found)
         _wait_until_nothing_moves(found)
+        found.database.client.close()
     taken.sort()
     slow = taken[PROBES * 99 // 100]
     print(
