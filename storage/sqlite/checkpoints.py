@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
@@ -57,6 +57,11 @@ class Checkpointer:
         elif self._commits >= _COMMITS:
             self._commits = 0
             self._running = self._executor.submit(self._move)
+
+    def wait(self) -> None:
+        """Wait until the checkpoint that runs in the thread, if any, is made."""
+        if self._running is not None:
+            wait([self._running])
 
     def stop(self) -> None:
         """End the thread."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -26,6 +27,16 @@ _LOG_WAIT_MS = 250
 _LOG_LOOK_SECONDS = 0.05
 _LOG_REST_SECONDS = 60.0
 """How long no read waits after one has waited in vain: another program keeps the log."""
+
+
+class Truncation(Enum):
+    """The outcome of an attempt to truncate the write-ahead log."""
+
+    DONE = auto()
+    PREVENTED = auto()
+    """A reader or a writer still needs the log."""
+    CHECKPOINT_RUNNING = auto()
+    """Another connection makes a checkpoint, which ends by itself; SQLite does not wait for it."""
 
 
 class Connections:
@@ -85,7 +96,11 @@ class Connections:
         if size < self._size_tried:
             self._size_tried = 0  # another process has truncated it
         if size > max(LARGEST_LOG // 2, self._size_tried + LARGEST_LOG // 32):
-            self._size_tried = 0 if self._truncate_log(connection, _LOG_WAIT_MS) else size
+            if size > LARGEST_LOG * 3 // 4:
+                self.checkpoints.wait()
+            truncation = self._truncate_log(connection, _LOG_WAIT_MS)
+            if truncation is not Truncation.CHECKPOINT_RUNNING:  # else the next write tries again
+                self._size_tried = 0 if truncation is Truncation.DONE else size
 
     def wait_for_log(self, seconds: float) -> None:
         """Wait, before a read that may take long, until the write-ahead log is not near its limit.
@@ -97,7 +112,7 @@ class Connections:
         end = time.monotonic() + seconds
         with self.use() as connection:
             while time.monotonic() >= self._next_wait and not connection.in_transaction:
-                if self._truncate_log(connection, 0):
+                if self._truncate_log(connection, 0) is Truncation.DONE:
                     return
                 if time.monotonic() > end:
                     self._next_wait = end + _LOG_REST_SECONDS
@@ -112,17 +127,19 @@ class Connections:
             return 0
 
     @staticmethod
-    def _truncate_log(connection: sqlite3.Connection, wait_ms: int) -> bool:
-        """Checkpoint and truncate the write-ahead log; return whether no reader prevented it."""
+    def _truncate_log(connection: sqlite3.Connection, wait_ms: int) -> Truncation:
+        """Checkpoint and truncate the write-ahead log, if nothing prevents it."""
         (wait,) = connection.execute("PRAGMA busy_timeout").fetchone()
         connection.execute(f"PRAGMA busy_timeout = {wait_ms}")
         try:
-            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            busy, frames, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.OperationalError:
-            return False
+            return Truncation.PREVENTED
         finally:
             connection.execute(f"PRAGMA busy_timeout = {wait}")
-        return not busy
+        if not busy:
+            return Truncation.DONE
+        return Truncation.CHECKPOINT_RUNNING if frames < 0 else Truncation.PREVENTED
 
     @property
     def others_wait_seconds(self) -> float | None:
