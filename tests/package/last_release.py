@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import subprocess
-import tarfile
 import tomllib
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -34,9 +34,10 @@ def last_commit() -> str | None:
 
 def unpack(commit: str, folder: Path) -> str:
     """Write the sources of a commit into a folder; return their version."""
-    done = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=True)
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    command = ["git", "archive", "--format=zip", commit]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    with zipfile.ZipFile(io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder)
     return version_of((folder / "pyproject.toml").read_text())
 
 
