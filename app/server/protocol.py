@@ -24,12 +24,18 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn import Server
-from uvicorn._types import ASGI3Application, ASGISendEvent
+from uvicorn._types import (
+    ASGI3Application,
+    ASGISendEvent,
+    HTTPResponseBodyEvent,
+    HTTPResponseStartEvent,
+)
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.observability.log_events import LogEvent, log_event
 from app.server import refusals
+from app.server.complete_response import complete_response
 from app.server.connections import Connections
 from app.server.refusals import Refusal
 from app.server.response_transport import ResponseTransport
@@ -69,11 +75,45 @@ class _Offer:
 class _Cycle(RequestResponseCycle):
     """A request and its response; a response before the end of the body closes the connection."""
 
+    _start: HTTPResponseStartEvent | None = None
+    """The beginning of the response, until its body is there."""
+
     async def send(self, message: ASGISendEvent) -> None:
-        """Send a part of the response."""
-        if self.more_body and not self.response_started:
-            self.keep_alive = False  # the rest of the body is not read
+        """Send a part of the response; one that comes in one part is written at once."""
+        if message["type"] == "http.response.start" and not self.response_started:
+            self._start = message
+            return
+        start, self._start = self._start, None
+        if start is not None:
+            if self.more_body:
+                self.keep_alive = False  # the rest of the body is not read
+            if message["type"] == "http.response.body" and self._send_complete(start, message):
+                return
+            await super().send(start)
         await super().send(message)
+
+    def _send_complete(self, start: HTTPResponseStartEvent, end: HTTPResponseBodyEvent) -> bool:
+        """Send a response that consists of these two; return False where uvicorn has to."""
+        if end.get("more_body") or self.response_started:
+            return False
+        if self.disconnected or self.flow.write_paused:
+            return False
+        response = complete_response(
+            start["status"],
+            [*self.default_headers, *start["headers"]],
+            end.get("body", b""),
+            keep_alive=self.keep_alive,
+            is_head=self.scope["method"] == "HEAD",
+        )
+        if response is None:
+            return False
+        self.response_started = self.response_complete = True
+        self.transport.write(response)
+        self.message_event.set()
+        if not self.keep_alive:
+            self.transport.close()
+        self.on_response()
+        return True
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -100,7 +140,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin: the first request is awaited."""
         self._raw = transport
-        wrapped = ResponseTransport(transport, self.loop, self._close)
+        wrapped = ResponseTransport(transport, self._close)
         super().connection_made(wrapped)  # type: ignore[arg-type]
         self._set_deadline(self._limits.header_seconds)
         if not self._pool.add(self, self.client[0] if self.client else ""):

@@ -1,4 +1,4 @@
-"""Response transport: writes the head of a response together with its body."""
+"""Response transport: a connection's, whose end the protocol decides."""
 
 from __future__ import annotations
 
@@ -6,28 +6,17 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-_HEAD = b"HTTP/1.1 "
-
 
 class ResponseTransport:
-    """A transport that holds the head of a response until its body is written, for one loop turn.
+    """The transport that uvicorn writes responses to; `end` closes it after the last of them."""
 
-    uvicorn writes the two separately: two system calls and two packets. `end` decides how the
-    connection is closed once everything is written.
-    """
-
-    __slots__ = ("_end", "_head", "_loop", "_transport", "ended", "get_extra_info")
+    __slots__ = ("_end", "_transport", "ended", "get_extra_info")
 
     def __init__(
-        self,
-        transport: asyncio.Transport,
-        loop: asyncio.AbstractEventLoop,
-        end: Callable[[asyncio.Transport], None],
+        self, transport: asyncio.Transport, end: Callable[[asyncio.Transport], None]
     ) -> None:
         self._transport = transport
-        self._loop = loop
         self._end = end
-        self._head = b""
         self.ended = False
         self.get_extra_info = transport.get_extra_info
 
@@ -36,15 +25,9 @@ class ResponseTransport:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send data, or hold it if a body should follow."""
-        if self._head:
-            head, self._head = self._head, b""
-            self._send(head + data)
-        elif data.startswith(_HEAD):
-            self._head = data
-            self._loop.call_soon(self._flush)
-        else:
-            self._send(data)
+        """Write, unless the connection is gone: uvloop raises then, where asyncio ignores it."""
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         """Whether the connection is closed, or will be without another response."""
@@ -52,17 +35,6 @@ class ResponseTransport:
 
     def close(self) -> None:
         """End the connection after what was written."""
-        self._flush()
         if not self.ended:
             self.ended = True
             self._end(self._transport)
-
-    def _flush(self) -> None:
-        if self._head:
-            self._send(self._head)
-        self._head = b""
-
-    def _send(self, data: bytes) -> None:
-        """Write, unless the connection is gone: uvloop raises then, where asyncio ignores it."""
-        if not self._transport.is_closing():
-            self._transport.write(data)
