@@ -115,7 +115,7 @@ class EmbeddedDocuments:
         if page.end is None:
             return page
         place = len(found) - int(str(page.end[-1]))
-        return replace(page, end=(*page.end[:-1], found[place].id, place))
+        return page._replace(end=(*page.end[:-1], found[place].id, place))
 
     def insert(
         self,
@@ -159,7 +159,7 @@ class EmbeddedDocuments:
             attempts=self._request.attempts,
         )
         assert written is not None  # noqa: S101 - `decide` deletes nothing
-        return tuple(replace(each, version=written.version) for each in new.values())
+        return tuple(each._replace(version=written.version) for each in new.values())
 
     def replace(
         self,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from contextlib import suppress
-from dataclasses import replace
 
 from app.tmf630 import selection
 from app.tmf630.caller import Access, Identity
@@ -168,7 +167,7 @@ def _ownership_rule(identity: Identity | None) -> Condition | None:
 
 def _shown(definition: ResourceDefinition, document: Document) -> Document:
     """Return a subscription without what clients are not shown."""
-    return replace(document, content=encode(definition, decode(definition, document)))
+    return document._replace(content=encode(definition, decode(definition, document)))
 
 
 def _ownership(identity: Identity | None) -> Resource:

@@ -157,8 +157,10 @@ class Listing:
             page = self._find_in_event_loop(query)
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
+        if not more and {each.form for each in page.documents} <= {self._definition.forms.name}:
+            return page
         shown = tuple([self._shown(each, select, more=more) for each in page.documents])
-        return Page(shown, page.total, page.end)
+        return page._replace(documents=shown)
 
     def _find_in_event_loop(self, query: Query) -> Page:
         """Return a page that takes the event loop little time to find and to render.
@@ -170,11 +172,12 @@ class Listing:
             page = self._store.find(self._definition.collection, query)
         except QueryTooSlow:
             raise TooMuchForEventLoop from None
-        form = self._definition.forms.name
-        converted = sum(each.form != form for each in page.documents)
-        cut = page.end is not None and len(page.documents) < query.window.limit
-        if cut or converted > _EVENT_LOOP_CONVERSIONS:
+        if page.end is not None and len(page.documents) < query.window.limit:
             raise TooMuchForEventLoop
+        if len(page.documents) > _EVENT_LOOP_CONVERSIONS:
+            form = self._definition.forms.name
+            if sum(each.form != form for each in page.documents) > _EVENT_LOOP_CONVERSIONS:
+                raise TooMuchForEventLoop
         return page
 
     def _shown(

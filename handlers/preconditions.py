@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import blake2b
+from typing import NamedTuple
 
 from app.tmf630.errors import BadPrecondition, PreconditionFailed, PreconditionRequired
 from storage import Document
@@ -23,8 +23,7 @@ def entity_tag(document: Document) -> str:
     return f'"{document.version}-{digest}"'
 
 
-@dataclass(frozen=True, slots=True)
-class Preconditions:
+class Preconditions(NamedTuple):
     """The conditional headers of a request; None where a header is absent."""
 
     if_match: str | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from app.tmf630.caller import Identity
 from app.tmf630.outbox import EventOrigin
@@ -16,8 +17,7 @@ class TooMuchForEventLoop(Exception):
     """The search, or what it finds, takes too long for the event loop; use a thread."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """One request: made once at the edge of the web stack and passed down explicitly.
 
     `base_url` is scheme, host and prefix as the client reaches the server, without a trailing
@@ -36,11 +36,11 @@ class RequestContext:
     id: str = ""
     query: tuple[tuple[str, str], ...] = ()
     raw_query: str = ""
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = MappingProxyType({})
     body: Any = None
     media_type: str = "application/json"
     identity: Identity | None = None
-    preconditions: Preconditions = field(default_factory=Preconditions)
+    preconditions: Preconditions = Preconditions()
     correlation_id: str | None = None
     traceparent: str | None = None
     strict: bool = False
@@ -69,7 +69,7 @@ class RequestContext:
         """Return the same request of a caller that is bound to no parties."""
         if self.identity is None:
             return self
-        return replace(self, identity=replace(self.identity, parties=None))
+        return self._replace(identity=replace(self.identity, parties=None))
 
     @property
     def event_origin(self) -> EventOrigin:

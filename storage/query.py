@@ -1,6 +1,6 @@
 """The query tree that crosses the storage port.
 
-Frozen values only: a caller says what to find, an adapter compiles it to its database's own
+Immutable values only: a caller says what to find, an adapter compiles it to its database's own
 query. A path walks objects by attribute name and enters the elements of every array on its way, so
 a comparison holds for a document when at least one value at its path satisfies it.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 
 from app.contract import Contract, Kind
@@ -106,4 +106,4 @@ def plain(definition: ResourceDefinition, document: Document, source: Source) ->
     mapped = _VERSIONED.fullmatch(definition.collection) is None
     if not source.foreign or mapped:
         return document
-    return replace(document, form=definition.forms.name)
+    return document._replace(form=definition.forms.name)

@@ -193,16 +193,16 @@ def offset_links(raw_query: str, url: str, window: Window, total: int) -> str:
 
 def _link_header(url: str, found: Mapping[str, str]) -> str:
     written = {
-        relation: f'<{url}{"?" + query if query else ""}>; rel="{relation}"'
+        relation: f'<{url}?{query}>; rel="{relation}"' if query else f'<{url}>; rel="{relation}"'
         for relation, query in found.items()
     }
-    length = sum(len(link) + 2 for link in written.values())
+    value = ", ".join(written.values())
     for relation in _DISPENSABLE:
-        if length <= _LINK_BYTES:
+        if len(value) <= _LINK_BYTES:
             break
-        if relation in written:
-            length -= len(written.pop(relation)) + 2
-    return ", ".join(written.values())
+        if written.pop(relation, None) is not None:
+            value = ", ".join(written.values())
+    return value
 
 
 def _uri(query: str) -> str:

@@ -7,8 +7,6 @@ another has, after its id, the id of that one.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import orjson
 
 from app.tmf630.definitions import Resource, ResourceDefinition
@@ -68,7 +66,7 @@ def in_form(definition: ResourceDefinition, document: Document) -> Document:
     if document.form == definition.forms.name:
         return document
     content = encode(definition, decode(definition, document))
-    return replace(document, content=content, form=definition.forms.name)
+    return document._replace(content=content, form=definition.forms.name)
 
 
 def href(definition: ResourceDefinition, base: str, id: str) -> str:
@@ -78,37 +76,28 @@ def href(definition: ResourceDefinition, base: str, id: str) -> str:
 
 def render(definition: ResourceDefinition, document: Document, base: str) -> bytes:
     """Return the JSON of a document."""
-    return b"".join(_pieces(definition, document, orjson.dumps(href(definition, base, ""))[:-1]))
+    return _json(definition, document, orjson.dumps(href(definition, base, ""))[:-1])
 
 
 def render_all(definition: ResourceDefinition, documents: tuple[Document, ...], base: str) -> bytes:
     """Return the JSON array of the documents."""
     collection = orjson.dumps(href(definition, base, ""))[:-1]
-    pieces = [b"["]
-    for document in documents:
-        pieces += _pieces(definition, document, collection)
-        pieces.append(b",")
-    if documents:
-        pieces.pop()
-    pieces.append(b"]")
-    return b"".join(pieces)
+    return b"[%b]" % b",".join([_json(definition, each, collection) for each in documents])
 
 
-def _pieces(
-    definition: ResourceDefinition, document: Document, collection: bytes
-) -> tuple[bytes, ...]:
-    """Return the JSON of a document in pieces; `collection` begins the text of its URL."""
+def _json(definition: ResourceDefinition, document: Document, collection: bytes) -> bytes:
+    """Return the JSON of a document; `collection` begins the text of its URL."""
     id = document.id
     if definition.parent is None:
         text = orjson.dumps(id)
-        after_head = len(b'{"id":') + len(text)
+        after_head = 6 + len(text)  # behind `{"id":` and the text
     else:
         id = id[len(definition.parent) + 1 :]
         text = orjson.dumps(id)
         after_head = len(json.dumps(_head(definition, id))) - 1
     shown = orjson.dumps(definition.shown_id(id)) if definition.integer_ids else text
     rest = document.content[after_head:]
-    return b'{"id":', shown, b',"href":', collection, text[1:], rest
+    return b'{"id":%b,"href":%b%b%b' % (shown, collection, text[1:], rest)
 
 
 def _content(definition: ResourceDefinition, resource: Resource) -> Resource:

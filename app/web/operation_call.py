@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from starlette.types import Scope
 
@@ -34,8 +33,7 @@ class Execution(Enum):
     """Its cost may grow with the data."""
 
 
-@dataclass(frozen=True, slots=True)
-class OperationCall:
+class OperationCall(NamedTuple):
     """A handler and its arguments."""
 
     handler: Handler
@@ -51,11 +49,12 @@ class OperationCall:
         """Return the same call without the bounds on what the event loop may do."""
         if self.context.parse_limit is None:
             return self
-        return replace(self, context=replace(self.context, parse_limit=None))
+        return self._replace(context=self.context._replace(parse_limit=None))
 
     def tried(self, attempts: int) -> OperationCall:
         """Return the same call, in a thread, giving up when others come first so many times."""
-        return replace(self, context=replace(self.context, parse_limit=None, attempts=attempts))
+        context = self.context._replace(parse_limit=None, attempts=attempts)
+        return self._replace(context=context)
 
 
 def set_call(scope: Scope, call: OperationCall) -> None:

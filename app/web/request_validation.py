@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote, unquote_to_bytes
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.contract import Binding, Kind
-from app.contract.schema.parameters import InvalidParameter, read_all
+from app.contract.schema.parameters import InvalidParameter, QueryParameters
 from app.contract.schema.violations import Violation, in_words
 from app.observability.request_record import record_of
 from app.tmf630.errors import sentence_of
@@ -80,10 +80,9 @@ class ValidatedOperation:
         self._handler = handler
         self._bodies = bodies
         self._public_url = public_url
-        self._query = tuple(each for each in binding.parameters if each.place == "query")
+        self._query = QueryParameters(each for each in binding.parameters if each.place == "query")
         self._headers = tuple(each for each in binding.parameters if each.place == "header")
         self._nested = binding.definition is not None and bool(binding.definition.parents)
-        self._required = any(each.required for each in self._query)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Validate and pass on.
@@ -92,11 +91,9 @@ class ValidatedOperation:
             InvalidParameter, MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidBody
         """
         query: tuple[tuple[str, str], ...] = ()
-        parameters: Mapping[str, Any] = {}
         if scope["query_string"]:
             query = _parse_query(scope["query_string"])
-        if query or self._required:
-            parameters = read_all(self._query, query)
+        parameters = self._query.read(query)
         if self._headers:
             self._check_headers(scope)
         content, media_type, length = None, "application/json", 0

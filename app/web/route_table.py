@@ -1,4 +1,4 @@
-"""Route table: finds an operation by method and path, a dictionary look-up per segment."""
+"""Route table: finds an operation by method and path, in one look-up for most paths."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ class RouteTable:
 
     def __init__(self) -> None:
         self._root = _Node()
+        self._literal: dict[tuple[str, str], Route] = {}
+        self._last_is_parameter: dict[tuple[str, str], Route] = {}
+        """By what comes before the parameter, which is literal."""
 
     def add(self, method: str, base_path: str, path: str, operation_id: str) -> None:
         """Add a route; the first of a method and path is kept, as connexion does.
@@ -47,12 +50,23 @@ class RouteTable:
             else:
                 node = node.literals.setdefault(segment, _Node())
         route = Route(base_path, operation_id, tuple(parameters))
-        node.routes.setdefault(method, route)
-        if method == "GET":
-            node.routes.setdefault("HEAD", route)
+        begin, _, _ = (base_path + path).partition("{")
+        for each in (method, "HEAD") if method == "GET" else (method,):
+            node.routes.setdefault(each, route)
+            if not parameters:
+                self._literal.setdefault((each, begin), route)
+            elif base_path + path == f"{begin}{{{parameters[0]}}}":
+                self._last_is_parameter.setdefault((each, begin), route)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """Return the route of a request and its path parameters; None when there is none."""
+        found = self._literal.get((method, path))
+        if found is not None:
+            return found, {}
+        begin, slash, last = path.rpartition("/")
+        found = self._last_is_parameter.get((method, begin + slash)) if last else None
+        if found is not None:
+            return found, {found.parameters[0]: last}
         values: list[str] = []
         node = _find(self._root, path.split("/"), 0, method, values)
         if node is None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from enum import Enum, auto
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Generic, Literal, TypeAlias, TypeVar
 
 from storage import regex
 from storage.sqlite.checkpoints import Checkpointer
@@ -17,6 +17,7 @@ from storage.sqlite.failures import port_error
 from storage.sqlite.file_identity import FileIdentity
 
 Durability: TypeAlias = Literal["full", "normal"]
+Lent = TypeVar("Lent", covariant=True)
 
 LARGEST_LOG = 128 * 1024 * 1024
 """Bytes that the write-ahead log stays below: it is started anew at half of that."""
@@ -37,6 +38,28 @@ class Truncation(Enum):
     """A reader or a writer still needs the log."""
     CHECKPOINT_RUNNING = auto()
     """Another connection makes a checkpoint, which ends by itself; SQLite does not wait for it."""
+
+
+class Explained(Generic[Lent]):
+    """Lends something, and says SQLite's failures meanwhile in the port's words.
+
+    A generator would take longer than SQLite does to find a document.
+    """
+
+    __slots__ = ("_explain", "_lent")
+
+    def __init__(self, lent: Lent, explain: Callable[[sqlite3.DatabaseError], Exception]) -> None:
+        self._lent = lent
+        self._explain = explain
+
+    def __enter__(self) -> Lent:
+        return self._lent
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(
+            error, sqlite3.IntegrityError
+        ):
+            raise self._explain(error) from error
 
 
 class Connections:
@@ -60,22 +83,24 @@ class Connections:
         self._shared = None if file else self.open()
         self.checkpoints = Checkpointer(self.use)
 
-    @contextmanager
-    def use(self) -> Iterator[sqlite3.Connection]:
+    def use(self) -> AbstractContextManager[sqlite3.Connection]:
         """Lend a connection in autocommit mode; SQLite's failures leave as `StoreError`."""
-        with self.explained():
-            if self._shared is not None:
-                with self._lock:
-                    yield self._shared
-                return
-            connection = getattr(self._local, "connection", None)
-            if connection is None:
+        if self._shared is not None:
+            return self._use_shared(self._shared)
+        own: Explained[sqlite3.Connection] | None = getattr(self._local, "use", None)
+        if own is None:
+            with self.explained():
                 # Before: opening a file that took the place of the first, SQLite would take the
                 # log of the first for its own, and lose what is in it.
                 self.check_file()
-                connection = self.open()
+                own = Explained(self.open(), self._explain)
                 self.check_file()
-                self._local.connection = connection
+            self._local.use = own
+        return own
+
+    @contextmanager
+    def _use_shared(self, connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+        with self.explained(), self._lock:
             yield connection
 
     def check_file(self) -> None:
@@ -151,22 +176,19 @@ class Connections:
     @contextmanager
     def lent(self, connection: sqlite3.Connection) -> Iterator[None]:
         """Have this thread use a connection in place of its own."""
-        own = getattr(self._local, "connection", None)
-        self._local.connection = connection
+        own = getattr(self._local, "use", None)
+        self._local.use = Explained(connection, self._explain)
         try:
             yield
         finally:
-            self._local.connection = own
+            self._local.use = own
 
-    @contextmanager
-    def explained(self) -> Iterator[None]:
+    def explained(self) -> AbstractContextManager[None]:
         """Say SQLite's failures in the port's words."""
-        try:
-            yield
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
-            if isinstance(error, sqlite3.IntegrityError):
-                raise
-            raise port_error(error, self._file, self.busy_seconds) from error
+        return Explained(None, self._explain)
+
+    def _explain(self, error: sqlite3.DatabaseError) -> Exception:
+        return port_error(error, self._file, self.busy_seconds)
 
     def close(self) -> None:
         """Close every connection, whichever thread opened it."""

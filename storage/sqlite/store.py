@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path as FilePath
@@ -380,20 +380,10 @@ class SqliteStore:
             self._batches.failure = error
             raise
 
-    @contextmanager
-    def _timed(self, connection: sqlite3.Connection, seconds: float | None) -> Iterator[None]:
-        """Interrupt what runs inside when it takes longer than a query, or this one, may."""
-        if seconds is not None and seconds < self._query_seconds:
-            connection.set_progress_handler(_Expiry(seconds), _INSTRUCTIONS_OF_SHORT_QUERIES)
-        else:
-            deadline = time.monotonic() + self._query_seconds
-            connection.set_progress_handler(
-                lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
-            )
-        try:
-            yield
-        finally:
-            connection.set_progress_handler(None, 0)
+    def _timed(
+        self, connection: sqlite3.Connection, seconds: float | None
+    ) -> AbstractContextManager[None]:
+        return _Timed(connection, seconds, self._query_seconds)
 
     @staticmethod
     def _count(connection: sqlite3.Connection, access: Access, parts: list[Sql]) -> int:
@@ -451,6 +441,30 @@ def _listed_numbers(rows: Sequence[tuple[int]]) -> Sql:
     return Sql("SELECT value FROM json_each(?)", (f"[{numbers}]",))
 
 
+class _Timed:
+    """Interrupts what runs on a connection when it takes longer than a query, or this one, may."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(
+        self, connection: sqlite3.Connection, seconds: float | None, longest: float
+    ) -> None:
+        self._connection = connection
+        if seconds is not None and seconds < longest:
+            connection.set_progress_handler(_Expiry(seconds), _INSTRUCTIONS_OF_SHORT_QUERIES)
+        else:
+            deadline = time.monotonic() + longest
+            connection.set_progress_handler(
+                lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
+            )
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.set_progress_handler(None, 0)
+
+
 class _Expiry:
     """Whether a short query has used up its time: processor time, if the machine is busy."""
 
@@ -486,15 +500,18 @@ def _page_of(
 ) -> tuple[list[tuple[Any, ...]], bool]:
     """Return the rows of a page, and whether more follow; the third value of each is its content.
 
-    Rows are read only as far as they belong to the page.
+    One more than `limit` are found at most. They are read only as far as they belong to the page.
     """
     rows: list[tuple[Any, ...]] = []
-    size = 0
+    left = _LARGEST if most_bytes is None else most_bytes
     for row in found:
-        size += len(row[2])
-        if len(rows) == limit or (most_bytes is not None and rows and size > most_bytes):
+        left -= len(row[2])
+        if left < 0 and rows:
             return rows, True
         rows.append(row)
+    if len(rows) > limit:
+        rows.pop()
+        return rows, True
     return rows, False
 
 

@@ -67,21 +67,23 @@ class Parameter:
         return values[0]
 
 
-def read_all(parameters: Iterable[Parameter], query: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Read the declared query parameters that a query holds.
+class QueryParameters:
+    """The declared query parameters of an operation."""
 
-    Raises:
-        InvalidParameter: for the first that breaks its rule.
-    """
-    given: dict[str, list[str]] = {}
-    for name, text in query:
-        given.setdefault(name, []).append(text)
-    found = {}
-    for parameter in parameters:
-        values = given.get(parameter.name)
-        if values is None and not parameter.required:
-            continue
-        value = parameter.read(values or [])
-        if value is not None:
-            found[parameter.name] = value
-    return found
+    def __init__(self, parameters: Iterable[Parameter]) -> None:
+        self._by_name = {each.name: each for each in parameters}
+        self._required = [each for each in self._by_name.values() if each.required]
+
+    def read(self, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
+        """Return the values of those that a query holds.
+
+        Raises:
+            InvalidParameter: for the first that breaks its rule.
+        """
+        given: dict[str, list[str]] = {}
+        for name, text in query:
+            if name in self._by_name:
+                given.setdefault(name, []).append(text)
+        for parameter in self._required:
+            parameter.read(given.get(parameter.name, []))
+        return {name: self._by_name[name].read(values) for name, values in given.items()}
