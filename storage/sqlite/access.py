@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from storage.sqlite import paths
 from storage.sqlite.conditions import Indexed, Listed, Sql, joined
 from storage.sqlite.covering import CoveringIndex
 
@@ -54,7 +55,7 @@ def choose_access(
     `counts` says that all of them are read anyway, to be counted, and `newest` that they are asked
     for in the order of their numbers. `covering` is the collection's, if the database has it.
     """
-    within = Sql("collection = ?", (collection,))
+    within = Sql(paths.within(collection))
     first, rows = _most_selective(connection, collection, parts, counts=counts)
     if first is None:
         # A page alone of many rows that match is soon full: no index but that of the order.
@@ -117,7 +118,7 @@ def _selection(part: Sql, collection: str) -> tuple[str, tuple[str | int | float
     if isinstance(part, Listed):
         return part.rows, part.values
     assert isinstance(part, Indexed)  # noqa: S101 - candidates are nothing else
-    return part.selection(), (collection, *part.values)
+    return part.selection(collection), part.values
 
 
 def _member(part: Sql) -> Sql:

@@ -52,12 +52,9 @@ class Indexed(Sql):
     key: str = ""
     operator: Operator = Operator.EQ
 
-    def selection(self) -> str:
-        """Return SQL that selects the numbers of the rows it holds for, within a collection.
-
-        Its first placeholder is the collection.
-        """
-        return f"SELECT seq FROM document WHERE collection = ? AND ({self.text})"
+    def selection(self, collection: str) -> str:
+        """Return SQL that selects the numbers of the rows it holds for, within a collection."""
+        return f"SELECT seq FROM document WHERE {paths.within(collection)} AND ({self.text})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class CoveringIndex:
 
     def within(self, alias: str = "") -> str:
         """Return the condition on rows without which SQLite does not use the index."""
-        return f"{alias}collection = {paths.literal(self.collection)}"
+        return paths.within(self.collection, alias)
 
     def written(self) -> str:
         """Return `conditions.WRITTEN`, as this index has what conditions ask of a document."""

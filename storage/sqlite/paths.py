@@ -18,6 +18,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''").replace("\0", "\ufffd") + "'"
 
 
+def within(collection: str, alias: str = "") -> str:
+    """Return the condition that a row is in a collection.
+
+    A placeholder would have SQLite compile the statement again whenever it gets a value: it looks
+    at that to see whether an index that has the rows of one collection can be used.
+    """
+    return f"{alias}collection = {literal(collection)}"
+
+
 def identifier(name: str) -> str:
     """Quote a name as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'

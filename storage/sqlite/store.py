@@ -17,7 +17,7 @@ from storage.errors import DocumentExists, DocumentNotFound, StoreError, Version
 from storage.evaluation import holds
 from storage.port import Document, Event, EventReaders, Index, Insertion, Page
 from storage.query import Condition, Path, Position, Query
-from storage.sqlite import conditions, ordering, schema, writing
+from storage.sqlite import conditions, ordering, paths, schema, writing
 from storage.sqlite.access import Access, choose_access
 from storage.sqlite.conditions import Listed, Sql, joined
 from storage.sqlite.connections import Connections, Durability, commit, savepoint, transaction
@@ -296,7 +296,11 @@ class SqliteStore:
             rows, more = _page_of(found, limit, query.most_bytes)
             if query.count and total is None:
                 whole = not more and query.after is None and (rows or not offset)
-                total = offset + len(rows) if whole else self._count(connection, access, parts)
+                total = (
+                    offset + len(rows)
+                    if whole
+                    else self._count(connection, collection, access, parts)
+                )
         end = _position(rows[-1][4:]) if more and rows else None
         documents = [Document(row[0].decode(), row[1], row[2], row[3].decode()) for row in rows]
         if query.where is not None:
@@ -386,12 +390,14 @@ class SqliteStore:
         return _Timed(connection, seconds, self._query_seconds)
 
     @staticmethod
-    def _count(connection: sqlite3.Connection, access: Access, parts: list[Sql]) -> int:
+    def _count(
+        connection: sqlite3.Connection, collection: str, access: Access, parts: list[Sql]
+    ) -> int:
         """Count what matches, by reading as little as the condition allows."""
         where = access.where
         match parts:
             case []:
-                counting = Sql("SELECT documents FROM collection WHERE name = ?", where.values)
+                counting = Sql("SELECT documents FROM collection WHERE name = ?", (collection,))
             case [Listed(rows=rows) as listed]:
                 counting = Sql(f"SELECT count(DISTINCT seq) FROM ({rows})", listed.values)
             case _:
@@ -490,8 +496,9 @@ def _reader_in(readers: EventReaders) -> Sql:
     parts, values = [], []
     for begin, end in readers.ranges():
         upper = "" if end is None else " AND id < ?"
-        parts.append(f"EXISTS (SELECT 1 FROM document WHERE collection = ? AND id >= ?{upper})")
-        values += [readers.collection, begin, *([] if end is None else [end])]
+        within = paths.within(readers.collection)
+        parts.append(f"EXISTS (SELECT 1 FROM document WHERE {within} AND id >= ?{upper})")
+        values += [begin, *([] if end is None else [end])]
     return Sql(f"SELECT {' OR '.join(parts)}", tuple(values))
 
 
