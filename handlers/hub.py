@@ -150,9 +150,9 @@ class _Subscriptions(Listing):
         return _ownership_rule(identity)
 
     def _shown(
-        self, document: Document, select: tuple[Path, ...], *, more: bool = False
-    ) -> Document:
-        return _shown(self._definition, document)
+        self, documents: tuple[Document, ...], select: tuple[Path, ...], *, more: bool
+    ) -> tuple[Document, ...]:
+        return tuple(_shown(self._definition, each) for each in documents)
 
 
 def _ownership_rule(identity: Identity | None) -> Condition | None:

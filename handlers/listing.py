@@ -157,10 +157,7 @@ class Listing:
             page = self._find_in_event_loop(query)
         if far and (page.total or 0) > window.offset:
             raise BadQuery("offset", "goes too far; follow the Link header's next instead")
-        if not more and {each.form for each in page.documents} <= {self._definition.forms.name}:
-            return page
-        shown = tuple([self._shown(each, select, more=more) for each in page.documents])
-        return page._replace(documents=shown)
+        return page._replace(documents=self._shown(page.documents, select, more=more))
 
     def _find_in_event_loop(self, query: Query) -> Page:
         """Return a page that takes the event loop little time to find and to render.
@@ -181,15 +178,21 @@ class Listing:
         return page
 
     def _shown(
-        self, document: Document, select: tuple[Path, ...], *, more: bool = False
-    ) -> Document:
-        """Return what is selected of a document, as this contract has it.
+        self, documents: tuple[Document, ...], select: tuple[Path, ...], *, more: bool
+    ) -> tuple[Document, ...]:
+        """Return what is selected of documents, as this contract has it.
 
         `more` says that the store selected other paths too.
         """
-        if document.form == self._definition.forms.name:
-            return document.selected(select) if more else document
-        return in_form(self._definition, document).selected(select)
+        form = self._definition.forms.name
+        if not more and {each.form for each in documents} <= {form}:
+            return documents
+        return tuple(
+            each
+            if each.form == form and not more
+            else in_form(self._definition, each).selected(select)
+            for each in documents
+        )
 
 
 def is_partial(page: Page, window: Window, cursor: Cursor | None, total: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -21,9 +21,9 @@ class RequestContext(NamedTuple):
     """One request: made once at the edge of the web stack and passed down explicitly.
 
     `base_url` is scheme, host and prefix as the client reaches the server, without a trailing
-    slash. `id` is the request's id in the log. `query` holds every query parameter in order,
-    decoded; `raw_query` is the query string as it arrived; `parameters` are the parameters that the
-    contract declares, in their declared types. `body` is the JSON body (None without one) and
+    slash. `id` is the request's id in the log. `query` holds the values of every query
+    parameter, decoded; `raw_query` is the query string as it arrived; `parameters` are those that
+    the contract declares, in their declared types. `body` is the JSON body (None without one) and
     `media_type` its type without parameters. `identity` is the authenticated caller, None without
     authentication. `correlation_id` and `traceparent` are the headers of these names, for the
     events that the request causes. `strict` is `Prefer: handling=strict` (RFC 7240 §4.4).
@@ -34,7 +34,7 @@ class RequestContext(NamedTuple):
 
     base_url: str
     id: str = ""
-    query: tuple[tuple[str, str], ...] = ()
+    query: Mapping[str, list[str]] = MappingProxyType({})
     raw_query: str = ""
     parameters: Mapping[str, Any] = MappingProxyType({})
     body: Any = None
@@ -47,9 +47,9 @@ class RequestContext(NamedTuple):
     parse_limit: int | None = None
     attempts: int = ATTEMPTS
 
-    def values(self, name: str) -> list[str]:
-        """Return every value of a query parameter."""
-        return [value for key, value in self.query if key == name]
+    def values(self, name: str) -> Sequence[str]:
+        """Return every value of a query parameter, in order."""
+        return self.query.get(name, ())
 
     def check_parse(self, size: int) -> None:
         """Check that documents of `size` bytes in all may be parsed where the handler runs.

@@ -89,13 +89,14 @@ def _json(definition: ResourceDefinition, document: Document, collection: bytes)
     """Return the JSON of a document; `collection` begins the text of its URL."""
     id = document.id
     if definition.parent is None:
-        text = orjson.dumps(id)
+        shown = text = orjson.dumps(id)
         after_head = 6 + len(text)  # behind `{"id":` and the text
     else:
         id = id[len(definition.parent) + 1 :]
-        text = orjson.dumps(id)
+        shown = text = orjson.dumps(id)
         after_head = len(json.dumps(_head(definition, id))) - 1
-    shown = orjson.dumps(definition.shown_id(id)) if definition.integer_ids else text
+    if definition.integer_ids:
+        shown = orjson.dumps(definition.shown_id(id))
     rest = document.content[after_head:]
     return b'{"id":%b,"href":%b%b%b' % (shown, collection, text[1:], rest)
 

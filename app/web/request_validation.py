@@ -90,7 +90,7 @@ class ValidatedOperation:
         Raises:
             InvalidParameter, MalformedBody, BodyTooLarge, UnsupportedMediaType, InvalidBody
         """
-        query: tuple[tuple[str, str], ...] = ()
+        query: dict[str, list[str]] = {}
         if scope["query_string"]:
             query = _parse_query(scope["query_string"])
         parameters = self._query.read(query)
@@ -167,7 +167,7 @@ class ValidatedOperation:
         if isinstance(value, list) and self._binding.kind is Kind.PATCH:
             self._check_operations(media_type)
         accepted = validator.accepts(value)
-        if not accepted and self._binding.null_is_absent:
+        if not accepted and self._binding.null_is_absent and b"null" in content:
             value = without_nulls(value)
             accepted = validator.accepts(value)
         if not accepted:
@@ -271,19 +271,25 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _parse_query(query_string: bytes) -> tuple[tuple[str, str], ...]:
+def _parse_query(query_string: bytes) -> dict[str, list[str]]:
+    """Return the values of each query parameter, decoded, in their order."""
+    found: dict[str, list[str]] = {}
+    for name, value in _pairs(query_string):
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def _pairs(query_string: bytes) -> list[tuple[str, str]]:
     plain = query_string.isascii() and b"%" not in query_string and b"+" not in query_string
     if plain and query_string.count(b"&") < _MOST_PARAMETERS:
         pieces = [piece.partition("=") for piece in query_string.decode().split("&") if piece]
-        return tuple([(name, value) for name, _, value in pieces])
+        return [(name, value) for name, _, value in pieces]
     try:
-        return tuple(
-            parse_qsl(
-                query_string.decode(),
-                keep_blank_values=True,
-                errors="strict",
-                max_num_fields=_MOST_PARAMETERS,
-            )
+        return parse_qsl(
+            query_string.decode(),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=_MOST_PARAMETERS,
         )
     except UnicodeDecodeError:
         name = next(filter(_is_not_utf8, query_string.split(b"&")), b"").partition(b"=")[0]

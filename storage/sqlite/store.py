@@ -25,7 +25,7 @@ from storage.sqlite.covering import CoveringIndex
 from storage.sqlite.group import SqliteGroup
 
 _INSTRUCTIONS_BETWEEN_CHECKS = 5_000
-_INSTRUCTIONS_OF_SHORT_QUERIES = 200
+_INSTRUCTIONS_OF_SHORT_QUERIES = 500
 """Between checks of a query that states how long it may take: some rows of one that filters."""
 
 _LARGEST = 2**63 - 1

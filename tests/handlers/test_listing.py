@@ -43,7 +43,7 @@ def request(raw_query: str, *, party: str | None = None, strict: bool = False) -
     identity = None if party is None else Identity(party, "key", frozenset(Access), (party,))
     return RequestContext(
         "http://localhost",
-        query=tuple((name, value) for name, value in pairs),
+        query={name: [value] for name, value in pairs},
         raw_query=raw_query,
         parameters={"limit": int(dict(pairs)["limit"])},
         identity=identity,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -25,7 +24,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     find = SqliteStore.find
 
     def uncounted(store: SqliteStore, collection: str, query: Query) -> Page:
-        return replace(find(store, collection, query), total=None)
+        return find(store, collection, query)._replace(total=None)
 
     with TestClient(create_app(read_settings(spec=(OURS,), store="memory:"))) as client:
         for _ in range(3):

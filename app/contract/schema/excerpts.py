@@ -107,13 +107,13 @@ def _groups(elements: list[Any]) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _count(value: Any, enough: int) -> int:
-    """Return how many values a value holds, itself included, but not much more than enough."""
-    number, waiting = 0, [value]
+    """Return how many values a value holds, itself included; more than enough may be any more."""
+    number, waiting = 1, [value]
     while waiting and number <= enough:
         each = waiting.pop()
-        number += 1
-        if isinstance(each, dict):
-            waiting += islice(each.values(), enough)
-        elif isinstance(each, list):
-            waiting += each[:enough]
+        if isinstance(each, dict | list):
+            number += len(each)
+            if number <= enough:
+                values = each.values() if isinstance(each, dict) else each
+                waiting += [inner for inner in values if isinstance(inner, dict | list)]
     return number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,16 +74,16 @@ class QueryParameters:
         self._by_name = {each.name: each for each in parameters}
         self._required = [each for each in self._by_name.values() if each.required]
 
-    def read(self, query: Iterable[tuple[str, str]]) -> dict[str, Any]:
-        """Return the values of those that a query holds.
+    def read(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
+        """Return the values of those that a query holds, which has texts by name.
 
         Raises:
             InvalidParameter: for the first that breaks its rule.
         """
-        given: dict[str, list[str]] = {}
-        for name, text in query:
-            if name in self._by_name:
-                given.setdefault(name, []).append(text)
         for parameter in self._required:
-            parameter.read(given.get(parameter.name, []))
-        return {name: self._by_name[name].read(values) for name, values in given.items()}
+            parameter.read(query.get(parameter.name, []))
+        return {
+            name: self._by_name[name].read(texts)
+            for name, texts in query.items()
+            if name in self._by_name
+        }
