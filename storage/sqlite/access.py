@@ -33,12 +33,32 @@ cheaper than sorting."""
 class Access:
     """What a query reads: the table as SQL names it, and the condition on its rows.
 
-    `few` says that a condition to start from selects few rows.
+    `few` says that a condition to start from selects few rows. `seq` is the column of the
+    documents' numbers; `repeats` says that there may be several rows of one document.
     """
 
     table: str
     where: Sql
     few: bool = False
+    seq: str = "seq"
+    repeats: bool = False
+
+    def numbers(self, where: Sql, order: str, limit: int, offset: int) -> Sql:
+        """Return SQL that selects the numbers of documents, each once and in order."""
+        group = f" GROUP BY {self.seq}" if self.repeats else ""
+        return Sql(
+            f"SELECT {self.seq} FROM {self.table} WHERE {where.text}{group}"
+            f" ORDER BY {order} LIMIT ? OFFSET ?",
+            (*where.values, limit, offset),
+        )
+
+    @property
+    def count(self) -> Sql:
+        """SQL that counts the documents."""
+        rows = f"DISTINCT {self.seq}" if self.repeats else "*"
+        return Sql(
+            f"SELECT count({rows}) FROM {self.table} WHERE {self.where.text}", self.where.values
+        )
 
 
 def choose_access(
@@ -63,13 +83,19 @@ def choose_access(
         table = "document INDEXED BY document_newest" if ordered else "document"
         return Access(table, joined(" AND ", "1", [within, *parts]))
     others = [part for part in parts if part is not first]
+    few = rows <= _FEW
     # No index but the one of the first condition: rows are looked up by their numbers.
     table = "document NOT INDEXED"
     if covering is not None and (not others or any(map(covering.covers, others))):
+        plain = all(isinstance(part, Indexed) for part in others)
+        if isinstance(first, Listed) and first.elements and plain:
+            where = joined(" AND ", "1", [Sql(first.elements, first.values), *others])
+            table = f"element CROSS JOIN {covering.written()}"
+            return Access(table, where, few, seq="written.seq", repeats=True)
         table, within = f"document INDEXED BY {covering.name}", Sql(covering.within())
     members = [_member(part) for part in others]
     where = joined(" AND ", "1", [_selected(first, collection), within, *members])
-    return Access(table, where, few=rows <= _FEW)
+    return Access(table, where, few)
 
 
 def _most_selective(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -63,7 +63,8 @@ class Listed(Sql):
 
     It may select a row more than once. `probe` selects those of all forms, at less cost. `member`
     is the same condition, looked up for one row instead of selected for all. `hints` are the paths
-    it asks about and `holds` what it asks of their values, where it asks all of them the same.
+    it asks about and `holds` what it asks of their values, where it asks all of them the same;
+    `elements` is then the condition on the element table joined with the documents `written`.
     `forms` are the forms of the documents whose values at a path count; those of all documents do
     where it says nothing.
     """
@@ -73,6 +74,7 @@ class Listed(Sql):
     member: str = ""
     hints: tuple[int, ...] = ()
     holds: str = ""
+    elements: str = ""
     forms: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -111,14 +113,14 @@ class Compiler:
             case AnyElement(path, inner):
                 return self._some(path, inner, content)
             case InForm(forms):
-                return _in_form(forms)
+                return Sql(in_forms("form", forms))
             case Not(inner):
                 compiled_inner = self.condition(inner, content)
                 return Sql(f"NOT coalesce({compiled_inner.text}, 0)", compiled_inner.values)
             case And((InForm(forms), condition)):
                 found = self.condition(condition, content)
                 limited = self._limited(found, forms)
-                return limited or joined(" AND ", "1", [_in_form(forms), found])
+                return limited or joined(" AND ", "1", [Sql(in_forms("form", forms)), found])
             case And(conditions):
                 return joined(" AND ", "1", [self.condition(each, content) for each in conditions])
             case Or(conditions):
@@ -373,19 +375,16 @@ def _rows_of_elements(
     where = f"hint IN ({', '.join(map(str, hints))}) AND {holds}"
     rows = probe = f"SELECT seq FROM element WHERE {where}"
     if forms:
-        cases = (f"WHEN {hint} THEN written.form IN ({_texts(forms[hint])})" for hint in forms)
+        cases = (f"WHEN {hint} THEN {in_forms('written.form', forms[hint])}" for hint in forms)
         where += f" AND CASE hint {' '.join(cases)} ELSE 1 END"
         rows = f"SELECT written.seq FROM element CROSS JOIN {written} WHERE {where}"
     member = f"EXISTS ({rows} AND element.seq = document.seq)"
-    return Listed(f"seq IN ({rows})", values, rows, probe, member, hints, holds, forms or {})
+    return Listed(f"seq IN ({rows})", values, rows, probe, member, hints, holds, where, forms or {})
 
 
-def _in_form(forms: tuple[str, ...]) -> Sql:
-    return Sql(f"form IN ({', '.join('?' * len(forms))})", forms)
-
-
-def _texts(texts: tuple[str, ...]) -> str:
-    return ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
+def in_forms(column: str, forms: Iterable[str]) -> str:
+    """Return the condition that a column has one of some forms; `IN` would make a table of them."""
+    return f"({' OR '.join(f'{column} = {paths.literal(form)}' for form in forms) or '0'})"
 
 
 def _mentioned(value: str) -> Sql:

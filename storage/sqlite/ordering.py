@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.errors import UnsupportedQuery
 from storage.query import KeyInForms, Path, Position, Scalar, SortKey, newest_first
 from storage.sqlite import paths
-from storage.sqlite.conditions import Sql
+from storage.sqlite.conditions import Sql, in_forms
 
 
 def key_of(path: Path, *, instant: bool) -> str:
@@ -24,13 +24,16 @@ def terms(keys: tuple[SortKey, ...], scalars: frozenset[Path]) -> tuple[str, ...
     return tuple(_term(key, scalars) for key in keys)
 
 
-def order(keys: tuple[SortKey, ...], terms: tuple[str, ...]) -> str:
-    """Return ORDER BY terms: missing values last, equals by time of insertion."""
+def order(keys: tuple[SortKey, ...], terms: tuple[str, ...], seq: str = "seq") -> str:
+    """Return ORDER BY terms: missing values last, equals by time of insertion.
+
+    `seq` is the column of the documents' numbers, here and in `behind`.
+    """
     ordered = [
         f"{term} {'DESC' if key.descending else 'ASC'} NULLS LAST"
         for key, term in zip(keys, terms, strict=True)
     ]
-    return ", ".join([*ordered, f"seq {'DESC' if newest_first(keys) else 'ASC'}"])
+    return ", ".join([*ordered, f"{seq} {'DESC' if newest_first(keys) else 'ASC'}"])
 
 
 def position_columns(terms: tuple[str, ...]) -> str:
@@ -38,16 +41,18 @@ def position_columns(terms: tuple[str, ...]) -> str:
     return ", ".join([*terms, "seq"])
 
 
-def behind(keys: tuple[SortKey, ...], terms: tuple[str, ...], position: Position) -> Sql:
+def behind(
+    keys: tuple[SortKey, ...], terms: tuple[str, ...], position: Position, seq: str = "seq"
+) -> Sql:
     """Return the condition that a row comes after a position.
 
     Raises:
         UnsupportedQuery: the position is not one of a query with these keys.
     """
-    *values, seq = position
-    if len(values) != len(keys) or not isinstance(seq, int):
+    *values, number = position
+    if len(values) != len(keys) or not isinstance(number, int):
         raise UnsupportedQuery("the position belongs to another query")
-    sql = Sql(f"seq {'<' if newest_first(keys) else '>'} ?", (seq,))
+    sql = Sql(f"{seq} {'<' if newest_first(keys) else '>'} ?", (number,))
     for key, expression, value in reversed(list(zip(keys, terms, values, strict=True))):
         if value is None:
             sql = Sql(f"{expression} IS NULL AND ({sql.text})", sql.values)
@@ -67,8 +72,7 @@ def _term(key: SortKey, scalars: frozenset[Path]) -> str:
     for other in key.elsewhere:
         there = _shown(other)
         there = paths.instant(there) if key.instant else there
-        forms = ", ".join(map(paths.literal, other.forms))
-        value = f"CASE WHEN form IN ({forms}) THEN {there} ELSE {value} END"
+        value = f"CASE WHEN {in_forms('form', other.forms)} THEN {there} ELSE {value} END"
     return value
 
 

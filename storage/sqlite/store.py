@@ -271,23 +271,25 @@ class SqliteStore:
             )
             start, total = access.where, None
             if query.after is not None:
-                behind = ordering.behind(query.sort, terms, query.after)
+                behind = ordering.behind(query.sort, terms, query.after, access.seq)
                 start = joined(" AND ", "1", [start, behind])
             order = ordering.order(query.sort, terms)
-            selected = Sql(
-                f"{start.text} ORDER BY {order} LIMIT ? OFFSET ?",
-                (*start.values, limit + 1, offset),
-            )
             if parts or query.sort:
                 # Numbers are sorted, not documents: those are read once it is known which.
-                numbers = Sql(
-                    f"SELECT seq FROM {access.table} WHERE {selected.text}", selected.values
-                )
+                there = ordering.order(query.sort, terms, access.seq)
                 if access.few and query.count and query.after is None:
-                    matching = connection.execute(numbers.text, (*start.values, -1, 0)).fetchall()
+                    numbers = access.numbers(start, there, -1, 0)
+                    matching = connection.execute(numbers.text, numbers.values).fetchall()
                     total = len(matching)
                     numbers = _listed_numbers(matching[offset : offset + limit + 1])
+                else:
+                    numbers = access.numbers(start, there, limit + 1, offset)
                 selected = Sql(f"seq IN ({numbers.text}) ORDER BY {order}", numbers.values)
+            else:
+                selected = Sql(
+                    f"{start.text} ORDER BY {order} LIMIT ? OFFSET ?",
+                    (*start.values, limit + 1, offset),
+                )
             found = connection.execute(
                 f"SELECT id, version, content, form, {ordering.position_columns(terms)}"
                 f" FROM document WHERE {selected.text}",
@@ -394,16 +396,13 @@ class SqliteStore:
         connection: sqlite3.Connection, collection: str, access: Access, parts: list[Sql]
     ) -> int:
         """Count what matches, by reading as little as the condition allows."""
-        where = access.where
         match parts:
             case []:
                 counting = Sql("SELECT documents FROM collection WHERE name = ?", (collection,))
             case [Listed(rows=rows) as listed]:
                 counting = Sql(f"SELECT count(DISTINCT seq) FROM ({rows})", listed.values)
             case _:
-                counting = Sql(
-                    f"SELECT count(*) FROM {access.table} WHERE {where.text}", where.values
-                )
+                counting = access.count
         row = connection.execute(counting.text, counting.values).fetchone()
         return int(row[0]) if row else 0
 
