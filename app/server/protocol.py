@@ -1,8 +1,8 @@
 """The HTTP protocol of a connection: uvicorn's, with limits, strict targets and graceful shutdown.
 
-Of uvicorn this module relies on `HttpToolsProtocol`, `RequestResponseCycle` (`send`, `more_body`,
-`keep_alive`, `response_complete`) and `Server.shutdown`; `TESTED` is the release whose internals
-these are, and a test fails when another one is installed.
+Of uvicorn this module and `response_cycle` rely on `HttpToolsProtocol`, `Server.shutdown`,
+`RequestResponseCycle` (its attributes, and what `send` does) and `STATUS_LINE`; `TESTED` is the
+release whose internals these are, and a test fails when another one is installed.
 
 A connection always has a deadline, unless a request is being handled. When the worker stops, the
 next response says `Connection: close`; an idle connection is closed a little later, and connections
@@ -24,20 +24,15 @@ from urllib.parse import unquote
 
 import httptools
 from uvicorn import Server
-from uvicorn._types import (
-    ASGI3Application,
-    ASGISendEvent,
-    HTTPResponseBodyEvent,
-    HTTPResponseStartEvent,
-)
+from uvicorn._types import ASGI3Application
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.observability.log_events import LogEvent, log_event
 from app.server import refusals
-from app.server.complete_response import complete_response
 from app.server.connections import Connections
 from app.server.refusals import Refusal
+from app.server.response_cycle import ResponseCycle
 from app.server.response_transport import ResponseTransport
 
 TESTED = {"uvicorn": "0.54", "httptools": "0.9"}
@@ -70,50 +65,6 @@ class _Offer:
         lines = [b"%b %b HTTP/%b" % (self.method, target, self.version)]
         lines += [b"%b: %b" % header for header in headers if header[0] != b"upgrade"]
         return b"\r\n".join([*lines, b"", b""])
-
-
-class _Cycle(RequestResponseCycle):
-    """A request and its response; a response before the end of the body closes the connection."""
-
-    _start: HTTPResponseStartEvent | None = None
-    """The beginning of the response, until its body is there."""
-
-    async def send(self, message: ASGISendEvent) -> None:
-        """Send a part of the response; one that comes in one part is written at once."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._start = message
-            return
-        start, self._start = self._start, None
-        if start is not None:
-            if self.more_body:
-                self.keep_alive = False  # the rest of the body is not read
-            if message["type"] == "http.response.body" and self._send_complete(start, message):
-                return
-            await super().send(start)
-        await super().send(message)
-
-    def _send_complete(self, start: HTTPResponseStartEvent, end: HTTPResponseBodyEvent) -> bool:
-        """Send a response that consists of these two; return False where uvicorn has to."""
-        if end.get("more_body") or self.response_started:
-            return False
-        if self.disconnected or self.flow.write_paused:
-            return False
-        response = complete_response(
-            start["status"],
-            [*self.default_headers, *start["headers"]],
-            end.get("body", b""),
-            keep_alive=self.keep_alive,
-            is_head=self.scope["method"] == "HEAD",
-        )
-        if response is None:
-            return False
-        self.response_started = self.response_complete = True
-        self.transport.write(response)
-        self.message_event.set()
-        if not self.keep_alive:
-            self.transport.close()
-        self.on_response()
-        return True
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -273,7 +224,7 @@ class BoundedConnection(HttpToolsProtocol):
         self.deadline = None
         # A response would be made, and held, behind one that the client does not read.
         waits = not self.is_idle() or self.flow.write_paused
-        self.cycle = _Cycle(
+        self.cycle = ResponseCycle(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,

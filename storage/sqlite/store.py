@@ -23,18 +23,11 @@ from storage.sqlite.conditions import Listed, Sql, joined
 from storage.sqlite.connections import Connections, Durability, commit, savepoint, transaction
 from storage.sqlite.covering import CoveringIndex
 from storage.sqlite.group import SqliteGroup
-
-_INSTRUCTIONS_BETWEEN_CHECKS = 5_000
-_INSTRUCTIONS_OF_SHORT_QUERIES = 500
-"""Between checks of a query that states how long it may take: some rows of one that filters."""
+from storage.sqlite.time_limit import TimeLimit
 
 _LARGEST = 2**63 - 1
 _INSERT = "INSERT INTO document (collection, id, version, content, form) VALUES (?, ?, 1, ?, ?)"
 _FORGOTTEN_AT_ONCE = 2000
-
-
-_SHARED_PROCESSOR = 10
-"""How many times its seconds a short query may take when the processor, or a disk, is shared."""
 
 
 class SqliteStore:
@@ -389,7 +382,7 @@ class SqliteStore:
     def _timed(
         self, connection: sqlite3.Connection, seconds: float | None
     ) -> AbstractContextManager[None]:
-        return _Timed(connection, seconds, self._query_seconds)
+        return TimeLimit(connection, seconds, self._query_seconds)
 
     @staticmethod
     def _count(
@@ -444,50 +437,6 @@ def _listed_numbers(rows: Sequence[tuple[int]]) -> Sql:
     """Return SQL that selects the numbers in some rows, with the same text for all of them."""
     numbers = ",".join([str(number) for (number,) in rows])
     return Sql("SELECT value FROM json_each(?)", (f"[{numbers}]",))
-
-
-class _Timed:
-    """Interrupts what runs on a connection when it takes longer than a query, or this one, may."""
-
-    __slots__ = ("_connection",)
-
-    def __init__(
-        self, connection: sqlite3.Connection, seconds: float | None, longest: float
-    ) -> None:
-        self._connection = connection
-        if seconds is not None and seconds < longest:
-            connection.set_progress_handler(_Expiry(seconds), _INSTRUCTIONS_OF_SHORT_QUERIES)
-        else:
-            deadline = time.monotonic() + longest
-            connection.set_progress_handler(
-                lambda: time.monotonic() > deadline, _INSTRUCTIONS_BETWEEN_CHECKS
-            )
-
-    def __enter__(self) -> None:
-        return
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.set_progress_handler(None, 0)
-
-
-class _Expiry:
-    """Whether a short query has used up its time: processor time, if the machine is busy."""
-
-    __slots__ = ("_begun", "_seconds")
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._begun: tuple[float, float] | None = None
-
-    def __call__(self) -> bool:
-        if self._begun is None:
-            self._begun = time.monotonic(), time.thread_time()
-            return False
-        passed = time.monotonic() - self._begun[0]
-        if passed <= self._seconds:
-            return False
-        used = time.thread_time() - self._begun[1]
-        return used > self._seconds or passed > self._seconds * _SHARED_PROCESSOR
 
 
 def _reader_in(readers: EventReaders) -> Sql:

@@ -12,9 +12,9 @@ from starlette.types import Message, Receive, Scope, Send
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.server.complete_response import complete_response
 from app.server.connections import ConnectionLimits, Connections
 from app.server.protocol import BoundedConnection
+from app.server.response_cycle import complete_response
 
 JSON = (b"content-type", b"application/json")
 
