@@ -41,9 +41,7 @@ class ResponseCycle(RequestResponseCycle):
 
     def _send_complete(self, start: HTTPResponseStartEvent, end: HTTPResponseBodyEvent) -> bool:
         """Send a response that consists of these two; return False where uvicorn has to."""
-        if end.get("more_body") or self.response_started:
-            return False
-        if self.disconnected or self.flow.write_paused:
+        if end.get("more_body") or self.disconnected or self.flow.write_paused:
             return False
         response = complete_response(
             start["status"],

@@ -92,7 +92,7 @@ def choose_access(
             where = joined(" AND ", "1", [Sql(first.elements, first.values), *others])
             table = f"element CROSS JOIN {covering.written()}"
             return Access(table, where, few, seq="written.seq", repeats=True)
-        table, within = f"document INDEXED BY {covering.name}", Sql(covering.within())
+        table = f"document INDEXED BY {covering.name}"
     members = [_member(part) for part in others]
     where = joined(" AND ", "1", [_selected(first, collection), within, *members])
     return Access(table, where, few)

@@ -55,17 +55,14 @@ class CoveringIndex:
     def statement(self) -> str:
         """The statement that creates it."""
         columns = ", ".join(["seq", "form", *self.keys])
-        return f"CREATE INDEX {self.name} ON document ({columns}) WHERE {self.within()}"
-
-    def within(self, alias: str = "") -> str:
-        """Return the condition on rows without which SQLite does not use the index."""
-        return paths.within(self.collection, alias)
+        within = paths.within(self.collection)  # queries say the same, or SQLite does not use it
+        return f"CREATE INDEX {self.name} ON document ({columns}) WHERE {within}"
 
     def written(self) -> str:
         """Return `conditions.WRITTEN`, as this index has what conditions ask of a document."""
+        within = paths.within(self.collection, "written.")
         return (
-            f"document AS written INDEXED BY {self.name}"
-            f" ON written.seq = element.seq AND {self.within('written.')}"
+            f"document AS written INDEXED BY {self.name} ON written.seq = element.seq AND {within}"
         )
 
     def covers(self, part: Sql) -> bool:

@@ -81,7 +81,8 @@ class QueryParameters:
             InvalidParameter: for the first that breaks its rule.
         """
         for parameter in self._required:
-            parameter.read(query.get(parameter.name, []))
+            if parameter.name not in query:
+                parameter.read([])
         return {
             name: self._by_name[name].read(texts)
             for name, texts in query.items()
